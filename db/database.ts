@@ -1,0 +1,29 @@
+import type { Sql, TransactionSql } from "./client.ts";
+
+/** What every verb gets: the one connection pool, and ids made by us (UUIDv7, so that they sort by creation). */
+export interface Database {
+  sql: Sql;
+  newId: () => string;
+}
+export type Tx = TransactionSql;
+
+/** Who acts: written into `createdBy` and the audit row. */
+export interface Actor {
+  /** A user's id; null for the machine itself (a trigger, the poller). */
+  userId: string | null;
+  /** `admin`, `token:ci`, `push trigger`, ... */
+  name: string;
+  role: string;
+  ip: string | null;
+  projectId: string;
+}
+
+/** The project that is always there. */
+export const DEFAULT_PROJECT = "00000000-0000-7000-8000-000000000001";
+export const systemActor = (name: string, projectId = DEFAULT_PROJECT): Actor => ({
+  userId: null,
+  name,
+  role: "system",
+  ip: null,
+  projectId,
+});

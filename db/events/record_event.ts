@@ -1,0 +1,26 @@
+import type { Tx } from "../database.ts";
+
+export interface NewEvent {
+  topic: "deployment" | "task" | "agent" | "version" | "repository" | "application" | "environment";
+  projectId: string;
+  subjectId: string | null;
+  deploymentId?: string | null;
+  /** `deployment.started`, `task.failed`, ...: what happened. */
+  kind: string;
+  /** For the timeline: at least `{name, reason}` where a state changed. */
+  data?: Record<string, unknown>;
+}
+
+/** Writes what happened, in the transaction in which it happened. The caller announces `events` after the commit. */
+export async function recordEvents(tx: Tx, events: NewEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const rows = events.map((e) => ({
+    projectId: e.projectId,
+    topic: e.topic,
+    subjectId: e.subjectId,
+    deploymentId: e.deploymentId ?? null,
+    kind: e.kind,
+    data: tx.json((e.data ?? {}) as never),
+  }));
+  await tx`insert into event ${tx(rows, "projectId", "topic", "subjectId", "deploymentId", "kind", "data")}`;
+}

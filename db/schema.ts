@@ -1,0 +1,4 @@
+/** Every table, in the order a reader wants: people, what there is, what happens. */
+export * from "./schema/people.ts";
+export * from "./schema/catalog.ts";
+export * from "./schema/work.ts";

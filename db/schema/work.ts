@@ -1,0 +1,295 @@
+/** Deployments, tasks, leases, logs, agents, events. */
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
+import { TASK_STATES, TASK_TYPES } from "../../domain/task_state.ts";
+import {
+  bytea,
+  checkOneOf,
+  createdAt,
+  id,
+  instant,
+  oneOf,
+  projectId,
+  reasonColumn,
+  updatedAt,
+  xid8,
+} from "./columns.ts";
+import { application, environment, version } from "./catalog.ts";
+import { appUser, project } from "./people.ts";
+
+export const agent = pgTable("agent", {
+  id: id(),
+  projectId: projectId().references(() => project.id),
+  name: text("name").notNull(),
+  kind: text("kind").notNull(),
+  /** Lives inside a master process and has no key of its own. */
+  embedded: boolean("embedded").notNull().default(false),
+  /** base64url raw Ed25519; null when embedded. */
+  publicKey: text("public_key"),
+  /** base64url raw X25519: what secrets are sealed to. */
+  sealingKey: text("sealing_key"),
+  labels: jsonb("labels").$type<Record<string, string>>().notNull().default({}),
+  facts: jsonb("facts").$type<Record<string, unknown>>().notNull().default({}),
+  versions: jsonb("versions").$type<Record<string, string>>().notNull().default({}),
+  slots: integer("slots").notNull().default(0),
+  status: oneOf("status", ["connected", "disconnected", "revoked"]).notNull(),
+  /** The session that holds it now; a newer one replaces an older. */
+  sessionId: uuid("session_id"),
+  reason: reasonColumn(),
+  cordoned: boolean("cordoned").notNull().default(false),
+  lastSeenAt: instant("last_seen_at"),
+  createdBy: text("created_by").notNull(),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+}, (t) => [
+  unique("agent_name").on(t.projectId, t.name),
+  check("agent_status", checkOneOf("status", ["connected", "disconnected", "revoked"])),
+  check("agent_identity", sql`embedded or (public_key is not null and sealing_key is not null)`),
+]);
+
+export const agentEnvironment = pgTable(
+  "agent_environment",
+  {
+    agentId: uuid("agent_id").notNull().references(() => agent.id, { onDelete: "cascade" }),
+    environmentId: uuid("environment_id").notNull().references(() => environment.id, { onDelete: "cascade" }),
+  },
+  (
+    t,
+  ) => [
+    primaryKey({ columns: [t.agentId, t.environmentId] }),
+    index("agent_environment_by_environment").on(t.environmentId),
+  ],
+);
+
+export const deployment = pgTable("deployment", {
+  id: id(),
+  projectId: projectId().references(() => project.id),
+  versionId: uuid("version_id").notNull().references(() => version.id),
+  environmentId: uuid("environment_id").notNull().references(() => environment.id),
+  status: oneOf("status", DEPLOYMENT_STATES).notNull(),
+  reason: reasonColumn(),
+  applications: text("applications").array().notNull(),
+  mustInOrder: text("must_in_order").array().notNull(),
+  /** Replaces each application's own; null when none was asked for. */
+  strategy: jsonb("strategy").$type<Record<string, unknown> | null>(),
+  manualApproval: boolean("manual_approval").notNull().default(false),
+  approvalsNeeded: integer("approvals_needed").notNull().default(0),
+  /** What to do when a task fails: `rollback | pause | continue | stop`, and why. */
+  onFailure: text("on_failure").notNull().default("stop"),
+  /** SHA-256 of the plan that was approved or started: a change voids approvals. */
+  planHash: text("plan_hash").notNull(),
+  /** Started as soon as its artifacts are there and approvals given. */
+  autoStart: boolean("auto_start").notNull().default(false),
+  /** The failed task that a rollback or a pause is about. */
+  causeTaskId: uuid("cause_task_id"),
+  errorMessage: text("error_message"),
+  createdBy: text("created_by").notNull(),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+  startedAt: instant("started_at"),
+  completedAt: instant("completed_at"),
+}, (t) => [
+  check("deployment_status", checkOneOf("status", DEPLOYMENT_STATES)),
+  check("deployment_on_failure", checkOneOf("on_failure", ["rollback", "pause", "continue", "stop"])),
+  index("deployment_recent").on(t.projectId, t.id),
+  index("deployment_open").on(t.environmentId, t.status).where(
+    sql`status in ('pending', 'awaiting_approval', 'running', 'paused', 'cancelling', 'rolling_back')`,
+  ),
+  index("deployment_version").on(t.versionId),
+]);
+
+/**
+ * The lock of "one running deployment per (application, environment)": a row per pair while a deployment is active.
+ * The primary key is the guard; the rows go when the deployment ends.
+ */
+export const deploymentLock = pgTable(
+  "deployment_lock",
+  {
+    applicationId: uuid("application_id").notNull().references(() => application.id),
+    environmentId: uuid("environment_id").notNull().references(() => environment.id),
+    deploymentId: uuid("deployment_id").notNull().references(() => deployment.id, { onDelete: "cascade" }),
+  },
+  (
+    t,
+  ) => [
+    primaryKey({ columns: [t.applicationId, t.environmentId] }),
+    index("deployment_lock_by_deployment").on(t.deploymentId),
+  ],
+);
+
+export const approval = pgTable("approval", {
+  id: id(),
+  projectId: projectId(),
+  deploymentId: uuid("deployment_id").notNull().references(() => deployment.id, { onDelete: "cascade" }),
+  userId: uuid("user_id").notNull().references(() => appUser.id),
+  actor: text("actor").notNull(),
+  decision: oneOf("decision", ["approve", "reject"]).notNull(),
+  /** Bound to the plan it was given for. */
+  planHash: text("plan_hash").notNull(),
+  note: text("note").notNull().default(""),
+  createdAt: createdAt(),
+}, (t) => [unique("approval_once").on(t.deploymentId, t.userId, t.planHash)]);
+
+export const task = pgTable("task", {
+  id: id(),
+  projectId: projectId(),
+  deploymentId: uuid("deployment_id").notNull().references(() => deployment.id, { onDelete: "cascade" }),
+  parentId: uuid("parent_id"),
+  environmentId: uuid("environment_id").notNull(),
+  appId: uuid("app_id"),
+  name: text("name").notNull(),
+  type: oneOf("type", TASK_TYPES).notNull(),
+  /** Order of display and of claims within a deployment. */
+  position: integer("position").notNull(),
+  state: oneOf("state", TASK_STATES).notNull(),
+  reason: reasonColumn(),
+  /** Part of a rollback: planned after something went wrong. */
+  isRollback: boolean("is_rollback").notNull().default(false),
+  /** A leaf is leased to an agent; a parent is rolled up; a pause is ended by the timer. */
+  isLeaf: boolean("is_leaf").notNull(),
+  /** Dependencies that have not succeeded yet; zero makes a blocked task pending. */
+  unmet: integer("unmet").notNull(),
+  /** The deployment is running, so a pending leaf may be claimed. */
+  open: boolean("open").notNull().default(false),
+  /** Of a parent: parts that may fail before it fails. */
+  maxFailures: integer("max_failures").notNull().default(0),
+  /** The machine it must run on; null lets any agent of the environment take it. */
+  targetAgentId: uuid("target_agent_id"),
+  /** Of a leaf: Operation without its spec, which stands in frozen_document under spec_sha256. */
+  payload: jsonb("payload").$type<Record<string, unknown>>().notNull().default({}),
+  specSha256: text("spec_sha256"),
+  result: jsonb("result").$type<Record<string, unknown> | null>(),
+  attempt: integer("attempt").notNull().default(0),
+  maxAttempts: integer("max_attempts").notNull().default(1),
+  /** Grows with every claim; checked on every write of the one who holds the lease. */
+  fence: bigint("fence", { mode: "number" }).notNull().default(0),
+  agentId: uuid("agent_id"),
+  leaseExpiresAt: instant("lease_expires_at"),
+  runAfter: instant("run_after").notNull().default(sql`boreas_now()`),
+  stateSince: instant("state_since").notNull().default(sql`boreas_now()`),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+  startedAt: instant("started_at"),
+  completedAt: instant("completed_at"),
+}, (t) => [
+  check("task_state", checkOneOf("state", TASK_STATES)),
+  check("task_type", checkOneOf("type", TASK_TYPES)),
+  check("task_unmet", sql`unmet >= 0`),
+  check("task_blocked", sql`state <> 'blocked' or unmet > 0`),
+  /** A lease is whole or absent: holder, end and fence together. */
+  check(
+    "task_lease",
+    sql`not is_leaf or (state in ('leased', 'running', 'cancelling')) = (agent_id is not null and lease_expires_at is not null)`,
+  ),
+  check("task_parent_unleased", sql`is_leaf or (agent_id is null and lease_expires_at is null)`),
+  check("task_final", sql`(state in ('success', 'failed', 'cancelled', 'skipped')) = (completed_at is not null)`),
+  index("task_by_deployment").on(t.deploymentId, t.position),
+  index("task_by_parent").on(t.parentId).where(sql`parent_id is not null`),
+  index("task_claim_target").on(t.targetAgentId, t.position, t.id).where(
+    sql`state = 'pending' and open and is_leaf and target_agent_id is not null`,
+  ),
+  index("task_claim_any").on(t.environmentId, t.position, t.id).where(
+    sql`state = 'pending' and open and is_leaf and target_agent_id is null`,
+  ),
+  index("task_lease_end").on(t.leaseExpiresAt).where(sql`lease_expires_at is not null`),
+  index("task_held_by").on(t.agentId).where(sql`agent_id is not null`),
+  index("task_timer").on(t.runAfter).where(sql`state = 'pending' and open and type = 'pause'`),
+]);
+
+export const taskDependency = pgTable("task_dependency", {
+  taskId: uuid("task_id").notNull().references(() => task.id, { onDelete: "cascade" }),
+  dependsOn: uuid("depends_on").notNull().references(() => task.id, { onDelete: "cascade" }),
+}, (t) => [primaryKey({ columns: [t.taskId, t.dependsOn] }), index("task_dependency_dependents").on(t.dependsOn)]);
+
+/** Output as it was written, after masking. Idempotent by (task, attempt, sequence); offsets have no gap. */
+export const logChunk = pgTable(
+  "log_chunk",
+  {
+    taskId: uuid("task_id").notNull().references(() => task.id, { onDelete: "cascade" }),
+    attempt: integer("attempt").notNull(),
+    sequence: integer("sequence").notNull(),
+    offset: bigint("offset", { mode: "number" }).notNull(),
+    data: bytea("data").notNull(),
+    createdAt: createdAt(),
+  },
+  (
+    t,
+  ) => [
+    primaryKey({ columns: [t.taskId, t.attempt, t.sequence] }),
+    unique("log_chunk_offset").on(t.taskId, t.attempt, t.offset),
+  ],
+);
+
+/** How far each attempt's log is durable: the row that an append checks and moves on. */
+export const logHead = pgTable("log_head", {
+  taskId: uuid("task_id").notNull().references(() => task.id, { onDelete: "cascade" }),
+  attempt: integer("attempt").notNull(),
+  nextSequence: integer("next_sequence").notNull().default(0),
+  bytes: bigint("bytes", { mode: "number" }).notNull().default(0),
+}, (t) => [primaryKey({ columns: [t.taskId, t.attempt] })]);
+
+/** What runs where, as the last word of an agent has it. */
+export const appState = pgTable(
+  "app_state",
+  {
+    environmentId: uuid("environment_id").notNull().references(() => environment.id, { onDelete: "cascade" }),
+    applicationId: uuid("application_id").notNull().references(() => application.id, { onDelete: "cascade" }),
+    /** The agent's name, or `-` where an environment has one place for it. */
+    target: text("target").notNull(),
+    projectId: projectId(),
+    agentId: uuid("agent_id"),
+    versionId: uuid("version_id").references(() => version.id),
+    /** What to send again when somebody wants this back. */
+    specSha256: text("spec_sha256"),
+    health: oneOf("health", ["healthy", "degraded", "progressing", "missing", "unknown"]).notNull(),
+    sync: oneOf("sync", ["synced", "out_of_sync", "unknown"]).notNull(),
+    details: jsonb("details").$type<Record<string, unknown>>().notNull().default({}),
+    updatedAt: updatedAt(),
+  },
+  (
+    t,
+  ) => [
+    primaryKey({ columns: [t.environmentId, t.applicationId, t.target] }),
+    index("app_state_version").on(t.versionId),
+  ],
+);
+
+/**
+ * Timeline and outbox of live streams. A cursor over `id` alone loses rows that commit late, so readers take
+ * `xid < pg_snapshot_xmin(pg_current_snapshot())` and remember (xid, id).
+ */
+export const event = pgTable(
+  "event",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    xid: xid8("xid").notNull().default(sql`pg_current_xact_id()`),
+    projectId: projectId(),
+    /** `deployment`, `task`, `agent`, `version`, `repository`, `application`, `environment`. */
+    topic: text("topic").notNull(),
+    /** The id of what changed. */
+    subjectId: uuid("subject_id"),
+    deploymentId: uuid("deployment_id"),
+    kind: text("kind").notNull(),
+    data: jsonb("data").$type<Record<string, unknown>>().notNull().default({}),
+    createdAt: createdAt(),
+  },
+  (
+    t,
+  ) => [
+    index("event_cursor").on(t.xid, t.id),
+    index("event_by_deployment").on(t.deploymentId, t.id).where(sql`deployment_id is not null`),
+  ],
+);

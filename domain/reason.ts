@@ -1,0 +1,93 @@
+/**
+ * Every state carries a reason that a person can act on. The code and its parameters let a client say it in another
+ * language; the text is the English sentence. This table is the only place where a reason is worded.
+ */
+export interface Reason {
+  code: string;
+  params: Record<string, string | number>;
+  text: string;
+}
+
+const SENTENCES = {
+  // deployments
+  "deployment.created": "Created and waiting for a person to start it.",
+  "deployment.created_by_trigger": "Created by the {on} trigger for {ref}, waiting for a person to start it.",
+  "deployment.waiting_for_builds": "{detail}",
+  "deployment.builds_ready": "All artifacts are there; start it when you are ready.",
+  "deployment.awaiting_approval": "Waiting for {missing} of {count} approvals.",
+  "deployment.approved": "Approved by {actor}.",
+  "deployment.rejected": "Rejected by {actor}: {note}",
+  "deployment.started": "Started by {actor}.",
+  "deployment.queued": "Waiting for deployment {deploymentId} of the same applications to end.",
+  "deployment.paused": "Paused by {actor}; running tasks go on, nothing new starts.",
+  "deployment.paused_on_failure": "Paused because {task} failed: {detail} Retry it, roll back, or cancel.",
+  "deployment.resumed": "Resumed by {actor}.",
+  "deployment.completed": "All {count} applications run version {version}.",
+  "deployment.nothing_to_do": "No application of this deployment changed.",
+  "deployment.failed": "{task} failed: {detail}",
+  "deployment.failed_many": "{failed} of {count} applications failed, first {task}: {detail}",
+  "deployment.cancelling": "Cancelled by {actor}; waiting for the agents to confirm that running work has stopped.",
+  "deployment.cancelled": "Cancelled by {actor}; running work has stopped.",
+  "deployment.rolling_back": "Rolling back because {task} failed: {detail}",
+  "deployment.rolling_back_asked": "Rolling back, asked by {actor}: {note}",
+  "deployment.rolled_back": "Rolled back: {detail}",
+  "deployment.rollback_failed": "The rollback failed at {task}: {detail} The targets need a person.",
+  "deployment.superseded": "Replaced by {version}, which contains it.",
+  "deployment.policy": "{detail}",
+  // tasks
+  "task.waiting_for_start": "The deployment has not been started.",
+  "task.waiting_for_dependencies": "Waiting for {names}.",
+  "task.ready": "Ready; waiting for a free agent.",
+  "task.waiting_for_agent": "Ready; waiting for {agent} to connect.",
+  "task.leased": "Handed to {agent}, attempt {attempt}.",
+  "task.running": "Running on {agent}, attempt {attempt}.",
+  "task.children_running": "{done} of {count} parts done.",
+  "task.succeeded": "{detail}",
+  "task.failed": "{detail}",
+  "task.refused": "{agent} refused it: {detail}",
+  "task.timed_out": "Gave up after {seconds} s: {detail}",
+  "task.retrying": "Attempt {attempt} failed: {detail} Trying again in {seconds} s.",
+  "task.lease_expired": "{agent} stopped renewing its lease (attempt {attempt}); handing it out again.",
+  "task.master_restarted": "The master restarted during attempt {attempt}; starting attempt {next}.",
+  "task.agent_lost_it": "{agent} came back without this task (attempt {attempt}); handing it out again.",
+  "task.attempts_used_up": "Failed after {attempt} attempts, last: {detail}",
+  "task.cancelling": "Cancel sent to {agent}; waiting for its word.",
+  "task.cancelled": "{detail}",
+  "task.skipped_dependency": "Skipped because {name} {outcome}.",
+  "task.skipped_stopped": "Skipped: {detail}",
+  "task.paused": "Waiting until {until}.",
+  "task.pause_over": "The wait is over.",
+  "task.parts_failed": "{failed} of {count} parts failed, first {task}: {detail}",
+  "task.retry_asked": "Tried again by {actor}.",
+  // versions
+  "version.builds_waiting": "Waiting for {what}, checked {checked} ago, gives up at {until}.",
+  "version.builds_ready": "Every artifact is there and pinned.",
+  "version.builds_failed": "{detail}",
+  "version.reverted": "Marked as reverted by {actor}: {note}",
+  "version.reverted_by_rollback": "Marked as reverted because {task} failed: {detail}",
+  "version.unreverted": "Cleared by {actor}: {note}",
+  "version.normal": "Recorded from {ref}.",
+  // deliveries and repositories
+  "delivery.received": "Received; waiting to be worked on.",
+  "delivery.processed": "Recorded version {version}.",
+  "delivery.known_version": "Version {version} was recorded before; nothing to do.",
+  "delivery.ignored": "{detail}",
+  "delivery.failed": "{detail}",
+  "repository.ok": "Last read at {ref}.",
+  "repository.failed": "{detail}",
+  "repository.new": "Not read yet.",
+  // agents
+  "agent.connected": "Connected.",
+  "agent.disconnected": "Disconnected; it dials again by itself.",
+  "agent.never_connected": "Enrolled; has not connected yet.",
+  "agent.revoked": "Revoked by {actor}.",
+} as const;
+
+export type ReasonCode = keyof typeof SENTENCES;
+export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
+
+/** Builds a reason; a parameter that is missing stays visible as `{name}`, so that a test or a person sees it. */
+export function reason(code: ReasonCode, params: Record<string, string | number> = {}): Reason {
+  const text = SENTENCES[code].replace(/\{(\w+)\}/g, (whole, name) => name in params ? String(params[name]) : whole);
+  return { code, params, text };
+}

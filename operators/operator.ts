@@ -1,0 +1,79 @@
+/**
+ * The contract of everything that acts on an environment. A new kind of environment is one folder that implements this
+ * and passes `conformance.ts`; no core file changes.
+ */
+import type { Operation, OutcomeInput } from "../protocol/operation.ts";
+
+/** What a running task may use. An operator knows nothing of sockets, leases or where it runs. */
+export interface RunContext {
+  taskId: string;
+  attempt: number;
+  /** Grows with every lease of the task; handed to what is deployed, so that it can refuse an older one. */
+  fence: number;
+  /** Unsealed values of `operation.spec.secrets`. Never logged: the log masks them anyway. */
+  secrets: Readonly<Record<string, string>>;
+  /** Aborted by a cancel, a lost lease or the timeout; `signal.reason` is a `StopReason`. */
+  signal: AbortSignal;
+  /** This attempt began before the agent restarted: adopt what still runs instead of starting it again. */
+  resumed: boolean;
+  /**
+   * Appends to the task's log, bytes as they are; resolves when they are spooled to disk. `position` is how far into its
+   * source (an output file) the operator has read; after a restart `logPosition` is the last one that was spooled.
+   */
+  log(data: string | Uint8Array, position?: number): Promise<void>;
+  logPosition: number;
+  /** A small JSON value that survives a crash of the agent; `saved` is the last one of this attempt. */
+  save(state: unknown): Promise<void>;
+  saved: unknown;
+  /** Resolves at once while the lease is trusted, waits while it is not, rejects when the work must stop. Call it before every step that changes the machine. */
+  trusted(): Promise<void>;
+  /** Fetches a blob of the operation from the master into the agent's cache and returns its path; verified by sha256. */
+  fetchBlob(sha256: string): Promise<string>;
+}
+
+export class StopReason extends Error {
+  override readonly name = "StopReason";
+  constructor(
+    /** `cancel`: a person; `lost`: the lease is someone else's; `timeout`: too long; `shutdown`: the agent ends and wants the work stopped. */
+    readonly kind: "cancel" | "lost" | "timeout" | "shutdown",
+    message: string,
+    readonly graceSeconds: number,
+  ) {
+    super(message);
+  }
+}
+
+export interface Target {
+  id: string;
+  name: string;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** One application as it is seen to run. */
+export interface Observed {
+  application: string;
+  environmentId: string;
+  target: string;
+  version: string | null;
+  health: "healthy" | "degraded" | "progressing" | "missing" | "unknown";
+  details: Record<string, unknown>;
+}
+
+export interface Operator {
+  /** `mock`, `pm`, `k8s`, or yours. */
+  readonly kind: string;
+  /**
+   * Acts. Safe to run twice under a newer fence; ends by returning, also for a failure. Throws only what it did not
+   * foresee, which the runtime reports as a failure that may be tried again.
+   */
+  run(operation: Operation, context: RunContext): Promise<OutcomeInput>;
+  /** Holds a running task still (SIGSTOP) while the lease is not trusted, and lets it go on. */
+  suspend?(taskId: string): Promise<void>;
+  resume?(taskId: string): Promise<void>;
+  /** What runs now, for drift. */
+  observe(): AsyncIterable<Observed>;
+  /** Called once when the agent starts, before any task: bring back what should run. */
+  start?(): Promise<void>;
+  /** Called once when the agent ends; what is deployed keeps running. */
+  stop?(): Promise<void>;
+}

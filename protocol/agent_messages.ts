@@ -1,0 +1,155 @@
+/**
+ * The wire between the master and whoever dials it: one JSON message per text frame, or an array of them.
+ * Both ends parse with these schemas; unknown fields are dropped, an unknown type closes the socket (`CLOSE.badMessage`).
+ * The conversation: challenge -> hello (signed) -> welcome -> tasks, leases, logs, results.
+ */
+import { z } from "zod";
+import { Operation, Outcome } from "./operation.ts";
+
+export const SUBPROTOCOL = "boreas.v1";
+export const PROTOCOL = { min: 1, max: 1 } as const;
+/** Bytes; a larger frame closes the socket with 1009. */
+export const MAX_FRAME_BYTES = 1024 * 1024;
+/** Log chunks that an agent may have unacknowledged, over all its tasks. */
+export const LOG_WINDOW_CHUNKS = 32;
+/** Bytes of one log chunk before encoding. */
+export const LOG_CHUNK_BYTES = 32 * 1024;
+/** Seconds an unauthenticated socket may live. */
+export const HELLO_SECONDS = 5;
+/** Seconds between pings of the master; two missed ones end the connection. */
+export const PING_SECONDS = 20;
+
+/** Why a socket was closed; documented in docs/protocol.md. */
+export const CLOSE = {
+  goingAway: 1001,
+  tooBig: 1009,
+  restart: 1012,
+  tryLater: 1013,
+  badMessage: 4400,
+  unauthenticated: 4401,
+  revoked: 4403,
+  noCommonProtocol: 4406,
+  helloTimeout: 4408,
+  replaced: 4409,
+} as const;
+
+const Lease = z.object({ taskId: z.string(), fence: z.number().int() });
+export type Lease = z.infer<typeof Lease>;
+
+export const AgentFacts = z.object({
+  hostname: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  cpus: z.number(),
+  memoryBytes: z.number(),
+  bootId: z.string().default(""),
+  /** What it can run: `binary`, `script`, `docker`, ... */
+  modes: z.array(z.string()).default([]),
+}).loose();
+export type AgentFacts = z.infer<typeof AgentFacts>;
+
+export const AgentHello = z.object({
+  type: z.literal("agent.hello"),
+  protocol: z.object({ min: z.number().int(), max: z.number().int() }),
+  agentId: z.string(),
+  kind: z.string(),
+  versions: z.record(z.string(), z.string()).default({}),
+  slots: z.number().int().min(0).max(10_000),
+  facts: AgentFacts,
+  /** Every task it still knows: running, or ended with a result that was not acknowledged. */
+  resumes: z.array(Lease.extend({ state: z.enum(["running", "suspended", "finished"]), logOffset: z.number().int() }))
+    .max(10_000),
+  /** base64url Ed25519 over `signedHello(...)`. */
+  signature: z.string(),
+});
+/** The bytes an agent signs: bound to this connection's nonce, this agent and this master. */
+export const signedHello = (nonce: string, agentId: string, masterId: string): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify(["boreas.v1.hello", nonce, agentId, masterId]));
+
+export const LogChunk = Lease.extend({
+  type: z.literal("log.chunk"),
+  /** 0, 1, 2, ... within (task, attempt). */
+  sequence: z.number().int().min(0),
+  /** Byte offset of this chunk within the attempt's (masked) log. */
+  offset: z.number().int().min(0),
+  encoding: z.enum(["utf8", "base64"]),
+  data: z.string(),
+});
+export type LogChunk = z.infer<typeof LogChunk>;
+
+export const FromAgent = z.discriminatedUnion("type", [
+  AgentHello,
+  Lease.extend({ type: z.literal("task.accept") }),
+  Lease.extend({ type: z.literal("task.refuse"), reason: z.string().max(2000) }),
+  z.object({ type: z.literal("lease.renew"), leases: z.array(Lease).max(10_000) }),
+  LogChunk,
+  Lease.extend({ type: z.literal("task.progress"), message: z.string().max(2000) }),
+  Lease.extend({ type: z.literal("task.result"), outcome: Outcome }),
+  z.object({ type: z.literal("slots.update"), slots: z.number().int().min(0).max(10_000) }),
+  z.object({ type: z.literal("state.report"), observed: z.array(z.record(z.string(), z.unknown())).max(10_000) }),
+  z.object({ type: z.literal("app.lines"), requestId: z.string(), lines: z.array(z.string()) }),
+]);
+export type FromAgent = z.infer<typeof FromAgent>;
+
+export const ToAgent = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("agent.challenge"), nonce: z.string(), masterId: z.string() }),
+  z.object({
+    type: z.literal("agent.welcome"),
+    sessionId: z.string(),
+    /** The protocol version agreed on. */
+    protocol: z.number().int(),
+    leaseSeconds: z.number(),
+    /** `continue`: go on (from the log offset that the master has); `abort`: stop, it is someone else's now; `send_result`: resend. */
+    resumes: z.array(
+      Lease.extend({ verdict: z.enum(["continue", "abort", "send_result"]), logOffset: z.number().int() }),
+    ),
+  }),
+  z.object({
+    type: z.literal("task.dispatch"),
+    taskId: z.string(),
+    fence: z.number().int(),
+    attempt: z.number().int(),
+    operation: Operation,
+    /** Compact JWE (ECDH-ES over X25519, A256GCM) of a JSON object name -> value; task and fence in its protected header. */
+    sealedSecrets: z.string().nullable(),
+    /** Bearer for `GET /api/v1/blobs/:sha256`, good for the blobs of this operation only. */
+    blobTicket: z.string().nullable(),
+    leaseSeconds: z.number(),
+  }),
+  Lease.extend({ type: z.literal("task.cancel"), graceSeconds: z.number(), reason: z.string() }),
+  z.object({ type: z.literal("lease.renewed"), taskIds: z.array(z.string()), lost: z.array(z.string()) }),
+  /** `offset`: bytes of the attempt's log that are durable. Also the answer to a gap: go back to here. */
+  Lease.extend({ type: z.literal("log.ack"), offset: z.number().int() }),
+  Lease.extend({ type: z.literal("result.ack"), accepted: z.boolean() }),
+  z.object({ type: z.literal("agent.drain"), reason: z.string() }),
+  z.object({ type: z.literal("agent.upgrade"), version: z.string() }),
+  z.object({ type: z.literal("operator.observe"), requestId: z.string() }),
+  z.object({ type: z.literal("app.tail"), requestId: z.string(), application: z.string(), lines: z.number().int() }),
+]);
+export type ToAgent = z.infer<typeof ToAgent>;
+export type Dispatch = Extract<ToAgent, { type: "task.dispatch" }>;
+
+const frameOf = <T extends z.ZodType>(message: T) => {
+  const many = z.array(message).min(1).max(1000);
+  return (text: string): z.infer<T>[] => {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? many.parse(value) : [message.parse(value)];
+  };
+};
+/** Parses a frame of either direction; throws SyntaxError or ZodError. */
+export const parseFromAgent = frameOf(FromAgent);
+export const parseToAgent = frameOf(ToAgent);
+
+/** `POST /enroll`: an agent trades its one-time token for an identity; its private keys never leave it. */
+export const EnrollRequest = z.object({
+  token: z.string().min(1).max(200),
+  name: z.string().min(1).max(253),
+  /** base64url raw Ed25519 public key, 32 bytes. */
+  publicKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  /** base64url raw X25519 public key, 32 bytes. */
+  sealingKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  facts: AgentFacts,
+});
+export type EnrollRequest = z.infer<typeof EnrollRequest>;
+export const EnrollResponse = z.object({ agentId: z.string(), masterId: z.string(), name: z.string() });
+export type EnrollResponse = z.infer<typeof EnrollResponse>;

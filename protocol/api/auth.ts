@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { Id, Instant, MaybeInstant, ROLES } from "./common.ts";
+
+export const User = z.object({
+  id: Id,
+  username: z.string(),
+  role: z.enum(ROLES),
+  createdAt: Instant,
+}).meta({ id: "User" });
+export type User = z.infer<typeof User>;
+export const CreateUser = z.strictObject({
+  username: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/),
+  password: z.string().min(10).max(200),
+  role: z.enum(ROLES),
+});
+export const UpdateUser = z.strictObject({ password: z.string().min(10).max(200), role: z.enum(ROLES) }).partial();
+
+export const Login = z.strictObject({ username: z.string().max(200), password: z.string().max(200) });
+export const Session = z.object({
+  accessToken: z.string(),
+  refreshToken: z.string(),
+  /** Seconds the access token is good for. */
+  expiresIn: z.number().int(),
+  user: User,
+}).meta({ id: "Session" });
+export type Session = z.infer<typeof Session>;
+export const Refresh = z.strictObject({ refreshToken: z.string().max(500).optional() });
+
+export const Token = z.object({
+  id: Id,
+  name: z.string(),
+  role: z.enum(ROLES),
+  createdAt: Instant,
+  expiresAt: MaybeInstant,
+  lastUsedAt: MaybeInstant,
+}).meta({ id: "Token" });
+export const CreateToken = z.strictObject({
+  name: z.string().min(1).max(100),
+  /** Never above the creator's own role. */
+  role: z.enum(ROLES).optional(),
+  expiresInSeconds: z.int().min(60).max(366 * 86_400).optional(),
+});
+/** The secret is shown here once and never again. */
+export const CreatedToken = Token.extend({ token: z.string() });
+
+export const Audit = z.object({
+  id: Id,
+  at: Instant,
+  actor: z.string(),
+  action: z.string(),
+  target: z.string(),
+  detail: z.record(z.string(), z.unknown()),
+  ip: z.string().nullable(),
+  hash: z.string().nullable(),
+}).meta({ id: "Audit" });

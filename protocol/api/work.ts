@@ -1,0 +1,170 @@
+/** Deployments, tasks, agents, overview. */
+import { z } from "zod";
+import { DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
+import { TASK_STATUSES, TASK_STEPS, TASK_TYPES } from "../../domain/task_state.ts";
+import { Strategy } from "../config/release.ts";
+import { Labels, Name } from "../config/values.ts";
+import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
+
+export const CreateDeployment = z.strictObject({
+  versionId: Id,
+  environmentId: Id,
+  /** Names; all applications of the version that changed and are bound to the environment, when absent. */
+  applications: z.array(Name).min(1).max(500).optional(),
+  mustInOrder: z.array(Name).max(500).optional(),
+  /** Replaces each application's own strategy. */
+  strategy: Strategy.optional(),
+  manualApproval: z.boolean().optional(),
+});
+export type CreateDeployment = z.input<typeof CreateDeployment>;
+export const UpdateDeployment = z.strictObject({ mustInOrder: z.array(Name).max(500), strategy: Strategy }).partial();
+
+export const Task = z.object({
+  id: Id,
+  deploymentId: Id,
+  parentId: Id.nullable(),
+  appId: Id.nullable(),
+  /** The application's name; of a part, the machine's. */
+  name: z.string(),
+  type: z.enum(TASK_TYPES),
+  step: z.enum(TASK_STEPS),
+  status: z.enum(TASK_STATUSES),
+  /** Ids of the tasks it waits for. */
+  dependencies: z.array(Id),
+  payload: z.record(z.string(), z.unknown()),
+  result: z.record(z.string(), z.unknown()).nullable(),
+  attempt: z.number().int(),
+  fence: z.number().int(),
+  agentId: Id.nullable(),
+  agent: z.string().nullable(),
+  leaseExpiresAt: MaybeInstant,
+  reason: Reason,
+  blockedBy: z.array(z.object({ id: Id, name: z.string(), status: z.enum(TASK_STATUSES), since: Instant })),
+  createdAt: Instant,
+  updatedAt: Instant,
+  startedAt: MaybeInstant,
+  completedAt: MaybeInstant,
+}).meta({ id: "Task" });
+export type Task = z.infer<typeof Task>;
+
+export const Deployment = z.object({
+  id: Id,
+  versionId: Id,
+  version: z.string(),
+  environmentId: Id,
+  environment: z.string(),
+  status: z.enum(DEPLOYMENT_STATES),
+  reason: Reason,
+  mustInOrder: z.array(z.string()),
+  applications: z.array(z.string()),
+  strategy: z.record(z.string(), z.unknown()).nullable(),
+  manualApproval: z.boolean(),
+  approvals: z.object({ count: z.number().int(), given: z.array(z.object({ actor: z.string(), at: Instant })) }),
+  createdBy: z.string(),
+  errorMessage: z.string().nullable(),
+  createdAt: Instant,
+  updatedAt: Instant,
+  startedAt: MaybeInstant,
+  completedAt: MaybeInstant,
+  /** Counts of app tasks by status. */
+  progress: z.record(z.string(), z.number()),
+}).meta({ id: "Deployment" });
+export type Deployment = z.infer<typeof Deployment>;
+export const DeploymentWithTasks = Deployment.extend({ tasks: z.array(Task) }).meta({ id: "DeploymentWithTasks" });
+export type DeploymentWithTasks = z.infer<typeof DeploymentWithTasks>;
+
+/** The plan, nothing stored: what would be created, in order. */
+export const PlannedTask = z.object({
+  key: z.string(),
+  parentKey: z.string().nullable(),
+  name: z.string(),
+  application: z.string(),
+  type: z.enum(TASK_TYPES),
+  dependsOn: z.array(z.string()),
+  target: z.string().nullable(),
+  action: z.enum(["create", "update", "unchanged", "remove"]).optional(),
+}).meta({ id: "PlannedTask" });
+export const Preview = z.object({
+  applications: z.array(z.string()),
+  tasks: z.array(PlannedTask),
+  warnings: z.array(z.string()),
+}).meta({ id: "Preview" });
+export type Preview = z.infer<typeof Preview>;
+
+/** Body of start, cancel, rollback, approve, reject, pause, resume, retry: a note for the record. */
+export const Act = z.strictObject({ note: z.string().max(2000).optional() });
+
+export const Agent = z.object({
+  id: Id,
+  name: z.string(),
+  kind: z.string(),
+  status: z.enum(["connected", "disconnected", "revoked"]),
+  reason: Reason,
+  embedded: z.boolean(),
+  labels: z.record(z.string(), z.string()),
+  environments: z.array(z.object({ id: Id, name: z.string() })),
+  facts: z.record(z.string(), z.unknown()),
+  versions: z.record(z.string(), z.string()),
+  slots: z.number().int(),
+  busySlots: z.number().int(),
+  cordoned: z.boolean(),
+  lastSeenAt: MaybeInstant,
+  createdAt: Instant,
+}).meta({ id: "Agent" });
+export type Agent = z.infer<typeof Agent>;
+export const UpdateAgent = z.strictObject({ labels: Labels, environments: z.array(Id).max(1000) }).partial();
+
+export const CreateEnrollmentToken = z.strictObject({
+  uses: z.int().min(1).max(10_000).default(1),
+  /** Seconds. */
+  expiresIn: z.int().min(60).max(90 * 86_400).default(3600),
+  labels: Labels.default({}),
+  /** Ids or names. */
+  environments: z.array(z.string()).max(1000).default([]),
+  kind: z.enum(["agent", "operator"]).default("agent"),
+});
+export const EnrollmentToken = z.object({
+  id: Id,
+  kind: z.enum(["agent", "operator"]),
+  usesLeft: z.number().int(),
+  labels: z.record(z.string(), z.string()),
+  environments: z.array(Id),
+  expiresAt: Instant,
+  createdBy: z.string(),
+  createdAt: Instant,
+}).meta({ id: "EnrollmentToken" });
+/** The token is shown here once and never again. */
+export const CreatedEnrollmentToken = EnrollmentToken.extend({ token: z.string() });
+
+export const Overview = z.object({
+  counts: z.object({
+    applications: z.number().int(),
+    environments: z.number().int(),
+    repositories: z.number().int(),
+    agentsConnected: z.number().int(),
+    agents: z.number().int(),
+    deploymentsActive: z.number().int(),
+    deploymentsWaiting: z.number().int(),
+    failedDeliveries: z.number().int(),
+  }),
+  environments: z.array(z.object({ id: Id, name: z.string(), type: z.string() })),
+  applications: z.array(z.object({ id: Id, name: z.string() })),
+  /** One per application and environment, the worst of its targets. */
+  grid: z.array(z.object({
+    applicationId: Id,
+    environmentId: Id,
+    version: z.string().nullable(),
+    health: z.string(),
+    targets: z.number().int(),
+  })),
+  deployments: z.array(Deployment),
+}).meta({ id: "Overview" });
+export type Overview = z.infer<typeof Overview>;
+
+export const Ready = z.object({
+  ready: z.boolean(),
+  database: z.object({ kind: z.enum(["embedded", "server"]), ok: z.boolean(), detail: z.string() }),
+  redis: z.object({ inUse: z.boolean(), ok: z.boolean(), detail: z.string() }),
+  scheduler: z.object({ running: z.boolean(), lastSweepSecondsAgo: z.number().nullable() }),
+  web: z.boolean(),
+}).meta({ id: "Ready" });

@@ -1,0 +1,5 @@
+/** Every body that crosses the REST API, one schema each; `api/` serves them, `web/` and `cli/` read them. */
+export * from "./api/auth.ts";
+export * from "./api/catalog.ts";
+export * from "./api/common.ts";
+export * from "./api/work.ts";

@@ -1,0 +1,85 @@
+/** What a leaf task asks of an operator, and what the operator answers. */
+import { z } from "zod";
+import { BinaryRuntime, HealthCheck, MockScript, ScriptRuntime } from "./config/application.ts";
+
+/** An artifact after pinning: what will run is decided by content, not by name. */
+export const PinnedArtifact = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("image"), ref: z.string(), digest: z.string() }),
+  /** `url` may hold `${os}` and `${arch}`; `sha256` is one digest, or one per `os-arch`. A .tgz, .tar.gz or .tar is unpacked. */
+  z.object({
+    kind: z.literal("url"),
+    url: z.string(),
+    sha256: z.union([z.string(), z.record(z.string(), z.string())]),
+  }),
+  /** A tar of repository files, fetched from the master by its sha256. */
+  z.object({ kind: z.literal("blob"), sha256: z.string(), size: z.number() }),
+]);
+export type PinnedArtifact = z.infer<typeof PinnedArtifact>;
+
+/**
+ * One application as one environment will run it: overlay merged, `${version}` and `${commit}` filled in, artifacts
+ * pinned. Frozen by content hash; a rollback sends these bytes again. `${port.x}`, `${os}`, `${arch}` and `${env.X}`
+ * are left for the agent, which alone knows them.
+ */
+export const RenderedSpec = z.object({
+  application: z.string(),
+  runtime: z.discriminatedUnion("mode", [
+    z.object({ mode: z.literal("binary"), ...BinaryRuntime.shape }),
+    z.object({ mode: z.literal("script"), ...ScriptRuntime.shape }),
+    /** A mock environment runs nothing: `script` says what to play. */
+    z.object({ mode: z.literal("mock"), script: MockScript }),
+  ]),
+  artifacts: z.record(z.string(), PinnedArtifact),
+  /** A tar of the `bundle` files, at their repository paths inside the release folder. */
+  bundle: z.object({ sha256: z.string(), size: z.number() }).nullable(),
+  env: z.record(z.string(), z.string()),
+  /** Names only; the values travel sealed. */
+  secrets: z.array(z.string()),
+  files: z.array(z.object({ from: z.string(), to: z.string(), mode: z.string().optional() })),
+  health: z.array(HealthCheck),
+  minTimeSeconds: z.number(),
+  deadlineSeconds: z.number(),
+  keepReleases: z.number(),
+});
+export type RenderedSpec = z.infer<typeof RenderedSpec>;
+
+export const Operation = z.object({
+  /** Which operator: `mock`, `pm`, ... */
+  kind: z.string(),
+  action: z.enum(["deploy", "remove"]),
+  isRollback: z.boolean(),
+  deploymentId: z.string(),
+  applicationId: z.string(),
+  app: z.string(),
+  versionId: z.string(),
+  version: z.string(),
+  commit: z.string().nullable(),
+  environmentId: z.string(),
+  environment: z.string(),
+  /** The machine it is for; null when any agent of the environment may do it. */
+  target: z.object({ id: z.string(), name: z.string() }).nullable(),
+  /** Seconds one attempt may take; null means as long as it renews. */
+  timeoutSeconds: z.number().nullable(),
+  /** Grows with every deployment started on this application and environment: an older one never lands after a newer. */
+  generation: z.number(),
+  /** null when action is `remove`. */
+  spec: RenderedSpec.nullable(),
+});
+export type Operation = z.infer<typeof Operation>;
+
+/** How a task ended, in the agent's words. */
+export const Outcome = z.object({
+  status: z.enum(["success", "failed", "cancelled"]),
+  /** A sentence a person can act on. */
+  message: z.string().max(8192),
+  /** Stable, dotted: `health.deadline`, `process.exited`, `artifact.sha256`, `agent.shutdown`, ... */
+  code: z.string().default(""),
+  /** A failure that another attempt may mend: a network that was away, an agent that stopped. */
+  retryable: z.boolean().default(false),
+  /** Of a failed deploy: the last lines that the application itself printed, at most 200. */
+  lastLines: z.array(z.string()).max(200).default([]),
+  /** What now runs, for the environment's picture: release, ports, pid, whether the old release was brought back. */
+  details: z.record(z.string(), z.unknown()).default({}),
+});
+export type Outcome = z.infer<typeof Outcome>;
+export type OutcomeInput = z.input<typeof Outcome>;

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// vitest reads neither deno.json's JSX settings nor its import map; npm names resolve through node_modules.
+export default defineConfig({
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  test: {
+    pool: "forks", // worker threads die in teardown under Deno
+    include: ["**/*.test.ts", "**/*.test.tsx"],
+    exclude: ["node_modules/**", ".build/**", ".boreas/**"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    globalSetup: ["tests/helpers/global_setup.ts"],
+  },
+});
