@@ -6,6 +6,7 @@ export type ErrorKind =
   | "not_found" // 404
   | "conflict" // 409: the state does not allow it now
   | "too_large" // 413
+  | "unsupported" // 415: a body in a form we do not read
   | "limited" // 429
   | "unavailable"; // 503: try again later
 

@@ -1,0 +1,53 @@
+/** Everything the API needs, passed in: so `createApp(deps).request()` tests it without a port. */
+import type { Clock, Logger } from "../domain/ports.ts";
+import type { PlanStages } from "../domain/plan_deployment.ts";
+import type { Ready } from "../protocol/http_api.ts";
+import type { z } from "zod";
+import type { Actor, Database } from "../db/database.ts";
+import type { Hints } from "../db/hints.ts";
+import type { Vault } from "../db/secrets/vault.ts";
+import type { RateLimiter } from "./middleware/rate_limit.ts";
+
+export interface ApiDeps {
+  db: Database;
+  hints: Hints;
+  vault: Vault;
+  clock: Clock;
+  logger: Logger;
+  /** 32 bytes each, derived from BOREAS_SECRET_KEY. */
+  keys: { jwt: Uint8Array; blobTicket: Uint8Array };
+  masterId: string;
+  /** Address people and agents reach us at, without a trailing slash. */
+  publicUrl: string;
+  limiter: RateLimiter;
+  /** Environment type -> how its operator plans stages. */
+  planners: Record<string, PlanStages>;
+  /** Cookies carry `Secure` and the `__Host-` prefix: on https only. */
+  secureCookies: boolean;
+  /** Local folders may be registered as repositories (tests, demo). */
+  allowFileRepositories: boolean;
+  ready: () => Promise<z.infer<typeof Ready>>;
+  /** Prometheus text of this process. */
+  metrics: () => string;
+  /** A file of the built dashboard by its path (`/assets/x.js`); undefined when there is none. */
+  webFile: (path: string) => Promise<{ bytes: Uint8Array<ArrayBuffer>; contentType: string } | undefined>;
+  /** Checks an outgoing address (S33) before it is stored; throws AppError. */
+  checkOutgoing: (url: string) => Promise<void>;
+  productVersion: string;
+  /** PEM of our own CA, for agents that pin it; absent when the certificate is given or there is no TLS. */
+  caCertificate?: string;
+}
+
+/** What the middlewares leave for the routes. */
+export interface ApiEnv {
+  Variables: {
+    actor: Actor;
+    requestId: string;
+    /** The other end of the socket; forwarding headers are not believed. */
+    peer: string;
+    /** `user:ID` or `token:ID`: whose idempotency keys these are. */
+    caller: string;
+    /** The session that was signed in with; undefined for an API token. */
+    session: string | undefined;
+  };
+}
