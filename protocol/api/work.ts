@@ -6,6 +6,9 @@ import { Strategy } from "../config/release.ts";
 import { Labels, Name } from "../config/values.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
+/** For clients, which may not reach into the domain. */
+export { isEnded } from "../../domain/deployment_state.ts";
+
 export const CreateDeployment = z.strictObject({
   versionId: Id,
   environmentId: Id,

@@ -1,0 +1,140 @@
+/** The REST API as functions, one per call that a command needs. Answers are parsed with the schemas the server uses. */
+import {
+  type Act,
+  Agent,
+  Application,
+  AppStateItem,
+  CreatedEnrollmentToken,
+  type CreateDeployment,
+  type CreateEnrollmentToken,
+  type CreateEnvironment,
+  type CreateRepository,
+  type CreateVersion,
+  Delivery,
+  Deployment,
+  DeploymentWithTasks,
+  Environment,
+  type Login,
+  Overview,
+  Preview,
+  Repository,
+  Session,
+  Task,
+  type UpdateAgent,
+  type UpdateEnvironment,
+  type UpdateRepository,
+  User,
+  Version,
+  VersionStatus,
+} from "../protocol/http_api.ts";
+import type { LiveEvent } from "../protocol/live_events.ts";
+import type { CliHost } from "./host.ts";
+import { createTransport, type Query, type Schema, type Transport } from "./http.ts";
+import { followLive, type LiveOptions } from "./live_stream.ts";
+import type { SignIn } from "./sign_in.ts";
+
+/** The input of a schema, before its defaults are filled in. */
+type Input<S extends { _zod: { input: unknown } }> = S["_zod"]["input"];
+type DeploymentAct = "start" | "cancel" | "pause" | "resume" | "rollback" | "approve" | "reject" | "retry";
+
+const PAGE = 200;
+const nothing: Schema<void> = { parse: () => undefined };
+
+export type ApiClient = ReturnType<typeof createApiClient>;
+
+export function createApiClient(
+  host: Pick<CliHost, "fetch" | "wait" | "now">,
+  signIn: SignIn | { url: string },
+  onRenewed?: (signIn: SignIn) => Promise<void>,
+) {
+  const transport: Transport = createTransport(host, signIn, onRenewed);
+  const { call } = transport;
+  const get = <T>(schema: Schema<T>, path: string, query?: Query) => call(schema, "GET", path, { query });
+  const post = <T>(schema: Schema<T>, path: string, body: unknown = {}) => call(schema, "POST", path, { body });
+  const patch = <T>(schema: Schema<T>, path: string, body: unknown) => call(schema, "PATCH", path, { body });
+
+  /** Newest first, page by page, until `enough` items are there or the list ends. */
+  async function list<T>(item: Schema<T>, path: string, query: Query = {}, enough = 10_000): Promise<T[]> {
+    const items: T[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await get(pageOf(item), path, { ...query, limit: Math.min(PAGE, enough - items.length), cursor });
+      items.push(...page.items);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor && items.length < enough);
+    return items;
+  }
+
+  return {
+    url: transport.url,
+    transport,
+    login: (body: Input<typeof Login>) => post(Session, "/auth/login", body),
+    me: () => get(User, "/auth/me"),
+
+    overview: () => get(Overview, "/overview"),
+    live: (topics: readonly string[], options?: LiveOptions): AsyncGenerator<LiveEvent> =>
+      followLive(transport, host, topics, options),
+
+    environments: () => list(Environment, "/environments"),
+    createEnvironment: (body: Input<typeof CreateEnvironment>) => post(Environment, "/environments", body),
+    updateEnvironment: (id: string, body: Input<typeof UpdateEnvironment>) =>
+      patch(Environment, `/environments/${id}`, body),
+    environmentStatus: (id: string) => get(statesOf, `/environments/${id}/status`),
+
+    applications: () => list(Application, "/applications"),
+
+    repositories: () => list(Repository, "/repositories"),
+    createRepository: (body: Input<typeof CreateRepository>) => post(Repository, "/repositories", body),
+    updateRepository: (id: string, body: Input<typeof UpdateRepository>) =>
+      patch(Repository, `/repositories/${id}`, body),
+    syncRepository: (id: string) => post(nothing, `/repositories/${id}/sync`),
+    deliveries: (id: string, enough = 50) => list(Delivery, `/repositories/${id}/deliveries`, {}, enough),
+
+    versions: (query: Query = {}, enough?: number) => list(Version, "/versions", query, enough),
+    version: (id: string) => get(Version, `/versions/${id}`),
+    versionStatus: (id: string) => get(VersionStatus, `/versions/${id}/status`),
+    createVersion: (body: Input<typeof CreateVersion>) => post(Version, "/versions", body),
+    revertVersion: (id: string, reason: string) => post(Version, `/versions/${id}/revert`, { reason }),
+    unrevertVersion: (id: string, reason: string) => post(Version, `/versions/${id}/unrevert`, { reason }),
+
+    deployments: (query: Query = {}, enough?: number) => list(Deployment, "/deployments", query, enough),
+    deployment: (id: string) => get(DeploymentWithTasks, `/deployments/${id}`),
+    createDeployment: (body: CreateDeployment) => post(Deployment, "/deployments", body),
+    previewDeployment: (body: CreateDeployment) => post(Preview, "/deployments/preview", body),
+    actOnDeployment: (id: string, act: DeploymentAct, body: Input<typeof Act> = {}) =>
+      post(nothing, `/deployments/${id}/${act}`, body),
+
+    task: (id: string) => get(Task, `/tasks/${id}`),
+    /** The stored bytes from an offset on, as much as the server gives at once, and where to read on. */
+    async taskLog(id: string, offset = 0): Promise<{ bytes: Uint8Array; nextOffset: number }> {
+      const response = await transport.send("GET", `/tasks/${id}/logs`, {
+        query: { offset },
+        headers: { accept: "*/*" },
+      });
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      return { bytes, nextOffset: Number(response.headers.get("x-next-offset") ?? offset + bytes.length) };
+    },
+
+    agents: () => list(Agent, "/agents"),
+    updateAgent: (id: string, body: Input<typeof UpdateAgent>) => patch(Agent, `/agents/${id}`, body),
+    cordonAgent: (id: string, cordoned: boolean) => post(nothing, `/agents/${id}/${cordoned ? "cordon" : "uncordon"}`),
+    revokeAgent: (id: string) => call(nothing, "DELETE", `/agents/${id}`),
+    createEnrollmentToken: (body: Input<typeof CreateEnrollmentToken>) =>
+      post(CreatedEnrollmentToken, "/enrollment-tokens", body),
+  };
+}
+
+const pageOf = <T>(item: Schema<T>): Schema<{ items: T[]; nextCursor: string | null }> => ({
+  parse(value) {
+    const { items, nextCursor } = (value ?? {}) as { items?: unknown; nextCursor?: string | null };
+    if (!Array.isArray(items)) throw new Error("expected {items, nextCursor}");
+    return { items: items.map((i) => item.parse(i)), nextCursor: nextCursor ?? null };
+  },
+});
+/** An environment's picture is small: a list, or a list in an envelope. */
+const statesOf: Schema<AppStateItem[]> = {
+  parse(value) {
+    const items = Array.isArray(value) ? value : (value as { items?: unknown[] } | null)?.items ?? [];
+    return items.map((item) => AppStateItem.parse(item));
+  },
+};

@@ -1,0 +1,92 @@
+/** How answers look at a terminal: aligned columns, short ids, ages; JSON when asked. */
+import type { CommandContext } from "./command.ts";
+
+/** Columns are as wide as their widest cell; the last one is not padded. */
+export function sayTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = heads.map((head, i) => Math.max(width(head), ...rows.map((row) => width(row[i] ?? ""))));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => i === heads.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell))).join("  ")
+      .trimEnd();
+  return [heads.map((h) => h.toUpperCase()), ...rows].map(line).join("\n") + "\n";
+}
+
+/** Columns a text takes: East Asian characters take two. */
+function width(text: string): number {
+  let columns = 0;
+  for (const character of text) {
+    columns +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(character)
+        ? 2
+        : 1;
+  }
+  return columns;
+}
+
+/** `--json` prints the value as the API gave it, else the table, else the sentence for nothing. */
+export function printList<T>(
+  { host, json }: Pick<CommandContext, "host" | "json">,
+  items: readonly T[],
+  heads: readonly string[],
+  row: (item: T) => readonly string[],
+  none: string,
+): void {
+  if (json) printJson(host, items);
+  else if (items.length === 0) host.write(`${none}\n`);
+  else host.write(sayTable(heads, items.map(row)));
+}
+
+export const printJson = (host: CommandContext["host"], value: unknown): void =>
+  host.write(`${JSON.stringify(value, null, 2)}\n`);
+
+/** `--json` prints the value, else the sentence. */
+export function printResult(
+  { host, json }: Pick<CommandContext, "host" | "json">,
+  value: unknown,
+  sentence: string,
+): void {
+  if (json) printJson(host, value);
+  else host.write(`${sentence}\n`);
+}
+
+export function sayDuration(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
+}
+export const sayAge = (instant: string | null, now: number): string =>
+  instant === null ? "never" : `${sayDuration(now - Date.parse(instant))} ago`;
+
+/** Enough of a UUIDv7 to tell today's rows apart: its time part and what follows. */
+export const shortId = (id: string): string => id.slice(0, 18);
+
+const COLOURS: Record<string, number> = {
+  completed: 32,
+  success: 32,
+  connected: 32,
+  healthy: 32,
+  processed: 32,
+  failed: 31,
+  rollback_failed: 31,
+  revoked: 31,
+  degraded: 31,
+  missing: 31,
+  rolled_back: 33,
+  rolling_back: 33,
+  paused: 33,
+  cancelled: 33,
+  cancelling: 33,
+  awaiting_approval: 33,
+  skipped: 33,
+  running: 36,
+  leased: 36,
+  progressing: 36,
+};
+/** A status in its colour, at a terminal that wants colours. */
+export function paint({ isTerminal, env }: CommandContext["host"], status: string, text = status): string {
+  const colour = isTerminal && !env.NO_COLOR ? COLOURS[status] : undefined;
+  return colour ? `\x1b[${colour}m${text}\x1b[0m` : text;
+}
