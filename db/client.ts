@@ -6,6 +6,8 @@ import postgres from "postgres";
 
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type TransactionSql = postgres.TransactionSql<{ bigint: number }>;
+/** Part of a statement. */
+export type Fragment = postgres.Fragment;
 export type ConnectionTarget = string | { host: string; port: number; user: string; database: string };
 
 export interface ClientOptions {
