@@ -359,6 +359,7 @@ CREATE TABLE "task" (
 	"result" jsonb,
 	"attempt" integer DEFAULT 0 NOT NULL,
 	"max_attempts" integer DEFAULT 1 NOT NULL,
+	"losses" integer DEFAULT 0 NOT NULL,
 	"fence" bigint DEFAULT 0 NOT NULL,
 	"agent_id" uuid,
 	"lease_expires_at" timestamp with time zone,
@@ -480,6 +481,7 @@ CREATE INDEX "task_by_deployment" ON "task" USING btree ("deployment_id","positi
 CREATE INDEX "task_by_parent" ON "task" USING btree ("parent_id") WHERE parent_id is not null;--> statement-breakpoint
 CREATE INDEX "task_claim_target" ON "task" USING btree ("target_agent_id","position","id") WHERE state = 'pending' and open and is_leaf and target_agent_id is not null;--> statement-breakpoint
 CREATE INDEX "task_claim_any" ON "task" USING btree ("environment_id","position","id") WHERE state = 'pending' and open and is_leaf and target_agent_id is null;--> statement-breakpoint
+CREATE INDEX "task_trouble" ON "task" USING btree ("project_id","state","id") WHERE state in ('failed', 'cancelled', 'skipped');--> statement-breakpoint
 CREATE INDEX "task_lease_end" ON "task" USING btree ("lease_expires_at") WHERE lease_expires_at is not null;--> statement-breakpoint
 CREATE INDEX "task_held_by" ON "task" USING btree ("agent_id") WHERE agent_id is not null;--> statement-breakpoint
 CREATE INDEX "task_timer" ON "task" USING btree ("run_after") WHERE state = 'pending' and open and type = 'pause';--> statement-breakpoint

@@ -174,6 +174,8 @@ export const task = pgTable("task", {
   result: jsonb("result").$type<Record<string, unknown> | null>(),
   attempt: integer("attempt").notNull().default(0),
   maxAttempts: integer("max_attempts").notNull().default(1),
+  /** Attempts that ended because an agent went away: they do not count against max_attempts, and have a bound of their own. */
+  losses: integer("losses").notNull().default(0),
   /** Grows with every claim; checked on every write of the one who holds the lease. */
   fence: bigint("fence", { mode: "number" }).notNull().default(0),
   agentId: uuid("agent_id"),
@@ -204,6 +206,8 @@ export const task = pgTable("task", {
   index("task_claim_any").on(t.environmentId, t.position, t.id).where(
     sql`state = 'pending' and open and is_leaf and target_agent_id is null`,
   ),
+  /** What people look for among very many successes. */
+  index("task_trouble").on(t.projectId, t.state, t.id).where(sql`state in ('failed', 'cancelled', 'skipped')`),
   index("task_lease_end").on(t.leaseExpiresAt).where(sql`lease_expires_at is not null`),
   index("task_held_by").on(t.agentId).where(sql`agent_id is not null`),
   index("task_timer").on(t.runAfter).where(sql`state = 'pending' and open and type = 'pause'`),

@@ -1,0 +1,108 @@
+/**
+ * Lets deployments make the move that their tasks call for (`domain/roll_up.ts` decides, this writes), in the
+ * transaction that ended the tasks. The caller holds the deployment rows.
+ */
+import { reason } from "../../domain/reason.ts";
+import type { Reason } from "../../domain/reason.ts";
+import { nextMove } from "../../domain/roll_up.ts";
+import type { StateCounts } from "../../domain/roll_up.ts";
+import type { DeploymentState } from "../../domain/deployment_state.ts";
+import type { FailureAction } from "../../domain/strategy.ts";
+import type { Database, Tx } from "../database.ts";
+import { beginRollback } from "./begin_rollback.ts";
+import { changeDeployment } from "./change_deployment.ts";
+import { skipWaitingTasks } from "../tasks/stop_tasks.ts";
+
+interface Row {
+  id: string;
+  projectId: string;
+  status: DeploymentState;
+  reason: Reason;
+  onFailure: FailureAction;
+  version: string;
+  forward: StateCounts | null;
+  backward: StateCounts | null;
+  /** The first top-level task that failed, of the half that is under way. */
+  cause: { id: string; name: string; text: string } | null;
+  skipped: string | null;
+}
+
+export async function moveDeployments(db: Database, tx: Tx, deploymentIds: readonly string[]): Promise<void> {
+  if (deploymentIds.length === 0) return;
+  const rows = await tx<Row[]>`
+    select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
+      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
+      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and t.is_rollback group by state) s) as backward,
+      (select jsonb_build_object('id', t.id, 'name', t.name, 'text', t.reason ->> 'text') from task t where t.deployment_id = d.id and t.parent_id is null
+        and t.state = 'failed' and t.is_rollback = (d.status = 'rolling_back') order by t.completed_at, t.id limit 1) as cause
+    from deployment d join version v on v.id = d.version_id
+    where d.id = any(${deploymentIds}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back') order by d.id`;
+  for (const row of rows) await move(db, tx, row);
+}
+
+async function move(db: Database, tx: Tx, row: Row): Promise<void> {
+  const { forward = {}, backward = {}, cause } = row;
+  const status = row.status as "running" | "paused" | "cancelling" | "rolling_back";
+  const params = { task: cause?.name ?? "a task", detail: cause?.text ?? "" };
+  switch (nextMove(status, forward ?? {}, backward ?? {}, row.onFailure)) {
+    case "none":
+      return;
+    case "complete":
+      return await changeDeployment(
+        tx,
+        row,
+        "completed",
+        reason("deployment.completed", { count: forward?.success ?? 0, version: row.version }),
+      );
+    case "fail":
+      return await changeDeployment(tx, row, "failed", sayFailure(forward ?? {}, params), {
+        errorMessage: params.detail,
+        causeTaskId: cause?.id,
+      });
+    case "pause":
+      await tx`update task set open = false where deployment_id = ${row.id} and open`;
+      return await changeDeployment(tx, row, "paused", reason("deployment.paused_on_failure", params), {
+        causeTaskId: cause?.id,
+      });
+    case "stop": {
+      const said = reason("task.skipped_stopped", {
+        detail: `${params.task} failed, and the deployment stops on a failure.`,
+      });
+      await skipWaitingTasks(tx, row.id, said);
+      return await moveDeployments(db, tx, [row.id]);
+    }
+    case "roll_back":
+      await beginRollback(db, tx, row, reason("deployment.rolling_back", params), {
+        causeTaskId: cause?.id,
+        versionReason: reason("version.reverted_by_rollback", params),
+      });
+      return await moveDeployments(db, tx, [row.id]);
+    case "cancelled":
+      return await changeDeployment(
+        tx,
+        row,
+        "cancelled",
+        reason("deployment.cancelled", { actor: String(row.reason.params.actor ?? "a person") }),
+      );
+    case "rolled_back":
+      return await changeDeployment(
+        tx,
+        row,
+        "rolled_back",
+        reason("deployment.rolled_back", {
+          detail: `${backward?.success ?? 0} applications run again what they ran before. ${row.reason.text}`,
+        }),
+      );
+    case "rollback_failed":
+      return await changeDeployment(tx, row, "rollback_failed", reason("deployment.rollback_failed", params), {
+        errorMessage: params.detail,
+      });
+  }
+}
+
+function sayFailure(forward: StateCounts, params: { task: string; detail: string }): Reason {
+  const failed = forward.failed ?? 0;
+  if (failed <= 1) return reason("deployment.failed", params);
+  const count = Object.values(forward).reduce((sum: number, n) => sum + (n ?? 0), 0);
+  return reason("deployment.failed_many", { ...params, failed, count });
+}

@@ -1,0 +1,190 @@
+/**
+ * What follows when tasks have ended, in the transaction that ended them:
+ *
+ *   ended -> unblock dependents (or skip them) -> roll up parents -> those that ended with it, again ... -> deployments move
+ *
+ * So no poller stands between a finished task and the next one, and a crash leaves either all of it or nothing. The
+ * caller holds the rows of the deployments concerned (`lockDeployments`), in id order: no deadlock, and no two siblings
+ * that each see the other unfinished.
+ */
+import { reason } from "../../domain/reason.ts";
+import type { Reason } from "../../domain/reason.ts";
+import { rollUpParent } from "../../domain/roll_up.ts";
+import type { StateCounts } from "../../domain/roll_up.ts";
+import { isFinal } from "../../domain/task_state.ts";
+import type { TaskState } from "../../domain/task_state.ts";
+import type { Tx } from "../database.ts";
+import { recordEvents } from "../events/record_event.ts";
+import type { NewEvent } from "../events/record_event.ts";
+
+export interface EndedTask {
+  id: string;
+  projectId: string;
+  deploymentId: string;
+  parentId: string | null;
+  name: string;
+  state: TaskState;
+  reason: Reason;
+}
+
+/** Takes the rows of these tasks' deployments, in id order. Every verb that ends tasks begins with it. */
+export async function lockDeployments(tx: Tx, taskIds: readonly string[]): Promise<string[]> {
+  const rows = await tx<{ id: string }[]>`
+    select id from deployment where id in (select deployment_id from task where id = any(${taskIds}::uuid[])) order by id for update`;
+  return rows.map((r) => r.id);
+}
+
+export async function settleTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
+  const events: NewEvent[] = [];
+  let wave = [...ended];
+  while (wave.length > 0) {
+    for (const task of wave) events.push(taskEvent(task));
+    const { good, bad } = await sortOut(tx, wave);
+    await unblock(tx, good, bad, events);
+    const skipped = bad.length > 0 ? await skipDependents(tx, bad) : [];
+    for (const task of skipped) events.push(taskEvent(task));
+    wave = await rollUpParents(tx, [...wave, ...skipped], events);
+  }
+  await recordEvents(tx, events);
+}
+
+const taskEvent = (t: EndedTask): NewEvent => ({
+  topic: "task",
+  projectId: t.projectId,
+  subjectId: t.id,
+  deploymentId: t.deploymentId,
+  kind: `task.${t.state}`,
+  data: { name: t.name, reason: t.reason },
+});
+
+/** A failed part that its whole tolerates counts as done for those that wait for it. */
+async function sortOut(tx: Tx, wave: EndedTask[]): Promise<{ good: EndedTask[]; bad: EndedTask[] }> {
+  const failedParts = wave.filter((t) => t.state === "failed" && t.parentId);
+  const tolerant = new Set<string>();
+  if (failedParts.length > 0) {
+    const parents = [...new Set(failedParts.map((t) => t.parentId!))];
+    const rows = await tx<{ id: string }[]>`
+      select p.id from task p where p.id = any(${parents}::uuid[]) and p.max_failures > 0
+        and p.max_failures >= (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')`;
+    for (const row of rows) tolerant.add(row.id);
+  }
+  const isGood = (t: EndedTask) =>
+    t.state === "success" || (t.state === "failed" && t.parentId !== null && tolerant.has(t.parentId));
+  return { good: wave.filter(isGood), bad: wave.filter((t) => !isGood(t)) };
+}
+
+/**
+ * Counts down what waits for these. A rollback goes on whatever became of the tasks before it: it must always end, and
+ * it waits for them only so that the two never overlap.
+ */
+async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewEvent[]): Promise<void> {
+  const rows = await tx<
+    { id: string; projectId: string; deploymentId: string; name: string; state: TaskState; reason: Reason }[]
+  >`
+    with met as (
+      select d.task_id, count(*)::int as n from task_dependency d join task t on t.id = d.task_id
+      where t.state = 'blocked' and (d.depends_on = any(${good.map((t) => t.id)}::uuid[])
+        or (t.is_rollback and d.depends_on = any(${bad.map((t) => t.id)}::uuid[])))
+      group by d.task_id
+    )
+    update task t set unmet = t.unmet - met.n, updated_at = boreas_now(),
+      state = case when t.unmet = met.n then 'pending' else t.state end,
+      state_since = case when t.unmet = met.n then boreas_now() else t.state_since end,
+      run_after = case when t.unmet = met.n and t.type = 'pause'
+        then boreas_now() + make_interval(secs => (t.payload ->> 'pauseSeconds')::float8) else t.run_after end,
+      reason = case when t.unmet <> met.n then t.reason
+        when t.type = 'pause' then jsonb_build_object('code', 'task.paused', 'params', jsonb_build_object('until', u.until), 'text', 'Waiting until ' || u.until || '.')
+        else ${tx.json(reason("task.ready") as never)} end
+    from met, lateral (select to_char((boreas_now() + make_interval(secs => coalesce((select (p.payload ->> 'pauseSeconds')::float8 from task p where p.id = met.task_id), 0))) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as until) u
+    where t.id = met.task_id returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
+  for (const row of rows) {
+    if (row.state === "pending") {
+      events.push({
+        topic: "task",
+        projectId: row.projectId,
+        subjectId: row.id,
+        deploymentId: row.deploymentId,
+        kind: "task.pending",
+        data: { name: row.name, reason: row.reason },
+      });
+    }
+  }
+}
+
+/** Ends, transitively, what can never begin. When the deployment asks first (`pause`), dependents keep waiting. */
+async function skipDependents(tx: Tx, bad: EndedTask[]): Promise<EndedTask[]> {
+  return await tx<EndedTask[]>`
+    with recursive doomed as (
+      select d.task_id, b.name, b.state from task_dependency d
+        join task b on b.id = d.depends_on join deployment p on p.id = b.deployment_id
+        join task t on t.id = d.task_id
+        where b.id = any(${bad.map((t) => t.id)}::uuid[]) and not t.is_rollback and t.state = 'blocked'
+          and (p.on_failure <> 'pause' or p.status not in ('running', 'paused'))
+      union
+      select d.task_id, t.name, 'skipped' from doomed x join task t on t.id = x.task_id
+        join task_dependency d on d.depends_on = x.task_id join task u on u.id = d.task_id
+        where not u.is_rollback and u.state = 'blocked'
+    ), first as (select distinct on (task_id) task_id, name, state from doomed order by task_id, state)
+    update task t set state = 'skipped', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
+      reason = jsonb_build_object('code', 'task.skipped_dependency',
+        'params', jsonb_build_object('name', f.name, 'outcome', w.word), 'text', format('Skipped because %s %s.', f.name, w.word))
+    from first f, lateral (select case f.state when 'failed' then 'failed' when 'cancelled' then 'was cancelled' else 'was skipped' end as word) w
+    where t.id = f.task_id and t.state = 'blocked'
+    returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
+}
+
+/** Brings parents up to date with their parts; returns the parents that ended by it. */
+export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events: NewEvent[]): Promise<EndedTask[]> {
+  const parentIds = [...new Set(parts.flatMap((t) => t.parentId ?? []))].sort();
+  if (parentIds.length === 0) return [];
+  const rows = await tx<
+    (EndedTask & { maxFailures: number; counts: StateCounts; cause: { name: string; text: string } | null })[]
+  >`
+    select p.id, p.project_id, p.deployment_id, p.parent_id, p.name, p.state, p.reason, p.max_failures,
+      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task c where c.parent_id = p.id group by state) s) as counts,
+      (select jsonb_build_object('name', c.name, 'text', c.reason ->> 'text') from task c where c.parent_id = p.id and c.state = 'failed' order by c.completed_at, c.id limit 1) as cause
+    from task p where p.id = any(${parentIds}::uuid[]) order by p.id for update`;
+  const ended: EndedTask[] = [];
+  for (const parent of rows) {
+    if (isFinal(parent.state)) continue;
+    const state = rollUpParent(parent.counts, parent.maxFailures);
+    const said = sayParent(parent.counts, state, parent.cause);
+    if (state === parent.state && said.text === parent.reason.text) continue;
+    await tx`update task set state = ${state}, reason = ${tx.json(said as never)}, updated_at = boreas_now(),
+      state_since = case when state = ${state} then state_since else boreas_now() end,
+      unmet = case when ${state} = 'blocked' then unmet else 0 end,
+      started_at = case when ${state} in ('blocked', 'pending', 'skipped') then started_at else coalesce(started_at, boreas_now()) end,
+      completed_at = case when ${isFinal(state)} then boreas_now() end where id = ${parent.id}`;
+    const now = { ...parent, state, reason: said };
+    if (isFinal(state)) ended.push(now);
+    else events.push(taskEvent(now));
+  }
+  return ended;
+}
+
+function sayParent(counts: StateCounts, state: TaskState, cause: { name: string; text: string } | null): Reason {
+  const all = Object.values(counts).reduce((sum: number, n) => sum + (n ?? 0), 0);
+  if (state === "failed") {
+    return reason("task.parts_failed", {
+      failed: counts.failed ?? 0,
+      count: all,
+      task: cause?.name ?? "a part",
+      detail: cause?.text ?? "",
+    });
+  }
+  if (state === "success") {
+    const failed = counts.failed ?? 0;
+    return reason("task.succeeded", {
+      detail: failed
+        ? `${counts.success} of ${all} parts succeeded; ${failed} failed, which the strategy tolerates.`
+        : `All ${all} parts succeeded.`,
+    });
+  }
+  if (state === "cancelled") {
+    return reason("task.cancelled", { detail: `${counts.cancelled} of ${all} parts were cancelled.` });
+  }
+  if (state === "skipped") return reason("task.skipped_stopped", { detail: "none of its parts was begun." });
+  if (state === "blocked") return reason("task.waiting_for_dependencies", { names: "what comes before it" });
+  if (state === "pending") return reason("task.ready");
+  return reason("task.children_running", { done: (counts.success ?? 0) + (counts.failed ?? 0), count: all });
+}
