@@ -24,10 +24,11 @@ export interface ConfigProblem {
   path: string;
   message: string;
 }
-export interface ParsedConfig {
-  documents: ConfigDocument[];
+export interface ParsedDocuments<T> {
+  documents: T[];
   problems: ConfigProblem[];
 }
+export type ParsedConfig = ParsedDocuments<ConfigDocument>;
 export const sayProblem = (p: ConfigProblem): string =>
   `${p.file}:${p.line}: ${p.path ? `${p.path}: ` : ""}${p.message}`;
 
@@ -35,8 +36,14 @@ export const sayProblem = (p: ConfigProblem): string =>
 const MAX_BYTES = 1024 * 1024;
 const MAX_DOCUMENTS = 500;
 
+export const parseConfigFile = (file: string, text: string): ParsedConfig => parseDocuments(ConfigDocument, file, text);
+
 /** Parses every document of one file. Problems are collected, not thrown: a person mends them all at once. */
-export function parseConfigFile(file: string, text: string): ParsedConfig {
+export function parseDocuments<S extends z.ZodType>(
+  schema: S,
+  file: string,
+  text: string,
+): ParsedDocuments<z.infer<S>> {
   if (text.length > MAX_BYTES) {
     return {
       documents: [],
@@ -45,7 +52,7 @@ export function parseConfigFile(file: string, text: string): ParsedConfig {
   }
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
-  const documents: ConfigDocument[] = [];
+  const documents: z.infer<S>[] = [];
   const problems: ConfigProblem[] = [];
   const lineAt = (offset: number) => Math.max(1, lines.linePos(offset).line);
   const list = Array.isArray(parsed) ? parsed : [];
@@ -65,7 +72,7 @@ export function parseConfigFile(file: string, text: string): ParsedConfig {
       continue;
     }
     if (value === null) continue;
-    const checked = ConfigDocument.safeParse(dropOwnKeys(value), { error: sayIssue });
+    const checked = schema.safeParse(dropOwnKeys(value), { error: sayIssue });
     if (checked.success) documents.push(checked.data);
     else {
       for (const issue of flattenIssues(checked.error.issues)) {
