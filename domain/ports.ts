@@ -46,3 +46,25 @@ export interface Logger {
 
 /** A named place where a fault test may end the process; does nothing otherwise. */
 export type CrashPoint = (name: string) => void;
+
+/**
+ * One connection that carries text frames in order; both ends look the same, a socket and a pair in memory alike. Frames
+ * and an end that come before a listener is there wait for it, so that a dial and its listeners need not share a tick.
+ */
+export interface Link {
+  send(text: string): void;
+  onText(listen: (text: string) => void): void;
+  /** Called once. 1006 when the connection broke without a closing frame. */
+  onClose(listen: (code: number, reason: string) => void): void;
+  /** The peer's pings. Absent where a peer cannot vanish without closing (in memory). */
+  onPing?(listen: () => void): void;
+  close(code: number, reason: string): void;
+  /** Ends at once, without the closing handshake that a vanished peer never answers. */
+  terminate(): void;
+  /** Bytes that were handed over and have not left yet. */
+  readonly bufferedAmount: number;
+}
+
+export interface Dialer {
+  dial(): Promise<Link>;
+}

@@ -72,6 +72,8 @@ export interface Operator {
   resume?(taskId: string): Promise<void>;
   /** What runs now, for drift. */
   observe(): AsyncIterable<Observed>;
+  /** The last lines an application printed; undefined when it does not run here. */
+  tail?(application: string, lines: number): Promise<string[] | undefined>;
   /** Called once when the agent starts, before any task: bring back what should run. */
   start?(): Promise<void>;
   /** Called once when the agent ends; what is deployed keeps running. */

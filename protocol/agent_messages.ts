@@ -81,7 +81,12 @@ export const FromAgent = z.discriminatedUnion("type", [
   AgentHello,
   Lease.extend({ type: z.literal("task.accept") }),
   Lease.extend({ type: z.literal("task.refuse"), reason: z.string().max(2000) }),
-  z.object({ type: z.literal("lease.renew"), leases: z.array(Lease).max(10_000) }),
+  /** Also sent with no leases, as the heartbeat that keeps the connection known to be fresh. `round` comes back in the answer. */
+  z.object({
+    type: z.literal("lease.renew"),
+    leases: z.array(Lease).max(10_000),
+    round: z.number().int().optional(),
+  }),
   LogChunk,
   Lease.extend({ type: z.literal("task.progress"), message: z.string().max(2000) }),
   Lease.extend({ type: z.literal("task.result"), outcome: Outcome }),
@@ -117,7 +122,13 @@ export const ToAgent = z.discriminatedUnion("type", [
     leaseSeconds: z.number(),
   }),
   Lease.extend({ type: z.literal("task.cancel"), graceSeconds: z.number(), reason: z.string() }),
-  z.object({ type: z.literal("lease.renewed"), taskIds: z.array(z.string()), lost: z.array(z.string()) }),
+  /** One answer to each `lease.renew`; `round` says which, so that trust is counted from the moment that one was sent. */
+  z.object({
+    type: z.literal("lease.renewed"),
+    taskIds: z.array(z.string()),
+    lost: z.array(z.string()),
+    round: z.number().int().optional(),
+  }),
   /** `offset`: bytes of the attempt's log that are durable. Also the answer to a gap: go back to here. */
   Lease.extend({ type: z.literal("log.ack"), offset: z.number().int() }),
   Lease.extend({ type: z.literal("result.ack"), accepted: z.boolean() }),
