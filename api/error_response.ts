@@ -6,6 +6,7 @@ import type { ErrorKind, FieldError } from "../domain/app_error.ts";
 import type { Logger } from "../domain/ports.ts";
 import type { Problem } from "../protocol/http_api.ts";
 import type { ApiEnv } from "./deps.ts";
+import { LimitedError } from "./limited_error.ts";
 import { fromPostgresError } from "./postgres_error.ts";
 
 const KINDS: Record<ErrorKind, { status: number; title: string }> = {
@@ -19,13 +20,6 @@ const KINDS: Record<ErrorKind, { status: number; title: string }> = {
   limited: { status: 429, title: "Too many attempts" },
   unavailable: { status: 503, title: "Not available right now" },
 };
-
-/** Says 429 with the seconds to wait; the edge turns them into `Retry-After`. */
-export class LimitedError extends AppError {
-  constructor(readonly retryAfterSeconds: number) {
-    super("limited", "request.limited", `Too many attempts; try again in ${retryAfterSeconds} s.`);
-  }
-}
 
 /** @returns the handler for `app.onError` */
 export function createErrorResponse(logger: Logger): (error: Error, c: Context<ApiEnv>) => Response {

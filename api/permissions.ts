@@ -1,0 +1,133 @@
+/**
+ * Who may call what: the one table. A route that is not here does not exist for anybody, and a test compares the table
+ * with the routes both ways. `public` asks for nothing; `agent` carries a proof of its own that the route checks
+ * (a ticket, a signature); a role includes those above it.
+ */
+export const RANKED_ROLES = ["viewer", "deployer", "admin"] as const;
+export type Permission = "public" | "agent" | (typeof RANKED_ROLES)[number];
+
+/** Paths below /api/v1. */
+const API: Record<string, Permission> = {
+  "POST /auth/login": "public",
+  "POST /auth/refresh": "public",
+  "POST /auth/logout": "public", // with whatever session it has; ending nothing is fine
+  "GET /auth/me": "viewer",
+
+  "GET /users": "admin",
+  "POST /users": "admin",
+  "GET /users/:id": "admin",
+  "PATCH /users/:id": "admin",
+  "DELETE /users/:id": "admin",
+  "GET /tokens": "viewer", // one's own; an admin sees all
+  "POST /tokens": "viewer", // never above one's own role
+  "GET /tokens/:id": "viewer",
+  "DELETE /tokens/:id": "viewer",
+  "GET /audit": "admin",
+
+  "GET /applications": "viewer",
+  "POST /applications": "deployer",
+  "GET /applications/:id": "viewer",
+  "PATCH /applications/:id": "deployer",
+  "DELETE /applications/:id": "admin",
+  "GET /applications/:id/environments": "viewer",
+  "GET /applications/:id/environments/:environmentId": "viewer",
+  "PUT /applications/:id/environments/:environmentId": "deployer",
+  "GET /applications/:id/environments/:environmentId/resources": "viewer",
+  "GET /applications/:id/history": "viewer",
+  "GET /environments": "viewer",
+  "POST /environments": "admin",
+  "GET /environments/:id": "viewer",
+  "PATCH /environments/:id": "admin", // its policy is the floor for everybody below
+  "DELETE /environments/:id": "admin",
+  "GET /environments/:id/status": "viewer",
+  "GET /secrets": "admin",
+  "PUT /secrets": "admin",
+  "GET /secrets/:id": "admin",
+  "DELETE /secrets/:id": "admin",
+
+  "GET /repositories": "viewer",
+  "POST /repositories": "admin", // registering one decides what runs
+  "GET /repositories/:id": "viewer",
+  "PATCH /repositories/:id": "admin",
+  "DELETE /repositories/:id": "admin",
+  "POST /repositories/:id/sync": "deployer",
+  "GET /repositories/:id/deliveries": "viewer",
+  "POST /repositories/:id/deliveries/:deliveryId/redeliver": "deployer",
+  "GET /versions": "viewer",
+  "POST /versions": "deployer",
+  "GET /versions/:id": "viewer",
+  "DELETE /versions/:id": "admin",
+  "POST /versions/:id/revert": "deployer",
+  "POST /versions/:id/unrevert": "deployer",
+  "GET /versions/:id/status": "viewer",
+
+  "GET /deployments": "viewer",
+  "POST /deployments": "deployer",
+  "POST /deployments/preview": "deployer",
+  "GET /deployments/:id": "viewer",
+  "PATCH /deployments/:id": "deployer",
+  "POST /deployments/:id/start": "deployer",
+  "POST /deployments/:id/cancel": "deployer",
+  "POST /deployments/:id/pause": "deployer",
+  "POST /deployments/:id/resume": "deployer",
+  "POST /deployments/:id/rollback": "deployer",
+  "POST /deployments/:id/approve": "deployer", // the environment's policy says who of them
+  "POST /deployments/:id/reject": "deployer",
+  "POST /deployments/:id/retry": "deployer",
+  "GET /tasks": "viewer",
+  "GET /tasks/:id": "viewer",
+  "POST /tasks/:id/retry": "deployer",
+  "POST /tasks/:id/cancel": "deployer",
+  "GET /tasks/:id/logs": "viewer",
+  "GET /tasks/:id/logs/lines": "viewer",
+  "GET /live": "viewer",
+  "POST /live/:streamId/topics": "viewer",
+  "GET /overview": "viewer",
+
+  "GET /agents": "viewer",
+  "GET /agents/:id": "viewer",
+  "PATCH /agents/:id": "admin",
+  "DELETE /agents/:id": "admin",
+  "POST /agents/:id/cordon": "deployer",
+  "POST /agents/:id/uncordon": "deployer",
+  "GET /enrollment-tokens": "admin",
+  "POST /enrollment-tokens": "admin",
+  "DELETE /enrollment-tokens/:id": "admin",
+  "POST /enroll": "agent", // a join token in the body
+  "GET /blobs/:sha256": "agent", // a ticket of the dispatch
+
+  "GET /openapi.json": "public",
+  "GET /ca.pem": "public",
+};
+
+/** Outside /api/v1. */
+const ROOT: Record<string, Permission> = {
+  "POST /webhook/:provider": "public", // signed by the sender
+  "POST /webhook/:provider/:repositoryId": "public",
+  "GET /v1/health": "public",
+  "GET /v1/ready": "public",
+  "GET /metrics": "public",
+  "GET /schema/boreas.json": "public",
+  "GET /openapi.json": "public",
+  "GET /docs": "public",
+  "GET /docs/docs.js": "public",
+  "GET /docs/docs.css": "public",
+  "GET /*": "public", // the dashboard: files without anything secret in them
+};
+
+const below = (prefix: string, table: Record<string, Permission>) =>
+  Object.fromEntries(Object.entries(table).map(([key, permission]) => [key.replace(" ", ` ${prefix}`), permission]));
+
+export const PERMISSIONS: Readonly<Record<string, Permission>> = { ...below("/api/v1", API), ...ROOT };
+
+/** Calls whose answer shows a secret once: it is not kept for a repeat of the request. */
+export const ANSWERS_WITH_SECRET: ReadonlySet<string> = new Set([
+  "POST /api/v1/tokens",
+  "POST /api/v1/enrollment-tokens",
+]);
+
+/** A role that a team added counts as a viewer until it is listed here. */
+export const rankOf = (role: string): number => Math.max(0, RANKED_ROLES.indexOf(role as never));
+export const isAllowed = (permission: Permission, role: string): boolean =>
+  permission === "public" || permission === "agent" || rankOf(role) >= rankOf(permission);
+export const lowerRole = (one: string, other: string): string => rankOf(one) <= rankOf(other) ? one : other;
