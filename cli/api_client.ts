@@ -70,6 +70,15 @@ export function createApiClient(
     transport,
     login: (body: Input<typeof Login>) => post(Session, "/auth/login", body),
     me: () => get(User, "/auth/me"),
+    /** The roles that may make a call (`POST /deployments/{id}/start`), lowest first; undefined for no such call. */
+    async allowedRoles(wanted: string): Promise<readonly string[] | undefined> {
+      const [method = "", path = ""] = wanted.split(" ");
+      const { paths } = await get(openApi, "/openapi.json");
+      const role = (paths[`/api/v1${path}`] ?? paths[path])?.[method.toLowerCase()]?.["x-role"];
+      if (role === undefined) return undefined;
+      const ranked = ["viewer", "deployer", "admin"];
+      return role === "public" ? ranked : ranked.slice(ranked.indexOf(role));
+    },
 
     overview: () => get(Overview, "/overview"),
     live: (topics: readonly string[], options?: LiveOptions): AsyncGenerator<LiveEvent> =>
@@ -131,6 +140,9 @@ const pageOf = <T>(item: Schema<T>): Schema<{ items: T[]; nextCursor: string | n
     return { items: items.map((i) => item.parse(i)), nextCursor: nextCursor ?? null };
   },
 });
+const openApi: Schema<{ paths: Record<string, Record<string, { "x-role"?: string }>> }> = {
+  parse: (value) => value as ReturnType<typeof openApi.parse>,
+};
 /** An environment's picture is small: a list, or a list in an envelope. */
 const statesOf: Schema<AppStateItem[]> = {
   parse(value) {

@@ -1,0 +1,43 @@
+/** start, approve, reject, cancel and rollback differ in one word: one shape for all. */
+import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
+import { command } from "../command.ts";
+import { findDeployment } from "../find.ts";
+import { printResult } from "../print.ts";
+import { watchToEnd } from "./watch_to_end.ts";
+
+const WATCH_GOAL: Partial<Record<Act, DeploymentWithTasks["status"]>> = {
+  rollback: "rolled_back",
+  cancel: "cancelled",
+};
+type Act = "start" | "approve" | "reject" | "cancel" | "rollback";
+
+const actCommand = (act: Act, summary: string) =>
+  command({
+    summary,
+    usage: `${act} DEPLOYMENT [flags]`,
+    details: "DEPLOYMENT is an id, its beginning, or latest.",
+    flags: {
+      note: { type: "string", value: "TEXT", help: "why, for the record" },
+      watch: { type: "boolean", short: "w", help: "follow it to its end" },
+    },
+    positionals: [1, 1],
+    async run(context, [wanted], flags) {
+      const api = await context.api();
+      const { id } = await findDeployment(api, wanted!);
+      await api.actOnDeployment(id, act, flags.note ? { note: flags.note } : {});
+      if (flags.watch) return await watchToEnd(context, api, id, WATCH_GOAL[act]);
+      const now = await api.deployment(id);
+      printResult(
+        context,
+        now,
+        `${now.version} to ${now.environment}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`,
+      );
+      return 0;
+    },
+  });
+
+export const start = actCommand("start", "start a pending deployment");
+export const approve = actCommand("approve", "approve a deployment that waits for it");
+export const reject = actCommand("reject", "refuse a deployment that waits for approval");
+export const cancel = actCommand("cancel", "stop a deployment; waits for the agents' word");
+export const rollback = actCommand("rollback", "bring back what ran before a deployment");

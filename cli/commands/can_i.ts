@@ -1,0 +1,54 @@
+import { nearest } from "../arguments.ts";
+import { command } from "../command.ts";
+import { CliError, usageError } from "../host.ts";
+import { printResult } from "../print.ts";
+
+/** A person's verb -> the call it is. Who may call what is the server's to say. */
+const VERBS: Record<string, string> = {
+  "view": "GET /deployments",
+  "deploy": "POST /deployments",
+  "start": "POST /deployments/{id}/start",
+  "approve": "POST /deployments/{id}/approve",
+  "cancel": "POST /deployments/{id}/cancel",
+  "rollback": "POST /deployments/{id}/rollback",
+  "logs": "GET /tasks/{id}/logs",
+  "create-version": "POST /versions",
+  "revert-version": "POST /versions/{id}/revert",
+  "apply-environment": "POST /environments",
+  "apply-repository": "POST /repositories",
+  "enrol-agent": "POST /enrollment-tokens",
+  "revoke-agent": "DELETE /agents/{id}",
+  "manage-users": "POST /users",
+  "read-audit": "GET /audit",
+};
+
+export const canI = command({
+  summary: "whether your role may do something",
+  usage: "can-i VERB",
+  details: `VERB is one of ${
+    Object.keys(VERBS).join(", ")
+  },\nor a call such as "POST /deployments". The exit code is 0 for yes, 1 for no.`,
+  flags: {},
+  positionals: [1, 2],
+  async run(context, words) {
+    const wanted = words.join(" ");
+    const call = VERBS[wanted] ?? (/^[A-Z]+ \//.test(wanted) ? wanted.replaceAll(/:(\w+)/g, "{$1}") : undefined);
+    if (!call) {
+      const near = nearest(wanted, Object.keys(VERBS));
+      throw usageError(`Unknown verb "${wanted}"${near ? `; did you mean ${near}?` : "; see boreas can-i --help."}`);
+    }
+    const api = await context.api();
+    const user = await api.me();
+    const roles = await api.allowedRoles(call);
+    if (!roles) throw new CliError(`${api.url} knows no call ${call}.`);
+    const allowed = roles.includes(user.role);
+    printResult(
+      context,
+      { verb: wanted, call, role: user.role, allowed },
+      allowed
+        ? `Yes: as ${user.role} you may.`
+        : `No: it takes the role ${roles[0]}; ${user.username} is ${user.role}.`,
+    );
+    return allowed ? 0 : 1;
+  },
+});

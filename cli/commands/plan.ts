@@ -1,0 +1,92 @@
+import type { ApplicationDocument, ConfigDocument, PlanDocument, Trigger } from "../../protocol/config_file.ts";
+import type { Preview } from "../../protocol/http_api.ts";
+import { command } from "../command.ts";
+import { findEnvironment, findVersion } from "../find.ts";
+import { usageError } from "../host.ts";
+import { printJson, sayTable } from "../print.ts";
+import { readConfig } from "./read_config.ts";
+
+export const plan = command({
+  summary: "check a boreas.yaml, or show what a deployment would do",
+  usage: "plan [FILE] | plan --version VERSION --environment ENVIRONMENT",
+  details: `Checking a file (boreas.yaml unless named, - reads standard input) needs no server.
+With --version and --environment the server plans it and stores nothing.`,
+  flags: {
+    version: { type: "string", value: "VERSION", help: "a recorded version" },
+    environment: { type: "string", short: "e", value: "NAME", help: "where it would go" },
+    apps: { type: "list", value: "A,B", help: "only these applications" },
+    order: { type: "list", value: "A,B", help: "deploy these one after another" },
+  },
+  positionals: [0, 1],
+  async run(context, [file], flags) {
+    if (!flags.version && !flags.environment) {
+      if (flags.apps || flags.order) throw usageError("--apps and --order go with --version and --environment.");
+      const documents = await readConfig(context.host, file);
+      if (context.json) printJson(context.host, documents);
+      else context.host.write(sayConfig(documents));
+      return 0;
+    }
+    if (!flags.version || !flags.environment) throw usageError("--version and --environment go together.");
+    if (file !== undefined) throw usageError("A file is checked without --version and --environment.");
+    const api = await context.api();
+    const [version, environment] = [
+      await findVersion(api, flags.version),
+      await findEnvironment(api, flags.environment),
+    ];
+    const preview = await api.previewDeployment({
+      versionId: version.id,
+      environmentId: environment.id,
+      applications: flags.apps,
+      mustInOrder: flags.order,
+    });
+    if (context.json) printJson(context.host, preview);
+    else context.host.write(`${version.version} to ${environment.name}\n${sayPreview(preview)}`);
+    return 0;
+  },
+});
+
+export function sayPreview(preview: Preview): string {
+  const names = new Map(preview.tasks.map((t) => [t.key, t.name]));
+  const rows = preview.tasks.map((task) => [
+    `${task.parentKey === null ? "" : "  "}${task.name}`,
+    task.type,
+    task.target ?? "",
+    task.action ?? "",
+    task.dependsOn.map((key) => names.get(key) ?? key).join(", "),
+  ]);
+  return sayTable(["task", "type", "target", "action", "after"], rows) +
+    preview.warnings.map((w) => `warning: ${w}\n`).join("");
+}
+
+function sayConfig(documents: readonly ConfigDocument[]): string {
+  const applications = documents.filter((d): d is ApplicationDocument => d.kind === "Application");
+  const plans = documents.filter((d): d is PlanDocument => d.kind === "Plan");
+  const rows = applications.map((a) => [
+    a.name,
+    Object.keys(a.runtime ?? { "-": 0 }).join(),
+    a.strategy?.type ?? "all",
+    (a.needs ?? []).join(", ") || "-",
+    Object.keys(a.environments ?? {}).join(", ") || "-",
+  ]);
+  const order = plans.flatMap((p) => p.mustInOrder ?? []);
+  const triggers = plans.flatMap((p) => p.triggers ?? []).map(sayTrigger);
+  return (rows.length > 0 ? sayTable(["application", "runtime", "strategy", "needs", "overlays"], rows) : "") +
+    (order.length > 0 ? `In order: ${order.join(" -> ")}\n` : "") +
+    triggers.map((line) => `${line}\n`).join("") +
+    `No mistakes found in ${documents.length} document${documents.length === 1 ? "" : "s"}.\n`;
+}
+
+function sayTrigger(trigger: Trigger): string {
+  const what = trigger.on === "push"
+    ? `A push to ${trigger.branch ?? "the default branch"}`
+    : trigger.on === "tag"
+    ? `A tag ${trigger.match ?? "of any name"}`
+    : trigger.on === "cron"
+    ? `The clock (${trigger.at}${trigger.tz ? ` ${trigger.tz}` : ""})`
+    : trigger.on === "deployment"
+    ? `A deployment to ${trigger.of}`
+    : "A call of the API";
+  const start =
+    { auto: "at once", approve: "once approved", manual: "when a person starts it" }[trigger.start ?? "manual"];
+  return `${what} deploys to ${trigger.environment} ${start}.`;
+}

@@ -1,0 +1,115 @@
+/** The client's commands: chooses one, reads its flags, turns every ending into a sentence and an exit code. */
+import { createApiClient } from "./api_client.ts";
+import { nearest, parseArguments } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { approve, cancel, reject, rollback, start } from "./commands/act.ts";
+import { agents } from "./commands/agents.ts";
+import { apply } from "./commands/apply.ts";
+import { canI } from "./commands/can_i.ts";
+import { deploy } from "./commands/deploy.ts";
+import { login } from "./commands/login.ts";
+import { logs } from "./commands/logs.ts";
+import { plan } from "./commands/plan.ts";
+import { render } from "./commands/render.ts";
+import { repositories } from "./commands/repositories.ts";
+import { status } from "./commands/status.ts";
+import { version } from "./commands/version.ts";
+import { CliError, type CliHost, usageError } from "./host.ts";
+import { findSignIn, keepSignIn } from "./sign_in.ts";
+
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  login,
+  apply,
+  plan,
+  render,
+  deploy,
+  status,
+  logs,
+  start,
+  approve,
+  reject,
+  cancel,
+  rollback,
+  agents,
+  repositories,
+  version,
+  "can-i": canI,
+};
+/** Every command takes these. */
+const COMMON = {
+  json: { type: "boolean", help: "print JSON" },
+  help: { type: "boolean", short: "h", help: "print this" },
+} as const;
+
+/** @returns the exit code: 0 done, 1 it could not be done, 2 the command line was wrong */
+export async function runCli(argv: readonly string[], host: CliHost): Promise<number> {
+  try {
+    return await run(argv, host);
+  } catch (error: unknown) {
+    if (!(error instanceof CliError)) throw error;
+    host.writeError(`${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+async function run([name, ...rest]: readonly string[], host: CliHost): Promise<number> {
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+    if (name === "help" && rest[0] !== undefined) return printHelp(host, rest[0]);
+    host.write(sayCommands());
+    return name === undefined ? 2 : 0;
+  }
+  const command = find(name);
+  // Before the flags are judged: a person who asks for help may not know them yet.
+  if (rest.includes("--help") || rest.includes("-h")) return printHelp(host, name);
+  const { positionals, flags } = parseArguments(rest, { ...command.flags, ...COMMON });
+  const [least, most] = command.positionals;
+  if (positionals.length < least) throw usageError(`Something is missing: boreas ${command.usage}`);
+  if (positionals.length > most) {
+    throw usageError(`"${positionals[most]}" is one word too many: boreas ${command.usage}`);
+  }
+  const { json, help: _, ...own } = flags as Record<string, unknown>;
+  const context = {
+    host,
+    json: json === true,
+    async api() {
+      const signIn = await findSignIn(host);
+      // A session that was renewed is kept, or the next command would have to sign in again.
+      return createApiClient(host, signIn, (renewed) => keepSignIn(host, renewed));
+    },
+  };
+  return await command.run(context, positionals, own as never);
+}
+
+function find(name: string): Command {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command) return command;
+  const near = nearest(name, Object.keys(COMMANDS));
+  throw usageError(`Unknown command "${name}"; ${near ? `did you mean ${near}?` : "see boreas --help."}`);
+}
+
+/** For the one place that lists all of the program's commands. */
+export function sayCommands(): string {
+  const widest = Math.max(...Object.keys(COMMANDS).map((c) => c.length));
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(widest)}  ${summary}`);
+  return `Usage: boreas COMMAND [--json] [--help]
+
+${lines.join("\n")}
+
+BOREAS_URL and BOREAS_TOKEN stand above the kept sign-in.
+`;
+}
+
+function printHelp(host: CliHost, name: string): number {
+  const command = find(name);
+  const flags = Object.entries({ ...command.flags, ...COMMON }).map(([flag, spec]) => {
+    const value = "value" in spec && spec.value ? ` ${spec.value}` : "";
+    return [`  ${"short" in spec && spec.short ? `-${spec.short}, ` : "    "}--${flag}${value}`, spec.help] as const;
+  });
+  const widest = Math.max(...flags.map(([left]) => left.length));
+  host.write(
+    `boreas ${command.usage}\n\n${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.\n\n` +
+      flags.map(([left, help]) => `${left.padEnd(widest)}  ${help}\n`).join("") +
+      (command.details ? `\n${command.details}\n` : ""),
+  );
+  return 0;
+}
