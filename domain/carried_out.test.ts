@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { findNotCarriedOut } from "./carried_out.ts";
+
+const paths = (document: Record<string, unknown>) => findNotCarriedOut(document).map((p) => p.path.join("."));
+const application = (rest: Record<string, unknown>) => paths({ kind: "Application", name: "a", ...rest });
+const plan = (rest: Record<string, unknown>) => paths({ kind: "Plan", ...rest });
+
+describe("what is not carried out yet is found by name", () => {
+  it.each<[string, Record<string, unknown>]>([
+    ["strategy.type", { strategy: { type: "canary", steps: [{ target: 1 }] } }],
+    ["strategy.type", { strategy: { type: "blueGreen" } }],
+    ["strategy.onFailure.scope", { strategy: { type: "all", onFailure: { action: "rollback", scope: "batch" } } }],
+    ["strategy.onFailure.askFor", { strategy: { type: "all", onFailure: { action: "pause", askFor: "10m" } } }],
+    ["hooks.preDeploy", { hooks: { preDeploy: { run: "ops/x.sh" } } }],
+    ["route.mode", { route: { mode: "proxy", listen: 80 } }],
+    ["healthy.watchAfter", { healthy: { watchAfter: "2m" } }],
+    ["drift.mode", { drift: { mode: "heal" } }],
+    ["environments.prod.hooks.onRollback", { environments: { prod: { hooks: { onRollback: { run: "x" } } } } }],
+  ])("%s of an application", (path, rest) => expect(application(rest)).toEqual([path]));
+
+  it.each<[string, Record<string, unknown>]>([
+    ["triggers.1.on", { triggers: [{ on: "push" }, { on: "cron" }] }],
+    ["concurrency.policy", { concurrency: { policy: "reject" } }],
+    ["freeze", { freeze: [{ environment: "prod" }] }],
+    ["strategy.type", { strategy: { type: "blueGreen" } }],
+  ])("%s of a plan", (path, rest) => expect(plan(rest)).toEqual([path]));
+
+  it("and what is carried out passes", () => {
+    expect(application({
+      strategy: { type: "rolling", batch: 1, onFailure: { action: "rollback", scope: "deployment" } },
+      route: { mode: "none" },
+      drift: { mode: "report" },
+      runtime: { docker: { image: "i" } },
+      hooks: {},
+      environments: { staging: { strategy: { type: "all" } } },
+    })).toEqual([]);
+    expect(plan({ concurrency: { policy: "queue" }, triggers: [{ on: "tag" }], freeze: [] })).toEqual([]);
+  });
+});

@@ -1,0 +1,89 @@
+/**
+ * What the grammar of `boreas.yaml` knows and this release does not do yet. Whoever writes it hears so by name and line:
+ * a gate or a hook that is silently passed over would be worse than none. When something gets built, its row goes.
+ */
+export interface NotCarriedOut {
+  path: (string | number)[];
+  message: string;
+}
+type Json = Record<string, unknown>;
+
+interface Rule {
+  path: string[];
+  refuse: (value: unknown) => string | undefined;
+}
+const isOneOf = (...values: unknown[]) => (value: unknown) => values.includes(value);
+const present = (value: unknown) => value !== undefined;
+const rule = (path: string, applies: (value: unknown) => boolean, what: string, instead: string): Rule => ({
+  path: path.split("."),
+  refuse: (value) =>
+    applies(value) ? `${what} is understood but not carried out by this release; ${instead}` : undefined,
+});
+
+const STRATEGY = [
+  rule("strategy.type", isOneOf("canary", "blueGreen"), "this strategy", "use all or rolling"),
+  rule(
+    "strategy.onFailure.scope",
+    isOneOf("target", "batch"),
+    "this scope",
+    "leave it out: a failure concerns the deployment",
+  ),
+  rule(
+    "strategy.onFailure.askFor",
+    present,
+    "a time limit for the question",
+    "leave it out: a paused deployment waits",
+  ),
+  rule(
+    "strategy.onFailure.default",
+    present,
+    "a default answer",
+    "leave it out: a paused deployment waits for a person",
+  ),
+];
+const APPLICATION = [
+  ...STRATEGY,
+  ...["preDeploy", "preSwitch", "postDeploy", "onRollback", "onFailure"].map((hook) =>
+    rule(`hooks.${hook}`, present, "this hook", "do it in the deploy script for now")
+  ),
+  rule("route.mode", isOneOf("proxy", "hooks"), "this route mode", "use none"),
+  rule("healthy.watchAfter", present, "watching after the switch", "leave it out"),
+  rule("drift.mode", isOneOf("heal"), "healing drift", "use report or ignore"),
+];
+const PLAN = [
+  ...STRATEGY,
+  rule("concurrency.policy", isOneOf("reject"), "this policy", "use queue or supersede"),
+  rule(
+    "freeze",
+    (value) => Array.isArray(value) && value.length > 0,
+    "freezing",
+    "leave it out and set the environment inactive",
+  ),
+];
+
+/** @param document a parsed `Application` or `Plan` */
+export function findNotCarriedOut(document: Readonly<Json>): NotCarriedOut[] {
+  if (document.kind === "Plan") return [...check(document, PLAN, []), ...checkTriggers(document.triggers)];
+  const overlays = Object.entries((document.environments ?? {}) as Record<string, Json>);
+  return [
+    ...check(document, APPLICATION, []),
+    ...overlays.flatMap(([name, overlay]) => check(overlay, APPLICATION, ["environments", name])),
+  ];
+}
+
+function check(value: Readonly<Json>, rules: readonly Rule[], at: string[]): NotCarriedOut[] {
+  return rules.flatMap(({ path, refuse }) => {
+    const message = refuse(path.reduce<unknown>((here, key) => (here as Json | undefined | null)?.[key], value));
+    return message === undefined ? [] : [{ path: [...at, ...path], message }];
+  });
+}
+
+function checkTriggers(triggers: unknown): NotCarriedOut[] {
+  if (!Array.isArray(triggers)) return [];
+  return (triggers as { on?: string }[]).flatMap(({ on }, index) =>
+    on === "push" || on === "tag" ? [] : [{
+      path: ["triggers", index, "on"],
+      message: `triggers on ${on} are understood but not carried out by this release; use push or tag`,
+    }]
+  );
+}

@@ -1,0 +1,24 @@
+/**
+ * GitLab: a secret that begins with `whsec_` is a signing token (Standard Webhooks); any other is the plain
+ * `X-Gitlab-Token`. One never stands in for the other, so a signed hook cannot be talked down to a token.
+ */
+import { isSameText, isStandardWebhook } from "./signature.ts";
+import { deliveryKey, otherEvent, pushEvent, textAt } from "./webhook.ts";
+import type { WebhookProvider } from "./webhook.ts";
+
+export const gitlab: WebhookProvider = {
+  verify: (request) =>
+    request.secret.startsWith("whsec_")
+      ? isStandardWebhook(request)
+      : isSameText(request.header("x-gitlab-token"), request.secret),
+  read(payload, header, body) {
+    const key = deliveryKey(header("webhook-id") ?? header("idempotency-key"), body);
+    const event = textAt(payload, "object_kind");
+    if (event !== "push" && event !== "tag_push") return [otherEvent(event ?? header("x-gitlab-event"), key)];
+    // `checkout_sha` is the commit also of an annotated tag; it is null when the ref was deleted.
+    const commit = textAt(payload, "checkout_sha") ?? textAt(payload, "after");
+    return [pushEvent(event, textAt(payload, "ref"), commit, key)];
+  },
+  addresses: (payload) =>
+    ["git_http_url", "git_ssh_url", "web_url"].flatMap((name) => textAt(payload, "project", name) ?? []),
+};

@@ -1,0 +1,82 @@
+/** What every provider's hook comes down to. */
+import { createHash } from "node:crypto";
+import { isCommit, isZeroCommit, parseRef } from "../../domain/git_ref.ts";
+
+/** Value of a header by its lower-case name. */
+export type HeaderReader = (name: string) => string | undefined;
+
+/** What is verified: the bytes as they came, before anything is parsed. */
+export interface SignedRequest {
+  body: Uint8Array;
+  header: HeaderReader;
+  secret: string;
+  /** For signatures that carry a time. */
+  now: Date;
+}
+
+/** What one hook says of one ref. */
+export interface HookEvent {
+  /** `push`, `ping`, `merge_request`, ... */
+  event: string;
+  ref: string | null;
+  commit: string | null;
+  /** A repeat of this key is the same delivery. */
+  deliveryKey: string;
+  /** A sentence; there is nothing to fetch then. */
+  ignoredBecause?: string;
+}
+
+export interface WebhookProvider {
+  /** True when the secret's owner sent exactly these bytes. Never throws; an empty secret never verifies. */
+  verify(request: SignedRequest): boolean;
+  /** Reads a verified payload. Never throws, whatever its shape; one hook may speak of several refs. */
+  read(payload: unknown, header: HeaderReader, body: Uint8Array): HookEvent[];
+  /** Addresses that the payload gives its repository; only ever compared with registered ones, never used. */
+  addresses(payload: unknown): string[];
+}
+
+/** A value deep inside of something that may have any shape. */
+export function at(value: unknown, ...path: (string | number)[]): unknown {
+  let here = value;
+  for (const key of path) {
+    if (here === null || typeof here !== "object" || !Object.hasOwn(here, key)) return undefined;
+    here = (here as Record<string | number, unknown>)[key];
+  }
+  return here;
+}
+export function textAt(value: unknown, ...path: (string | number)[]): string | undefined {
+  const found = at(value, ...path);
+  return typeof found === "string" ? found : undefined;
+}
+
+/** The sender's id of a delivery, or the body's hash when it sends none; always short and printable. */
+export function deliveryKey(id: string | undefined, body: Uint8Array): string {
+  if (id !== undefined && /^[\x21-\x7e]{1,200}$/.test(id)) return id;
+  return `sha256:${createHash("sha256").update(id ?? "").update(body).digest("hex")}`;
+}
+
+/** A push of one ref, or the sentence why there is nothing to do. */
+export function pushEvent(event: string, ref: string | undefined, commit: string | undefined, key: string): HookEvent {
+  const nothing = (ignoredBecause: string): HookEvent => ({
+    event,
+    ref: null,
+    commit: null,
+    deliveryKey: key,
+    ignoredBecause,
+  });
+  if (ref === undefined || !parseRef(ref)) {
+    return nothing("The push names neither a branch nor a tag that can be followed.");
+  }
+  if (commit !== undefined && isZeroCommit(commit)) return { ...nothing("The ref was deleted; what runs stays."), ref };
+  if (commit === undefined || !isCommit(commit)) return nothing("The push names no commit.");
+  return { event, ref, commit, deliveryKey: key };
+}
+
+/** Anything that is no push. */
+export function otherEvent(event: string | undefined, key: string): HookEvent {
+  const name = event === undefined || !/^[\w:./ -]{1,100}$/.test(event) ? "unknown" : event;
+  const sentence = name === "ping" || name === "diagnostics:ping"
+    ? "A ping: the hook works."
+    : `Events of the kind "${name}" change nothing here; only pushes do.`;
+  return { event: name, ref: null, commit: null, deliveryKey: key, ignoredBecause: sentence };
+}

@@ -1,0 +1,100 @@
+/** One signed push as each provider sends it: headers and body as documented by them. */
+import { createHmac } from "node:crypto";
+import type { Provider } from "../../protocol/http_api.ts";
+
+export const SECRET = "a secret of at least 16 characters";
+export const COMMIT = "4f1c0b7e5d2a9c8b3e6f7a1d0c9b8a7e6f5d4c3b";
+
+export interface SampleHook {
+  headers: Record<string, string>;
+  body: string;
+}
+export interface SampleOptions {
+  ref?: string;
+  commit?: string;
+  url?: string;
+  secret?: string;
+  id?: string;
+  now?: Date;
+  /** Replaces the payload; it is signed as it stands. */
+  body?: string;
+}
+
+const hmac = (secret: string | Uint8Array, text: string) => createHmac("sha256", secret).update(text);
+
+export function standardHeaders(body: string, secret: string, id: string, now: Date): Record<string, string> {
+  const key = secret.startsWith("whsec_") ? Uint8Array.from(atob(secret.slice(6)), (c) => c.charCodeAt(0)) : secret;
+  const timestamp = String(Math.floor(now.getTime() / 1000));
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": `v1,${hmac(key, `${id}.${timestamp}.${body}`).digest("base64")}`,
+  };
+}
+
+export function samplePush(provider: Provider, options: SampleOptions = {}): SampleHook {
+  const ref = options.ref ?? "refs/heads/main";
+  const commit = options.commit ?? COMMIT;
+  const url = options.url ?? "https://git.example.com/trade/shop.git";
+  const secret = options.secret ?? SECRET;
+  const id = options.id ?? crypto.randomUUID();
+  const now = options.now ?? new Date();
+  const [, folder, name] = /^refs\/(heads|tags)\/(.+)$/.exec(ref)!;
+  const json = { "content-type": "application/json" };
+  const text = (payload: unknown) => options.body ?? JSON.stringify(payload);
+  switch (provider) {
+    case "github": {
+      const body = text({
+        ref,
+        before: "0".repeat(40),
+        after: commit,
+        repository: { full_name: "trade/shop", clone_url: url },
+      });
+      const signature = `sha256=${hmac(secret, body).digest("hex")}`;
+      return {
+        body,
+        headers: { ...json, "x-github-event": "push", "x-github-delivery": id, "x-hub-signature-256": signature },
+      };
+    }
+    case "gitlab": {
+      const kind = folder === "tags" ? "tag_push" : "push";
+      const body = text({
+        object_kind: kind,
+        ref,
+        after: commit,
+        checkout_sha: commit,
+        project: { git_http_url: url },
+      });
+      const event = { ...json, "x-gitlab-event": folder === "tags" ? "Tag Push Hook" : "Push Hook" };
+      return secret.startsWith("whsec_")
+        ? { body, headers: { ...event, ...standardHeaders(body, secret, id, now) } }
+        : { body, headers: { ...event, "x-gitlab-token": secret, "idempotency-key": id } };
+    }
+    case "gitea":
+    case "forgejo": {
+      const body = text({ ref, after: commit, repository: { full_name: "trade/shop", clone_url: url } });
+      const head = `x-${provider}`;
+      const signature = hmac(secret, body).digest("hex");
+      return {
+        body,
+        headers: { ...json, [`${head}-event`]: "push", [`${head}-delivery`]: id, [`${head}-signature`]: signature },
+      };
+    }
+    case "bitbucket": {
+      const type = folder === "tags" ? "tag" : "branch";
+      const body = text({
+        push: { changes: [{ old: null, new: { type, name, target: { hash: commit } } }] },
+        repository: { links: { html: { href: url.replace(/\.git$/, "") } } },
+      });
+      const signature = `sha256=${hmac(secret, body).digest("hex")}`;
+      return {
+        body,
+        headers: { ...json, "x-event-key": "repo:push", "x-request-uuid": id, "x-hub-signature": signature },
+      };
+    }
+    case "generic": {
+      const body = text({ ref, commit });
+      return { body, headers: { ...json, ...standardHeaders(body, secret, id, now) } };
+    }
+  }
+}
