@@ -34,6 +34,8 @@ export interface ApiDeps {
   /** Checks an outgoing address (S33) before it is stored; throws AppError. */
   checkOutgoing: (url: string) => Promise<void>;
   productVersion: string;
+  /** Aborted when the process ends: open streams end with it. */
+  shutdown?: AbortSignal;
   /** PEM of our own CA, for agents that pin it; absent when the certificate is given or there is no TLS. */
   caCertificate?: string;
 }

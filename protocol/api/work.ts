@@ -50,6 +50,23 @@ export const Task = z.object({
 }).meta({ id: "Task" });
 export type Task = z.infer<typeof Task>;
 
+/** `GET /tasks/:id/logs/lines`: lines by number, the first is 0. Fewer than asked for may come; ask again from there. */
+export const LogLines = z.object({
+  attempt: z.number().int(),
+  from: z.number().int(),
+  /** Lines that are stored now, a begun last one included. */
+  total: z.number().int(),
+  lines: z.array(z.object({
+    /** Byte offset of its beginning within the attempt. */
+    offset: z.number().int(),
+    /** Without its newline; bytes that are not UTF-8 are shown as U+FFFD. */
+    text: z.string(),
+    /** Only its first 64 KiB are here. */
+    cut: z.boolean(),
+  })),
+}).meta({ id: "LogLines" });
+export type LogLines = z.infer<typeof LogLines>;
+
 export const Deployment = z.object({
   id: Id,
   versionId: Id,

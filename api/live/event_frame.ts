@@ -1,0 +1,33 @@
+/** How bytes and events are written into an event stream (`text/event-stream`). */
+const encoder = new TextEncoder();
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export const EVENT_STREAM_HEADERS = {
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "Cache-Control": "no-store",
+  /** A proxy that collects would hold events back. */
+  "X-Accel-Buffering": "no",
+};
+/** Milliseconds a browser waits before it connects again. */
+export const RETRY_FRAME = "retry: 1000\n\n";
+export const PING_FRAME = ": ping\n\n";
+export const PING_MS = 15_000;
+
+export function eventFrame(frame: { event?: string; id?: string; data: unknown }): string {
+  const event = frame.event === undefined ? "" : `event: ${frame.event}\n`;
+  const id = frame.id === undefined ? "" : `id: ${frame.id}\n`;
+  return `${event}${id}data: ${JSON.stringify(frame.data)}\n\n`;
+}
+export const encodeFrames = (frames: string): Uint8Array => encoder.encode(frames);
+
+/** As on the agents' wire: text where the bytes are UTF-8, base64 where a character is cut or was never one. */
+export function encodeLogBytes(bytes: Uint8Array): { encoding: "utf8" | "base64"; data: string } {
+  try {
+    return { encoding: "utf8", data: strictUtf8.decode(bytes) };
+  } catch (error: unknown) {
+    if (!(error instanceof TypeError)) throw error;
+    let binary = "";
+    for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return { encoding: "base64", data: btoa(binary) };
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Follows one leaf's output to its end.
+ *
+ *   read from the position -> something: give it
+ *                          -> nothing, task final: the end
+ *                          -> nothing yet: wait for a hint (new bytes, any event), at most a sweep -> read again
+ *
+ * The truth is always read from the database by offset, so a lost hint costs a second and a reader that goes away
+ * leaves nothing but a subscription, which `close` ends.
+ */
+import type { Database } from "../../db/database.ts";
+import type { Hints } from "../../db/hints.ts";
+import { concatBytes, readLog } from "../../db/logs/read_log.ts";
+import type { LogPart, LogPosition } from "../../db/logs/read_log.ts";
+import type { Clock } from "../../domain/ports.ts";
+import { encodeFrames, encodeLogBytes, eventFrame, PING_FRAME, PING_MS, RETRY_FRAME } from "./event_frame.ts";
+import { pullStream, untilShutdown } from "./pull_stream.ts";
+import { createWaiter } from "./waiter.ts";
+import type { Waiter } from "./waiter.ts";
+
+export interface FollowDeps {
+  db: Database;
+  hints: Hints;
+  clock: Clock;
+  shutdown?: AbortSignal;
+}
+/** Bytes read for one pull. */
+export const LOG_PIECE_BYTES = 64 * 1024;
+export const SWEEP_MS = 1000;
+/** Events come in bursts, and few of them end a log. */
+const EVENTS_COLLECT_MS = 50;
+
+/** A waiter that hints about these tasks' logs, and about anything that happened, wake. */
+export function createLogWaiter(deps: FollowDeps, isFollowed: (taskId: string) => boolean): Waiter {
+  const ends: (() => void)[] = [];
+  const waiter = createWaiter(deps.clock, () => {
+    for (const end of ends) end();
+  });
+  ends.push(
+    deps.hints.on("log", (id) => (id === undefined || isFollowed(id)) && waiter.wake()),
+    deps.hints.on("events", () => waiter.wakeSoon(EVENTS_COLLECT_MS)),
+    untilShutdown(deps.shutdown, () => waiter.close()),
+  );
+  return waiter;
+}
+
+/** @returns the next part, "idle" after a while without any, undefined at the end */
+function createFollower(deps: FollowDeps, taskId: string, start: LogPosition, waiter: Waiter) {
+  let at = start;
+  let isEnd = false;
+  return async (idleMs: number): Promise<LogPart | "idle" | undefined> => {
+    const began = deps.clock.monotonic();
+    while (!isEnd && !waiter.closed) {
+      const part = await readLog(deps.db, taskId, at, LOG_PIECE_BYTES);
+      isEnd = part === undefined || part.isEnd;
+      if (part && part.bytes.length > 0) {
+        at = { attempt: part.attempt, offset: part.offset + part.bytes.length };
+        return part;
+      }
+      if (isEnd) break;
+      if (deps.clock.monotonic() - began >= idleMs) return "idle";
+      await waiter.wait(Math.min(SWEEP_MS, idleMs));
+    }
+    return undefined;
+  };
+}
+
+/** The bytes as they are; a line says where another attempt begins. */
+export function followLogAsText(deps: FollowDeps, taskId: string, start: LogPosition): ReadableStream<Uint8Array> {
+  return pullStream(() => {
+    const waiter = createLogWaiter(deps, (id) => id === taskId);
+    const nextPart = createFollower(deps, taskId, start, waiter);
+    let attempt = start.attempt;
+    return {
+      async next() {
+        const part = await nextPart(Infinity);
+        if (part === undefined || part === "idle") return undefined;
+        if (part.attempt === attempt) return part.bytes;
+        attempt = part.attempt;
+        return concatBytes([encodeFrames(`\n==> attempt ${attempt} <==\n`), part.bytes]);
+      },
+      close: waiter.close,
+    };
+  });
+}
+
+/** Each event's id is where to go on after it: `attempt:offset`. `end` says that nothing will follow. */
+export function followLogAsEvents(deps: FollowDeps, taskId: string, start: LogPosition): ReadableStream<Uint8Array> {
+  return pullStream(() => {
+    const waiter = createLogWaiter(deps, (id) => id === taskId);
+    const nextPart = createFollower(deps, taskId, start, waiter);
+    let state: "opening" | "open" | "ended" = "opening";
+    return {
+      async next() {
+        if (state === "opening") {
+          state = "open";
+          return encodeFrames(RETRY_FRAME);
+        }
+        if (state === "ended") return undefined;
+        const part = await nextPart(PING_MS);
+        if (part === "idle") return encodeFrames(PING_FRAME);
+        if (part) {
+          const id = `${part.attempt}:${part.offset + part.bytes.length}`;
+          return encodeFrames(eventFrame({ id, data: encodeLogBytes(part.bytes) }));
+        }
+        // Cut short by a shutdown: no end is said, so the reader comes back.
+        if (waiter.closed) return undefined;
+        state = "ended";
+        return encodeFrames(eventFrame({ event: "end", data: {} }));
+      },
+      close: waiter.close,
+    };
+  });
+}
