@@ -1,0 +1,43 @@
+/** The machine as the pm operator sees it (`operators/pm/machine.ts`); joined with it by shape in `compose/`. */
+import { download } from "./download.ts";
+import { probeHttp, probeTcp } from "./http_probe.ts";
+import { adoptProcess, startProcess } from "./process.ts";
+import { processFiles } from "./process_files.ts";
+import { choosePort, portHolder } from "./process_ports.ts";
+import { findProgram, refuseUser, runShortly, SYSTEM_PATH } from "./process_run.ts";
+import { findTagged, sendSignal } from "./process_table.ts";
+import { unpack } from "./unpack.ts";
+
+/** What programs get of the agent's environment: never its tokens. */
+const PASSED_ON = ["HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const ARCHITECTURES: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
+
+export function createMachine() {
+  const baseEnv: Record<string, string> = { PATH: Deno.env.get("PATH") ?? SYSTEM_PATH };
+  for (const name of PASSED_ON) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) baseEnv[name] = value;
+  }
+  return {
+    os: Deno.build.os as string,
+    arch: ARCHITECTURES[Deno.build.arch] ?? Deno.build.arch,
+    baseEnv,
+    files: processFiles,
+    startProcess,
+    adoptProcess,
+    async signalTagged(tags: string[], signal: string): Promise<number> {
+      const pids = await findTagged(tags);
+      for (const pid of pids) sendSignal(pid, signal);
+      return pids.length;
+    },
+    run: runShortly,
+    findProgram,
+    refuseUser,
+    probeHttp,
+    probeTcp,
+    choosePort,
+    portHolder,
+    download,
+    unpack: (archive: string, folder: string) => unpack(archive, folder),
+  };
+}
