@@ -1,0 +1,220 @@
+/**
+ * One connection at a time to the master, for ever.
+ *
+ *   waiting --jittered delay--> dialling --open--> greeting --challenge, hello, welcome--> up
+ *      ^------------------------ closed, refused, silent, or a frame that nobody understands ----'
+ *
+ * The pings are the master's. Whoever hears nothing at all for two and a half of them ends the socket, because a peer
+ * that vanished sends no FIN. Messages of one turn leave as one frame. A crash leaves nothing here: all state is the
+ * agent's.
+ */
+import type { Chance, Clock, Dialer, Link, Logger, Timer } from "../domain/ports.ts";
+import { reconnectDelayMs } from "../domain/reconnect_delay.ts";
+import { CLOSE, type FromAgent, parseToAgent, PING_SECONDS, type ToAgent } from "../protocol/agent_messages.ts";
+
+type Challenge = Extract<ToAgent, { type: "agent.challenge" }>;
+type Welcome = Extract<ToAgent, { type: "agent.welcome" }>;
+type Hello = Extract<FromAgent, { type: "agent.hello" }>;
+export type AfterWelcome = Exclude<ToAgent, Challenge | Welcome>;
+
+export const SILENCE_MS = 2.5 * PING_SECONDS * 1000;
+const GREETING_MS = 10_000;
+const SLOWLY_MS = 30_000;
+/** Characters of one frame; the limit of the wire is 1 MiB, and a character is at most three bytes. */
+const FRAME_CHARACTERS = 256 * 1024;
+const FRAME_MESSAGES = 1000;
+
+/** What a close code means for the next dial; every other one means: again, with the usual delay. */
+const ANSWERS: Record<number, { dial: "slowly" | "never"; say: string }> = {
+  [CLOSE.revoked]: { dial: "never", say: "The master has revoked this agent; enrol it again with a new token." },
+  [CLOSE.unauthenticated]: { dial: "slowly", say: "The master does not accept this agent's identity." },
+  [CLOSE.replaced]: { dial: "slowly", say: "Another process has connected with this agent's identity." },
+  [CLOSE.noCommonProtocol]: { dial: "slowly", say: "The master speaks another version of the protocol; upgrade one." },
+};
+
+export interface ConnectionOptions {
+  dialer: Dialer;
+  clock: Clock;
+  chance: Chance;
+  logger: Logger;
+  /** Throws to refuse the master (it is another one than at enrolment). */
+  hello(challenge: Challenge): Promise<Hello>;
+  /** @param helloSentAt monotonic, just before the hello left */
+  welcomed(welcome: Welcome, helloSentAt: number): void;
+  received(message: AfterWelcome): void;
+  disconnected(): void;
+  revoked(why: string): void;
+}
+
+export interface Connection {
+  start(): void;
+  /** Resolves when the socket has ended. */
+  stop(code: number, reason: string): Promise<void>;
+  /** Dropped while not connected: everything that matters is told again after the next welcome. */
+  send(message: FromAgent): void;
+  readonly isUp: boolean;
+  bufferedAmount(): number;
+}
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { clock, logger } = options;
+  let current: Session | undefined;
+  let timer: Timer | undefined;
+  let failures = 0;
+  let stopped = false;
+  let trouble = "";
+
+  /** One line per change of the trouble, not one per attempt. */
+  function complain(what: string) {
+    if (what !== trouble) logger.log("WARN", what);
+    trouble = what;
+  }
+
+  function dialLater(answer?: { dial: "slowly" | "never"; say: string }) {
+    if (stopped) return;
+    if (answer?.dial === "never") {
+      stopped = true;
+      logger.log("ERROR", answer.say);
+      return options.revoked(answer.say);
+    }
+    const delay = answer ? SLOWLY_MS * (0.5 + options.chance() / 2) : reconnectDelayMs(failures, options.chance());
+    failures = Math.min(failures + 1, 10);
+    timer = clock.after(delay, () => void dial());
+  }
+
+  async function dial(): Promise<void> {
+    let link: Link;
+    try {
+      link = await options.dialer.dial();
+    } catch (error: unknown) {
+      complain(`The master cannot be reached: ${error instanceof Error ? error.message : error}`);
+      return dialLater();
+    }
+    if (stopped) return link.terminate();
+    current = createSession(link);
+  }
+
+  interface Session {
+    link: Link;
+    isUp: boolean;
+    send(message: FromAgent): void;
+    ended: Promise<void>;
+  }
+
+  function createSession(link: Link): Session {
+    let heardAt = clock.monotonic();
+    let helloSentAt: number | undefined;
+    let greeted = false;
+    let outgoing: string[] = [];
+    let over: () => void;
+    const session: Session = {
+      link,
+      isUp: false,
+      send(message) {
+        outgoing.push(JSON.stringify(message));
+        if (outgoing.length === 1) queueMicrotask(flush);
+      },
+      ended: new Promise((resolve) => over = resolve),
+    };
+    const greeting = clock.after(GREETING_MS, () => {
+      complain("The master accepted the connection and then said nothing.");
+      link.terminate();
+    });
+    let silence = link.onPing ? clock.after(SILENCE_MS, checkSilence) : undefined;
+
+    function checkSilence() {
+      const left = heardAt + SILENCE_MS - clock.monotonic();
+      if (left <= 0) {
+        complain("The master has gone silent.");
+        return link.terminate();
+      }
+      silence = clock.after(left, checkSilence);
+    }
+
+    function flush() {
+      const messages = outgoing;
+      outgoing = [];
+      let frame: string[] = [];
+      let size = 0;
+      const leave = () => {
+        if (frame.length > 0) link.send(frame.length === 1 ? frame[0]! : `[${frame.join(",")}]`);
+        frame = [];
+        size = 0;
+      };
+      for (const message of messages) {
+        if (size + message.length > FRAME_CHARACTERS || frame.length === FRAME_MESSAGES) leave();
+        frame.push(message);
+        size += message.length;
+      }
+      leave();
+    }
+
+    async function answer(challenge: Challenge) {
+      if (greeted) throw new Error("a second challenge");
+      greeted = true;
+      const hello = await options.hello(challenge);
+      helloSentAt = clock.monotonic();
+      session.send(hello);
+    }
+
+    function take(message: ToAgent) {
+      if (message.type === "agent.challenge") {
+        answer(message).catch((error: unknown) => {
+          complain(`No hello was sent: ${error instanceof Error ? error.message : error}`);
+          link.close(CLOSE.unauthenticated, "no hello");
+        });
+      } else if (message.type === "agent.welcome") {
+        if (helloSentAt === undefined || session.isUp) throw new Error("an unexpected welcome");
+        greeting.cancel();
+        session.isUp = true;
+        failures = 0;
+        trouble = "";
+        logger.log("INFO", "Connected to the master.", { sessionId: message.sessionId });
+        options.welcomed(message, helloSentAt);
+      } else if (session.isUp) options.received(message);
+      else throw new Error(`${message.type} before the welcome`);
+    }
+
+    link.onPing?.(() => heardAt = clock.monotonic());
+    link.onText((text) => {
+      heardAt = clock.monotonic();
+      try {
+        for (const message of parseToAgent(text)) take(message);
+      } catch (error: unknown) {
+        complain(`The master sent something this agent does not understand: ${error}`);
+        link.close(CLOSE.badMessage, "not understood");
+      }
+    });
+    link.onClose((code, reason) => {
+      greeting.cancel();
+      silence?.cancel();
+      const wasUp = session.isUp;
+      session.isUp = false;
+      if (current === session) current = undefined;
+      if (wasUp) options.disconnected();
+      if (!stopped) complain(ANSWERS[code]?.say ?? `The connection ended (${code}${reason ? `: ${reason}` : ""}).`);
+      over();
+      dialLater(ANSWERS[code]);
+    });
+    return session;
+  }
+
+  return {
+    start: () => void dial(),
+    async stop(code, reason) {
+      stopped = true;
+      timer?.cancel();
+      const session = current;
+      if (!session) return;
+      session.link.close(code, reason);
+      const giveUp = clock.after(2000, () => session.link.terminate());
+      await session.ended;
+      giveUp.cancel();
+    },
+    send: (message) => current?.isUp ? current.send(message) : undefined,
+    get isUp() {
+      return current?.isUp ?? false;
+    },
+    bufferedAmount: () => current?.link.bufferedAmount ?? 0,
+  };
+}

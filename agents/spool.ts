@@ -1,0 +1,296 @@
+/**
+ * The log of one attempt on disk, from the operator's hand until the master has it.
+ *
+ *   append -> bytes.<n> + a "written" mark -> cut into chunks, each a "cut" mark -> sent -> acknowledged -> removed
+ *
+ * `bytes.<n>` are the (masked) bytes in segments, so that acknowledged ones can go while the task runs on. `marks` are
+ * fixed records behind them: `written` says up to where the bytes count and how far into its source the operator had
+ * read, in one record, so that after a crash both agree and nothing is read twice or left out; `cut` fixes the borders
+ * of a chunk before it is sent for the first time, so that it is sent again byte for byte under the same sequence.
+ *
+ * A crash leaves at most: bytes without their mark (cut off when opened), a torn mark (likewise), or marks for bytes
+ * that a power failure took (marks beyond the bytes are dropped; the agent finds out when the master has more).
+ */
+import type { Disk } from "../domain/ports.ts";
+import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
+import { completeUtf8 } from "./chunk_encoding.ts";
+import { decodeMarks, encodeMark, type Mark, MARK_BYTES } from "./spool_marks.ts";
+
+export const SEGMENT_BYTES = 4 * 1024 * 1024;
+/** Marks are rewritten as the few that still matter when the file grows beyond this. */
+const MARKS_BYTES = 1024 * 1024;
+
+/** What all spools of an agent share. Over the cap, output is passed over and counted until a quarter is free again. */
+export interface SpoolBudget {
+  used: number;
+  cap: number;
+}
+
+export interface Cut {
+  sequence: number;
+  offset: number;
+  end: number;
+}
+
+export const passedOver = (bytes: number) => `[boreas: ${bytes} bytes of output passed over, the spool is full]\n`;
+
+export interface Spool {
+  /** Bytes that count. */
+  readonly end: number;
+  /** How far into its source the operator had read at `end`. */
+  readonly position: number;
+  readonly acknowledged: number;
+  readonly finished: boolean;
+  /** Chunks that were cut and are not acknowledged, in order. */
+  readonly cuts: readonly Cut[];
+  /** Where the next chunk begins. */
+  readonly cutEnd: number;
+  /** Resolves when the bytes are on disk (or were passed over); rejects when the disk refuses. */
+  append(bytes: Uint8Array, position: number): Promise<void>;
+  /** No more output; says how much was passed over, if any. */
+  finish(): Promise<void>;
+  /** The next chunk, at most LOG_CHUNK_BYTES and no further than `limit`, fixed on disk; undefined when there is nothing. */
+  cut(limit: number): Promise<Cut | undefined>;
+  read(cut: Cut): Promise<Uint8Array>;
+  /** Forgets what the master has; how many chunks that were. */
+  acknowledge(offset: number): number;
+  /** Whether the master's offset is a border that can be continued from. */
+  canContinueFrom(offset: number): boolean;
+  remove(): Promise<void>;
+}
+
+export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget, onGrown: () => void): Promise<Spool> {
+  const marksPath = `${folder}/marks`;
+  const segmentPath = (n: number) => `${folder}/bytes.${n}`;
+  const segmentOf = (offset: number) => Math.floor(offset / SEGMENT_BYTES);
+
+  // What is on disk: first segment that was not removed, bytes behind it, marks that those bytes bear out.
+  const segments = (await disk.list(folder)).filter((name) => name.startsWith("bytes."))
+    .map((name) => Number(name.slice(6))).sort((a, b) => a - b);
+  const lastSegment = segments.at(-1);
+  const onDisk = lastSegment === undefined
+    ? 0
+    : lastSegment * SEGMENT_BYTES + await disk.size(segmentPath(lastSegment));
+  const marks = decodeMarks((await disk.read(marksPath)) ?? new Uint8Array());
+  const written =
+    marks.findLast((m): m is Extract<Mark, { kind: "written" }> => m.kind === "written" && m.end <= onDisk) ??
+      { kind: "written" as const, end: 0, position: 0, passed: 0 };
+  let firstSegment = segments[0] ?? 0;
+
+  let end = written.end;
+  let { position, passed } = written;
+  /** As of the last mark on disk. */
+  let durable = { position, passed };
+  let sequence = 0;
+  let cutEnd = 0;
+  let cuts: Cut[] = [];
+  for (const mark of marks) {
+    if (mark.kind !== "cut" || mark.end > end) continue;
+    const { sequence: number, offset } = mark;
+    // A segment goes only when all in it is acknowledged; an empty cut is the border that compaction left.
+    if (mark.end > Math.max(offset, firstSegment * SEGMENT_BYTES)) {
+      cuts.push({ sequence: number, offset, end: mark.end });
+    }
+    cutEnd = mark.end;
+    sequence = mark.sequence + 1;
+  }
+  let acknowledged = cuts[0]?.offset ?? cutEnd;
+  let marksSize = marks.length * MARK_BYTES;
+  let finished = false;
+  let removed = false;
+  let passing = passed > 0;
+  let lastByte = end > 0 ? (await readBytes(end - 1, 1))[0] : undefined;
+  let opened = false;
+  let mended = false;
+  budget.used += end - acknowledged;
+
+  /** Output that is not on disk yet; one batch is written while the next one gathers. */
+  let gathering: { bytes: Uint8Array[]; done: Promise<void> } | undefined;
+  /** Everything that writes goes through here, one after the other. */
+  let writing: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(write: () => Promise<T>): Promise<T> => {
+    const turn = writing.then(write);
+    writing = turn.catch(() => undefined); // each caller sees its own failure; the line goes on
+    return turn;
+  };
+
+  async function readBytes(offset: number, length: number): Promise<Uint8Array> {
+    const n = segmentOf(offset);
+    const within = offset - n * SEGMENT_BYTES;
+    const first = await disk.readRange(segmentPath(n), within, Math.min(length, SEGMENT_BYTES - within));
+    if (first.length === length || within + first.length < SEGMENT_BYTES) return first;
+    const rest = await readBytes(offset + first.length, length - first.length);
+    const whole = new Uint8Array(first.length + rest.length);
+    whole.set(first);
+    whole.set(rest, first.length);
+    return whole;
+  }
+
+  async function addMark(mark: Mark): Promise<void> {
+    await disk.append(marksPath, encodeMark(mark));
+    marksSize += MARK_BYTES;
+  }
+
+  /** Cuts off what a crash or a refusing disk left behind the last mark. */
+  async function mend(): Promise<void> {
+    if (!opened && marksSize > 0) await compactMarks(); // marks without their bytes must not count later
+    else await disk.truncate(marksPath, marksSize);
+    opened = true;
+    const n = segmentOf(end);
+    await disk.truncate(segmentPath(n), end - n * SEGMENT_BYTES);
+    for (const later of (await disk.list(folder)).filter((name) => Number(name.slice(6)) > n)) {
+      await disk.remove(`${folder}/${later}`);
+    }
+    mended = true;
+  }
+
+  async function writeBatch(parts: Uint8Array[]): Promise<void> {
+    const bytes = joined(parts);
+    if (removed) return void (budget.used -= bytes.length);
+    const state = { position, passed };
+    let to = end;
+    try {
+      if (!mended) await mend();
+      for (let at = 0; at < bytes.length;) {
+        const n = segmentOf(to);
+        const room = Math.min(bytes.length - at, (n + 1) * SEGMENT_BYTES - to);
+        await disk.append(segmentPath(n), bytes.subarray(at, at + room));
+        at += room;
+        to += room;
+      }
+      await addMark({ kind: "written", end: to, ...state });
+    } catch (error: unknown) {
+      mended = false;
+      budget.used -= bytes.length;
+      // Said out loud like anything else that did not fit, as soon as the disk takes it.
+      passed += bytes.length;
+      passing = passed > 0;
+      throw error;
+    }
+    end = to;
+    durable = state;
+    onGrown();
+  }
+
+  function write(bytes: Uint8Array): Promise<void> {
+    budget.used += bytes.length;
+    lastByte = bytes.at(-1) ?? lastByte;
+    if (!gathering) {
+      const parts: Uint8Array[] = [];
+      const done = inTurn(() => {
+        gathering = undefined;
+        return writeBatch(parts);
+      });
+      gathering = { bytes: parts, done };
+    }
+    gathering.bytes.push(bytes);
+    return gathering.done;
+  }
+
+  /** The line that stands for what was passed over; on a line of its own. */
+  function writeMarker() {
+    const line = passedOver(passed);
+    passed = 0;
+    passing = false;
+    return write(new TextEncoder().encode(lastByte === undefined || lastByte === 10 ? line : `\n${line}`));
+  }
+
+  async function compactMarks(): Promise<void> {
+    const kept: Mark[] = [{ kind: "written", end, ...durable }];
+    // The last acknowledged border stays, so that sequences go on from it.
+    if (cuts.length === 0) kept.push({ kind: "cut", sequence: sequence - 1, offset: cutEnd, end: cutEnd });
+    for (const cut of cuts) kept.push({ kind: "cut", ...cut });
+    await disk.writeAtomic(marksPath, joined(kept.map(encodeMark)));
+    marksSize = kept.length * MARK_BYTES;
+  }
+
+  return {
+    get end() {
+      return end;
+    },
+    get position() {
+      return durable.position;
+    },
+    get acknowledged() {
+      return acknowledged;
+    },
+    get finished() {
+      return finished;
+    },
+    get cuts() {
+      return cuts;
+    },
+    get cutEnd() {
+      return cutEnd;
+    },
+    async append(bytes, at) {
+      position = at;
+      if (passing ? budget.used > budget.cap * 0.75 : budget.used + bytes.length > budget.cap) {
+        passing = true;
+        passed += bytes.length;
+        return write(new Uint8Array());
+      }
+      if (passing) void writeMarker().catch(() => undefined); // in the same batch as what follows, which reports it
+      return write(bytes);
+    },
+    async finish() {
+      try {
+        if (passed > 0) await writeMarker();
+        await inTurn(async () => {});
+      } finally {
+        finished = true;
+        onGrown();
+      }
+    },
+    cut: (limit) =>
+      inTurn(async () => {
+        const length = Math.min(end, limit, cutEnd + LOG_CHUNK_BYTES) - cutEnd;
+        if (length <= 0 || removed) return undefined;
+        if (!mended) await mend();
+        const bytes = await readBytes(cutEnd, length);
+        const cut = { sequence, offset: cutEnd, end: cutEnd + (completeUtf8(bytes) || length) };
+        await addMark({ kind: "cut", ...cut });
+        sequence++;
+        cutEnd = cut.end;
+        cuts.push(cut);
+        return cut;
+      }),
+    read: (cut) => readBytes(cut.offset, cut.end - cut.offset),
+    acknowledge(offset) {
+      const known = Math.min(offset, cutEnd);
+      if (known <= acknowledged) return 0;
+      budget.used -= known - acknowledged;
+      acknowledged = known;
+      const before = cuts.length;
+      cuts = cuts.filter((cut) => cut.end > known);
+      inTurn(async () => {
+        // The segment of the last byte stays: it says how long the log is.
+        for (; firstSegment < segmentOf(known - 1) && !removed; firstSegment++) {
+          await disk.remove(segmentPath(firstSegment));
+        }
+        if (marksSize > MARKS_BYTES && !removed) await compactMarks();
+      }).catch(() => undefined); // space that could not be freed now goes with the whole spool
+      return before - cuts.length;
+    },
+    canContinueFrom: (offset) =>
+      offset === cutEnd || offset === acknowledged || cuts.some((cut) => cut.offset === offset || cut.end === offset),
+    remove: () => {
+      removed = true;
+      return inTurn(() => {
+        budget.used -= end - acknowledged;
+        acknowledged = end;
+        return disk.remove(folder);
+      });
+    },
+  };
+}
+
+function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
