@@ -7,20 +7,45 @@ import { bodyLimit } from "./middleware/body_limit.ts";
 import { crossSiteGuard } from "./middleware/cross_site.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { requestContext } from "./middleware/request_context.ts";
+import { createOpenApiDocument } from "./openapi_document.ts";
+import { applicationRoutes } from "./routes/applications.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { dashboardRoutes } from "./routes/dashboard.ts";
+import { environmentRoutes } from "./routes/environments.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { schemaRoutes } from "./routes/schema.ts";
+import { secretRoutes } from "./routes/secrets.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+import { userRoutes } from "./routes/users.ts";
+
+/** Below /api/v1, in the order in which the document lists them. */
+const API_ROUTES = [
+  authRoutes,
+  userRoutes,
+  tokenRoutes,
+  applicationRoutes,
+  environmentRoutes,
+  secretRoutes,
+  auditRoutes,
+];
 
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
   app.onError(createErrorResponse(deps.logger));
   app.notFound(notFound);
 
+  // Outermost first. A body is read only for somebody who may send one; a webhook's limit is its own.
   app.use("*", requestContext(deps));
   app.use("/api/*", crossSiteGuard(deps));
   app.use("*", authorize(deps));
   app.use("/api/*", bodyLimit());
   app.use("/api/*", idempotency(deps));
 
-  for (const routes of [authRoutes]) app.route("/api/v1", routes(deps));
+  for (const routes of API_ROUTES) app.route("/api/v1", routes(deps));
+  app.route("/", healthRoutes(deps));
+  app.route("/", schemaRoutes(deps, () => createOpenApiDocument(app, deps)));
   app.all("/api/*", notFound); // the dashboard's fallback must not answer for a call that does not exist
+  app.route("/", dashboardRoutes(deps));
   return app;
 }

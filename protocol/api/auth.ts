@@ -29,6 +29,8 @@ export const Refresh = z.strictObject({ refreshToken: z.string().max(500).option
 export const Token = z.object({
   id: Id,
   name: z.string(),
+  /** Whose it is. */
+  username: z.string(),
   role: z.enum(ROLES),
   createdAt: Instant,
   expiresAt: MaybeInstant,
