@@ -54,7 +54,7 @@ describe("a mirror", () => {
 
     const files = await git.listFiles(id, second);
     expect(files.map((f) => [f.path, f.kind, f.size])).toEqual([
-      [".gitattributes", "file", 18],
+      [".gitattributes", "file", 16],
       ["a.txt", "file", 4],
       ["b/c d.txt", "file", 3],
       ["bin/run", "executable", 10],
