@@ -61,6 +61,7 @@ const SENTENCES = {
   "task.retry_asked": "Tried again by {actor}.",
   // versions
   "version.builds_waiting": "Waiting for {what}, checked {checked} ago, gives up at {until}.",
+  "version.builds_expected": "Waiting for {what}, not looked for yet, gives up at {until}.",
   "version.builds_ready": "Every artifact is there and pinned.",
   "version.builds_failed": "{detail}",
   "version.reverted": "Marked as reverted by {actor}: {note}",
@@ -69,7 +70,11 @@ const SENTENCES = {
   "version.normal": "Recorded from {ref}.",
   // deliveries and repositories
   "delivery.received": "Received; waiting to be worked on.",
+  "delivery.processing": "Being worked on, attempt {attempt}.",
+  "delivery.retrying": "Attempt {attempt} failed: {detail} Trying again in {seconds} s.",
   "delivery.processed": "Recorded version {version}.",
+  "delivery.processed_with_notes": "Recorded version {version}. {notes}",
+  "delivery.reverted_version": "Nothing is deployed: {detail}",
   "delivery.known_version": "Version {version} was recorded before; nothing to do.",
   "delivery.ignored": "{detail}",
   "delivery.failed": "{detail}",
