@@ -135,7 +135,10 @@ export const EnvironmentConfig = z.strictObject({
   env: EnvironmentMap.optional(),
   operator: z.string().optional(),
   namespace: z.string().optional(),
-  operatorApiUrl: z.never({ error: "is gone: operators dial the master, so no address is needed" }).optional(),
+  operatorApiUrl: z.unknown().refine(
+    (value) => value === undefined,
+    "is gone: operators dial the master, so no address is needed",
+  ).optional(),
 });
 export const CreateEnvironment = z.strictObject({
   name: Name,
