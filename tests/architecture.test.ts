@@ -128,6 +128,18 @@ describe("import law", () => {
     expect(broken).toEqual([]);
   });
 
+  it("lets the demo see Boreas only from outside, as any client does", () => {
+    const broken = [...graph].filter(([file]) => file.startsWith("scripts/demo/")).flatMap((
+      [file, { local, packages }],
+    ) =>
+      [
+        ...local.filter((target) => !/^(scripts\/demo|cli|protocol)\//.test(target)),
+        ...packages.filter((name) => !name.startsWith("node:")),
+      ].map((name) => `${file} imports ${name}`)
+    );
+    expect(broken).toEqual([]);
+  });
+
   it("keeps clock, chance, environment and machine out of everything but the hands", () => {
     const outside =
       /\bDeno\.|\bprocess\.(env|pid|argv|exit|on)\b|\bnew Date\(\)|\bDate\.now\(\)|\bMath\.random\(\)|\bimport\.meta\.env\b/;

@@ -32,8 +32,8 @@ export const render = command({
     if (context.json) printJson(host, rendered);
     else {
       for (const { application, config, origins } of rendered) {
-        const rows = Object.entries(origins).map(([path, origin]) => [path, sayValue(valueAt(config, path)), origin]);
-        host.write(`${application} in ${environment}\n${sayTable(["key", "value", "from"], rows)}\n`);
+        const rows = Object.entries(origins).map(([path, origin]) => [path, origin, sayValue(valueAt(config, path))]);
+        host.write(`${application} in ${environment}\n${sayTable(["key", "from", "value"], rows)}\n`);
       }
     }
     return 0;

@@ -1,0 +1,205 @@
+/**
+ * `deno task demo`: the main job on real input, unattended; exits 0 when all of it was seen to work. It does what a
+ * person would do from outside: signs in over REST, pushes with Git, asks the services over HTTP.
+ */
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ApiClient, createApiClient } from "../../cli/api_client.ts";
+import { CliError } from "../../cli/host.ts";
+import { failedTasks } from "../../cli/watch_deployment.ts";
+import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
+import { createGitRemote, type ServiceName, SERVICES } from "./git_remote.ts";
+import { type Product, startProduct, stopKept } from "./product.ts";
+import {
+  bindMachine,
+  expectAnswers,
+  expectCompleted,
+  expectNotDeployedAgain,
+  expectOrder,
+  expectRolledBack,
+  findOrMakeEnvironment,
+  registerRepository,
+  release,
+  type Stage,
+} from "./story.ts";
+import { createTimeline, type Timeline } from "./timeline.ts";
+import { StoryError } from "./wait_until.ts";
+
+const template = join(import.meta.dirname!, "..", "..", "examples", "demo");
+
+interface Options {
+  keep: boolean;
+  /** The folder of an earlier run that was kept. */
+  end?: string;
+  breaks: ServiceName;
+}
+interface Server {
+  api: ApiClient;
+  product?: Product;
+}
+
+export async function runDemo(argv: readonly string[], write: (text: string) => void): Promise<number> {
+  const options = readOptions(argv);
+  if (typeof options === "string") {
+    write(`${options}\n`);
+    return 2;
+  }
+  if (options.end) {
+    await stopKept(options.end);
+    await Deno.remove(options.end, { recursive: true });
+    return 0;
+  }
+  const timeline = createTimeline(write);
+  const folder = await Deno.makeTempDir({ prefix: "boreas-demo-" });
+  let product: Product | undefined;
+  let lastDeployment: { api: ApiClient; deployment: DeploymentWithTasks } | undefined;
+  const interrupt = () => void endAll().then(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", interrupt);
+  let worked = false;
+  try {
+    const server = await timeline.step("start Boreas", () => findServer(folder, timeline), ({ api }) => api.url);
+    product = server.product;
+    const stage = await setStage(server, folder, timeline);
+    await tellStory(stage, options.breaks, timeline, (deployment) => lastDeployment = { api: stage.api, deployment });
+    worked = true;
+  } catch (error: unknown) {
+    if (!(error instanceof Error)) throw error;
+    const known = error instanceof StoryError || error instanceof CliError;
+    write(`\nThe demo failed at: ${timeline.current() ?? "its start"}\n${known ? error.message : error.stack}\n`);
+    if (lastDeployment) write(await sayFailure(lastDeployment.api, lastDeployment.deployment));
+    if (product) write(`\nLast lines of ${product.logFile}:\n${(await product.lastLines(15)).join("\n")}\n`);
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+  if (options.keep && product) {
+    write(`\nIt goes on running: ${product.url}\nSign in as admin with the password ${product.password}\n`);
+    write(`End it and its services with: deno task demo --end=${folder}\n`);
+  } else if (product) await timeline.step("end Boreas and the services", endAll);
+  write(`\n${timeline.summary()}`);
+  write(worked ? "\nThe demo worked.\n" : `\nThe demo did not work. Everything it wrote is in ${folder}\n`);
+  // What failed is left for a person to look at.
+  if (worked && !options.keep) await Deno.remove(folder, { recursive: true });
+  return worked ? 0 : 1;
+
+  async function endAll(): Promise<void> {
+    await product?.stop();
+  }
+}
+
+function readOptions(argv: readonly string[]): Options | string {
+  const options: Options = { keep: false, breaks: "payment-service" };
+  for (const word of argv) {
+    const breaks = SERVICES.find((service) => word === `--break=${service}`);
+    if (word === "--keep") options.keep = true;
+    else if (word.startsWith("--end=")) options.end = word.slice("--end=".length);
+    else if (breaks) options.breaks = breaks;
+    else return `Unknown argument ${word}; there is --keep, --end=FOLDER and --break=${SERVICES.join("|")}.`;
+  }
+  return options;
+}
+
+/** The one that BOREAS_URL names, else one of our own. */
+async function findServer(folder: string, timeline: Timeline): Promise<Server> {
+  const given = Deno.env.get("BOREAS_URL");
+  const token = Deno.env.get("BOREAS_TOKEN");
+  if (given && token) return { api: createApiClient(host, { url: given.replace(/\/+$/, ""), token }) };
+  const product = given ? undefined : await startProduct({ folder, say: timeline.note });
+  const url = (given ?? product!.url).replace(/\/+$/, "");
+  const password = product?.password ?? Deno.env.get("BOREAS_ADMIN_PASSWORD");
+  if (!password) throw new StoryError("With BOREAS_URL, set BOREAS_TOKEN or BOREAS_ADMIN_PASSWORD too.");
+  const session = await createApiClient(host, { url }).login({ username: "admin", password });
+  const api = createApiClient(host, { url, token: session.accessToken, refreshToken: session.refreshToken });
+  return product ? { api, product } : { api };
+}
+
+async function setStage({ api }: Server, folder: string, timeline: Timeline): Promise<Stage> {
+  const remote = await timeline.step(
+    "make a Git remote with three services",
+    () => createGitRemote({ folder: join(remoteFolder(folder)), template, addressBook: join(folder, "addresses") }),
+    (made) => made.url,
+  );
+  const [environment, repository] = await timeline.step(
+    "register environment and repository",
+    async () => [await findOrMakeEnvironment(api, "demo"), await registerRepository(api, remote)] as const,
+    ([, repository]) => repository.webhookPath,
+  );
+  await timeline.step("bind this machine", () => bindMachine(api, environment, hostname()), (agent) => agent.name);
+  return { api, remote, environment, repository };
+}
+
+/**
+ * A product or a database that lives longer than this run knows the applications by their repository, so that one is
+ * kept and pushed to again.
+ */
+function remoteFolder(folder: string): string {
+  const lasting = Deno.env.get("BOREAS_URL") ?? Deno.env.get("DATABASE_URL");
+  if (!lasting) return join(folder, "remote");
+  return join(tmpdir(), `boreas-demo-remote-${lasting.replace(/^.*@/, "").replace(/[^A-Za-z0-9]+/g, "-")}`);
+}
+
+async function tellStory(
+  stage: Stage,
+  breaks: ServiceName,
+  timeline: Timeline,
+  onDeployment: (deployment: DeploymentWithTasks) => void,
+): Promise<void> {
+  const push = async (edition: string, broken?: ServiceName) => {
+    const released = await release(stage, edition, broken, timeline.note);
+    onDeployment(released.deployment);
+    return released;
+  };
+  const inOrder = await timeline.step("push v1: it runs, in order", async () => {
+    const { deployment } = await push("v1");
+    expectCompleted(deployment);
+    const answers = await expectAnswers(stage, "v1");
+    expectOrder(deployment, answers);
+    return answers;
+  }, (answers) => answers.map((a) => a.service).join(" -> "));
+  timeline.note(`started: ${inOrder.map((a) => `${a.service} ${a.startedAt.slice(11, 23)}`).join(", ")}`);
+
+  await timeline.step("push v2: it rolls forward", async () => {
+    const { deployment } = await push("v2");
+    expectCompleted(deployment);
+    return await expectAnswers(stage, "v2");
+  }, () => "all three answer v2");
+
+  const { commit } = await timeline.step(`push v3, ${breaks} broken: it goes back`, async () => {
+    const { commit, deployment } = await push("v3", breaks);
+    const version = await expectRolledBack(stage, deployment, breaks);
+    await expectAnswers(stage, "v2");
+    return { commit, version };
+  }, ({ version }) => `all three answer v2; ${version.version} is marked ${version.status}`);
+
+  await timeline.step("the bad commit once more: nothing is deployed", async () => {
+    const why = await expectNotDeployedAgain(stage, commit);
+    await expectAnswers(stage, "v2");
+    return why;
+  }, (why) => why);
+}
+
+/** For a person who has to find out: which task, why, its last lines, and where the whole log is. */
+async function sayFailure(api: ApiClient, deployment: DeploymentWithTasks): Promise<string> {
+  let text = `\nDeployment ${deployment.id}: ${deployment.status}. ${deployment.reason.text}\n`;
+  for (const task of failedTasks(deployment)) {
+    const lines = new TextDecoder().decode((await api.taskLog(task.id)).bytes).trimEnd().split("\n").slice(-15);
+    text += `${task.name} failed: ${task.reason.text}\n${lines.map((line) => `  | ${line}`).join("\n")}\n`;
+    text += `  its whole log: ${api.url}/api/v1/tasks/${task.id}/logs\n`;
+  }
+  return text;
+}
+
+const host = {
+  fetch: (url: string, init?: RequestInit) => fetch(url, init),
+  now: () => Date.now(),
+  wait: (milliseconds: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    }),
+};
+
+if (import.meta.main) {
+  const encoder = new TextEncoder();
+  const code = await runDemo(Deno.args, (text) => void Deno.stdout.writeSync(encoder.encode(text)));
+  Deno.exit(code);
+}

@@ -1,0 +1,149 @@
+/** A Boreas of our own for the story: started as `deno task start` starts it, on a free port and an empty data folder. */
+import { dirname, join } from "node:path";
+
+const root = join(import.meta.dirname!, "..", "..");
+
+export interface Product {
+  url: string;
+  password: string;
+  /** Where its processes write their logs. */
+  logFile: string;
+  /** Ends the product, then the services it deployed. */
+  stop(): Promise<void>;
+  /** The last lines of its log. */
+  lastLines(count: number): Promise<string[]>;
+}
+export interface ProductOptions {
+  folder: string;
+  /** Told each line that the product prints until it serves. */
+  say: (line: string) => void;
+}
+
+/** Building, first database and all: an installed one needs a few seconds. */
+const READY_WITHIN = 110_000;
+const LOOK_EVERY = 100;
+const END_WITHIN = 30_000;
+
+/** @throws Error with its last lines, when it ended or did not serve in time */
+export async function startProduct({ folder, say }: ProductOptions): Promise<Product> {
+  const dataDir = join(folder, "data");
+  const logFile = join(folder, "boreas.log");
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await Deno.writeTextFile(logFile, "");
+  const port = freePort();
+  const password = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(15)))).replace(/[+/=]/g, "x");
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json"))) as { tasks: Record<string, string> };
+  const starter = new Deno.Command("sh", {
+    // Its output goes to a file and not through us: with --keep it lives longer than we do.
+    args: ["-c", `exec ${tasks.start} >>"$BOREAS_DEMO_LOG" 2>&1`],
+    cwd: root,
+    detached: true,
+    stdin: "null",
+    env: {
+      PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}`,
+      BOREAS_DEMO_LOG: logFile,
+      BOREAS_PORT: String(port),
+      BOREAS_DATA_DIR: dataDir,
+      BOREAS_ADMIN_PASSWORD: password,
+      BOREAS_ALLOW_FILE_REPOSITORIES: "1",
+      BOREAS_LOCAL_AGENT: "on",
+    },
+  }).spawn();
+  starter.unref();
+  await Deno.writeTextFile(join(folder, "starter.pid"), String(starter.pid));
+  let ended: number | undefined;
+  const status = starter.status.then(({ code }) => ended = code);
+
+  const lastLines = async (count: number) => (await Deno.readTextFile(logFile)).trimEnd().split("\n").slice(-count);
+  const product: Product = {
+    url: `http://127.0.0.1:${port}`,
+    password,
+    logFile,
+    lastLines,
+    async stop() {
+      if (ended === undefined) {
+        starter.kill("SIGTERM");
+        const late = setTimeout(() => starter.kill("SIGKILL"), END_WITHIN);
+        await status;
+        clearTimeout(late);
+      }
+      await endDeployed(join(dataDir, "agent"));
+    },
+  };
+
+  let said = 0;
+  for (const giveUp = Date.now() + READY_WITHIN; Date.now() < giveUp;) {
+    const text = await Deno.readTextFile(logFile);
+    const whole = text.lastIndexOf("\n") + 1;
+    text.slice(said, whole).split("\n").filter((line) => line.startsWith("boreas:")).forEach((line) => say(line));
+    said = Math.max(said, whole);
+    if (ended !== undefined) break;
+    if (await isReady(product.url)) return product;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+  const lines = await lastLines(20);
+  const how = ended === undefined ? `does not serve after ${READY_WITHIN / 1000} s` : `ended with code ${ended}`;
+  await product.stop();
+  throw new Error(`Boreas ${how}. Its last lines:\n${lines.map((l) => `  ${l}`).join("\n")}`);
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/v1/ready`, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch (error: unknown) {
+    if (error instanceof TypeError || (error as Error).name === "TimeoutError") return false;
+    throw error;
+  }
+}
+
+/** Ends what `--keep` left running in this folder. */
+export async function stopKept(folder: string): Promise<void> {
+  const pid = Number(await Deno.readTextFile(join(folder, "starter.pid")));
+  if (signal(pid, "SIGTERM")) {
+    for (const giveUp = Date.now() + END_WITHIN; signal(pid, "SIGCONT");) {
+      if (Date.now() > giveUp) throw new Error(`Process ${pid} does not end.`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
+  }
+  await endDeployed(join(folder, "data", "agent"));
+}
+
+/** @returns false when there is no such process */
+function signal(pid: number, name: Deno.Signal): boolean {
+  try {
+    Deno.kill(pid, name);
+    return true;
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
+ * Deployed programs outlive the product on purpose; those of the story have served their time. Each has a folder of its
+ * keeper's: `process` names it on its first line, `exit` is there when it has ended.
+ */
+async function endDeployed(folder: string): Promise<void> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      if (entry.isDirectory) await endDeployed(join(folder, entry.name));
+      else names.push(entry.name);
+    }
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (!names.includes("process") || names.includes("exit")) return;
+  const pid = Number((await Deno.readTextFile(join(folder, "process"))).split("\n")[0]);
+  if (pid > 1) signal(-pid, "SIGTERM");
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
