@@ -19,6 +19,8 @@ import type { EndedTask } from "./settle_tasks.ts";
 export interface TaskResult {
   taskId: string;
   fence: number;
+  /** Who says so: only the holder of the lease is believed. */
+  agentId: string;
   outcome: Outcome;
 }
 interface HeldTask extends EndedTask {
@@ -28,22 +30,20 @@ interface HeldTask extends EndedTask {
 }
 
 /** @returns the ids whose lease still held; the others belong to a newer claim or ended before */
-export async function finishTasks(
-  db: Database,
-  agentId: string,
-  results: readonly TaskResult[],
-  chance: Chance,
-): Promise<string[]> {
+export async function finishTasks(db: Database, results: readonly TaskResult[], chance: Chance): Promise<string[]> {
   if (results.length === 0) return [];
   const byId = new Map(results.map((r) => [r.taskId, r]));
+  const [ids, fences, agents] = [
+    [...byId.keys()],
+    [...byId.values()].map((r) => r.fence),
+    [...byId.values()].map((r) => r.agentId),
+  ];
   return await inTransaction(db, async (tx) => {
-    const deployments = await lockDeployments(tx, [...byId.keys()]);
+    const deployments = await lockDeployments(tx, ids);
     const held = await tx<HeldTask[]>`
       select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, t.max_attempts
-      from task t, unnest(${[...byId.keys()]}::uuid[], ${
-      [...byId.values()].map((r) => r.fence)
-    }::bigint[]) as r(id, fence)
-      where t.id = r.id and t.fence = r.fence and t.agent_id = ${agentId} and t.state in ('leased', 'running', 'cancelling')
+      from task t, unnest(${ids}::uuid[], ${fences}::bigint[], ${agents}::uuid[]) as r(id, fence, agent_id)
+      where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent_id and t.state in ('leased', 'running', 'cancelling')
       order by t.id for update of t`;
     const ended: EndedTask[] = [];
     for (const task of held) {

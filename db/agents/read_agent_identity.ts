@@ -1,0 +1,26 @@
+import type { Database } from "../database.ts";
+
+export interface AgentIdentity {
+  id: string;
+  name: string;
+  projectId: string;
+  kind: string;
+  embedded: boolean;
+  publicKey: string | null;
+  sealingKey: string | null;
+  status: "connected" | "disconnected" | "revoked";
+  cordoned: boolean;
+}
+
+/** What a gateway must know to let an agent in. */
+export async function readAgentIdentity(db: Database, id: string): Promise<AgentIdentity | undefined> {
+  const [row] = await db.sql<AgentIdentity[]>`
+    select id, name, project_id, kind, embedded, public_key, sealing_key, status, cordoned from agent where id = ${id}`;
+  return row;
+}
+
+/** Notes that these agents were heard of: one write for all, however many there are. */
+export async function touchAgents(db: Database, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await db.sql`update agent set last_seen_at = boreas_now() where id = any(${ids}::uuid[])`;
+}

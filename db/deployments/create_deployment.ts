@@ -1,0 +1,97 @@
+import { AppError } from "../../domain/app_error.ts";
+import { reason } from "../../domain/reason.ts";
+import type { Reason } from "../../domain/reason.ts";
+import type { StrategyInput } from "../../domain/strategy.ts";
+import { recordAudit } from "../audit/record_audit.ts";
+import type { Actor } from "../database.ts";
+import { recordEvents } from "../events/record_event.ts";
+import { inTransaction } from "../retry.ts";
+import { checkPolicy } from "./check_policy.ts";
+import { loadPlan } from "./load_plan.ts";
+import type { DeploymentDeps } from "./load_plan.ts";
+import { checkSpecs } from "./render_plan.ts";
+import { startDeployment } from "./start_deployment.ts";
+import { writePlan } from "./write_plan.ts";
+
+export interface DeploymentInput {
+  versionId: string;
+  environmentId: string;
+  applications?: string[];
+  mustInOrder?: string[];
+  strategy?: StrategyInput;
+  manualApproval?: boolean;
+  /** Starts by itself as soon as its artifacts are there and its approvals given. */
+  autoStart?: boolean;
+  /** Why it was made, when no person made it. */
+  origin?: Reason;
+}
+
+/**
+ * Plans one version to one environment and writes it all down: the deployment, its tasks, the event.
+ * @returns its id
+ * @throws AppError not_found, invalid (the plan), forbidden (the environment's policy), conflict
+ */
+export async function createDeployment(deps: DeploymentDeps, input: DeploymentInput, actor: Actor): Promise<string> {
+  const { db } = deps;
+  const id = db.newId();
+  const ready = await inTransaction(db, async (tx) => {
+    const plan = await loadPlan(deps, tx, {
+      projectId: actor.projectId,
+      versionId: input.versionId,
+      environmentId: input.environmentId,
+      applications: input.applications ?? null,
+      mustInOrder: input.mustInOrder ?? null,
+      strategy: input.strategy ?? null,
+    });
+    checkPolicy(plan.version, plan.environment);
+    if (plan.deployed.length === 0) {
+      const bound = plan.applications.length === 0
+        ? "has no applications"
+        : `changed no application that is bound to ${plan.environment.name}`;
+      throw new AppError(
+        "invalid",
+        "deployment.nothing_to_deploy",
+        `Version ${plan.version.version} ${bound}; name the applications to deploy them anyway.`,
+      );
+    }
+    checkSpecs(plan);
+    const approvals = Math.max(input.manualApproval ? 1 : 0, plan.environment.policy.approvals?.count ?? 0);
+    const waiting = plan.version.builds === "waiting";
+    const said = waiting
+      ? reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text })
+      : approvals > 0
+      ? reason("deployment.awaiting_approval", { missing: approvals, count: approvals })
+      : input.origin ?? reason("deployment.created");
+    await tx`
+      insert into deployment (id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy,
+        manual_approval, approvals_needed, on_failure, plan_hash, auto_start, created_by)
+      values (${id}, ${actor.projectId}, ${plan.version.id}, ${plan.environment.id}, ${
+      waiting || approvals === 0 ? "pending" : "awaiting_approval"
+    },
+        ${tx.json(said as never)}, ${plan.deployed.map((a) => a.name)}, ${plan.mustInOrder}, ${
+      input.strategy ? tx.json(input.strategy as never) : null
+    },
+        ${input.manualApproval ?? false}, ${approvals}, ${plan.onFailure}, ${plan.hash}, ${
+      input.autoStart ?? false
+    }, ${actor.name})`;
+    await writePlan(db, tx, id, actor.projectId, plan);
+    await recordEvents(tx, [{
+      topic: "deployment",
+      projectId: actor.projectId,
+      subjectId: id,
+      deploymentId: id,
+      kind: "deployment.created",
+      data: { name: "pending", reason: said },
+    }]);
+    if (actor.userId) {
+      await recordAudit(db, tx, actor, "deployment.create", `deployment:${id}`, {
+        version: plan.version.version,
+        environment: plan.environment.name,
+      });
+    }
+    return !waiting && approvals === 0;
+  });
+  deps.hints.announce("events");
+  if (input.autoStart && ready) await startDeployment(deps, id, actor);
+  return id;
+}

@@ -1,0 +1,231 @@
+/**
+ * Everything a plan is made of, read in one transaction, and the plan itself. Creating, previewing, editing and starting
+ * all come through here, so they cannot disagree.
+ */
+import { createHash } from "node:crypto";
+import { AppError } from "../../domain/app_error.ts";
+import { matchTargets } from "../../domain/match_targets.ts";
+import type { Machine } from "../../domain/match_targets.ts";
+import { planDeployment } from "../../domain/plan_deployment.ts";
+import type { PlannedTask } from "../../domain/plan_deployment.ts";
+import type { FailureAction, PlanStages, StrategyInput } from "../../domain/strategy.ts";
+import { documentLayers, mergeLayers } from "../../protocol/config/merge_overlay.ts";
+import type { ApplicationConfig } from "../../protocol/config/application.ts";
+import type { AppBuild } from "../../protocol/api/catalog.ts";
+import type { PinnedArtifact } from "../../protocol/operation.ts";
+import type { Hints } from "../hints.ts";
+import type { Database, Tx } from "../database.ts";
+
+export interface DeploymentDeps {
+  db: Database;
+  hints: Hints;
+  /** Environment type -> how its operator plans stages. */
+  planners: Record<string, PlanStages>;
+}
+export interface PlanRequest {
+  projectId: string;
+  versionId: string;
+  environmentId: string;
+  /** null: all that changed and are bound to the environment. */
+  applications: string[] | null;
+  /** null: the order of the version's Plan. */
+  mustInOrder: string[] | null;
+  strategy: StrategyInput | null;
+}
+export interface VersionRow {
+  id: string;
+  version: string;
+  gitTag: string | null;
+  gitCommit: string | null;
+  repository: string;
+  repositoryId: string | null;
+  status: "normal" | "revert";
+  builds: "waiting" | "ready" | "failed";
+  buildsReason: { text: string };
+  appBuilds: Record<string, Partial<AppBuild>>;
+  plan: { mustInOrder?: string[]; strategy?: StrategyInput };
+}
+export interface EnvironmentRow {
+  id: string;
+  name: string;
+  type: "k8s" | "pm" | "mock";
+  status: "active" | "inactive";
+  config: { appToNodes?: Record<string, string[]>; env?: Record<string, string> };
+  policy: {
+    branches?: string[];
+    tags?: string[];
+    repositories?: string[];
+    approvals?: { count: number; roles?: string[]; notAuthor?: boolean };
+    agentsRequired?: number;
+  };
+}
+export interface PlannedApplication {
+  id: string;
+  name: string;
+  changed: boolean;
+  bound: boolean;
+  config: ApplicationConfig;
+  artifacts: Record<string, PinnedArtifact>;
+  bundle: { sha256: string; size: number } | null;
+}
+export interface LoadedPlan {
+  version: VersionRow;
+  environment: EnvironmentRow;
+  applications: PlannedApplication[];
+  deployed: PlannedApplication[];
+  mustInOrder: string[];
+  onFailure: FailureAction;
+  tasks: PlannedTask[];
+  /** Changes when anything that an approver has seen changes. */
+  hash: string;
+}
+
+export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanRequest): Promise<LoadedPlan> {
+  const version = await readVersion(tx, request);
+  const environment = await readEnvironment(tx, request);
+  const applications = await readApplications(tx, version, environment);
+  const deployed = chooseApplications(applications, request.applications, version, environment);
+  const mustInOrder = request.mustInOrder ??
+    (version.plan.mustInOrder ?? []).filter((n) => applications.some((a) => a.name === n));
+  const machines = environment.type === "pm" ? await readMachines(tx, environment.id) : [];
+  const strategyOf = (app: PlannedApplication): StrategyInput =>
+    request.strategy ?? (app.config.strategy as StrategyInput | undefined) ?? version.plan.strategy ?? { type: "all" };
+  const planStages = deps.planners[environment.type];
+  if (!planStages) {
+    throw new AppError(
+      "invalid",
+      "environment.no_operator",
+      `No operator of this master plans for ${environment.type} environments; ${environment.name} is one.`,
+    );
+  }
+  for (const app of deployed) planStages({ targets: [], strategy: strategyOf(app) }); // refuses what is not carried out, by name
+  const tasks = planDeployment({
+    all: applications.map((a) => ({ name: a.name, needs: a.config.needs ?? [] })),
+    deployed: deployed.map((app) => ({
+      name: app.name,
+      needs: app.config.needs ?? [],
+      strategy: strategyOf(app),
+      targets: environment.type === "pm"
+        ? matchTargets(app.name, machines, app.config.nodes, environment.config.appToNodes?.[app.name]).map((
+          { id, name },
+        ) => ({ id, name }))
+        : [],
+    })),
+    mustInOrder,
+    planStages,
+  });
+  const onFailure = await chooseFailureAction(
+    tx,
+    environment,
+    deployed.map((a) => ({ id: a.id, strategy: strategyOf(a) })),
+  );
+  const seen = {
+    version: version.id,
+    environment: environment.id,
+    tasks,
+    onFailure,
+    configs: deployed.map((a) => [a.name, a.config]),
+  };
+  const hash = createHash("sha256").update(JSON.stringify(seen)).digest("hex");
+  return { version, environment, applications, deployed, mustInOrder, onFailure, tasks, hash };
+}
+
+async function readVersion(tx: Tx, request: PlanRequest): Promise<VersionRow> {
+  const [version] = await tx<VersionRow[]>`
+    select id, version, git_tag, git_commit, repository, repository_id, status, builds, builds_reason, app_builds, plan
+    from version where id = ${request.versionId} and project_id = ${request.projectId}`;
+  if (!version) {
+    throw new AppError("not_found", "version.not_found", `There is no version ${request.versionId} in this project.`);
+  }
+  return version;
+}
+
+async function readEnvironment(tx: Tx, request: PlanRequest): Promise<EnvironmentRow> {
+  const [environment] = await tx<EnvironmentRow[]>`
+    select id, name, type, status, config, policy from environment where id = ${request.environmentId} and project_id = ${request.projectId}`;
+  if (!environment) {
+    throw new AppError(
+      "not_found",
+      "environment.not_found",
+      `There is no environment ${request.environmentId} in this project.`,
+    );
+  }
+  return environment;
+}
+
+async function readApplications(
+  tx: Tx,
+  version: VersionRow,
+  environment: EnvironmentRow,
+): Promise<PlannedApplication[]> {
+  const rows = await tx<
+    {
+      id: string;
+      name: string;
+      changed: boolean;
+      document: string;
+      artifacts: Record<string, PinnedArtifact>;
+      bundle: PlannedApplication["bundle"];
+      binding: Record<string, unknown> | null;
+      bindings: number;
+    }[]
+  >`
+    select a.id, a.name, va.changed, f.content as document, va.artifacts, va.bundle, b.config as binding,
+      (select count(*)::int from application_environment x where x.application_id = a.id) as bindings
+    from version_app va join application a on a.id = va.application_id join frozen_document f on f.sha256 = va.document_sha256
+    left join application_environment b on b.application_id = a.id and b.environment_id = ${environment.id}
+    where va.version_id = ${version.id} order by a.name`;
+  return rows.map((row) => {
+    const document = JSON.parse(row.document) as Record<string, unknown>;
+    const { config } = mergeLayers([
+      { name: "environment", config: environment.config.env ? { config: { env: environment.config.env } } : {} },
+      ...documentLayers(document, environment.name),
+      { name: "binding", config: row.binding ?? {} },
+    ]);
+    // An application that nobody bound anywhere may go everywhere; one binding restricts it to what is bound.
+    return { ...row, config, bound: row.binding !== null || row.bindings === 0 };
+  });
+}
+
+function chooseApplications(
+  all: PlannedApplication[],
+  names: string[] | null,
+  version: VersionRow,
+  environment: EnvironmentRow,
+): PlannedApplication[] {
+  if (!names) return all.filter((a) => a.changed && a.bound);
+  return [...new Set(names)].map((name) => {
+    const app = all.find((a) => a.name === name);
+    if (app && app.bound) return app;
+    const problem = app
+      ? `${name} is not bound to ${environment.name}; bind it with PUT /applications/${app.id}/environments/${environment.id}.`
+      : `${name} is not an application of version ${version.version}, which has ${
+        all.map((a) => a.name).join(", ") || "none"
+      }.`;
+    throw new AppError("invalid", "deployment.unknown_application", problem);
+  });
+}
+
+async function readMachines(tx: Tx, environmentId: string): Promise<Machine[]> {
+  return await tx<Machine[]>`
+    select a.id, a.name, a.labels from agent a join agent_environment e on e.agent_id = a.id
+    where e.environment_id = ${environmentId} and a.status <> 'revoked' order by a.name`;
+}
+
+/**
+ * The strictest wish of the applications decides for the deployment. Where none is written: back to what ran before, when
+ * there is something to go back to; else stop, and leave what runs for a person to look at.
+ */
+async function chooseFailureAction(
+  tx: Tx,
+  environment: EnvironmentRow,
+  apps: { id: string; strategy: StrategyInput }[],
+): Promise<FailureAction> {
+  const asked = apps.flatMap((a) => a.strategy.onFailure?.action ?? []);
+  for (const action of ["rollback", "pause", "stop", "continue"] as const) if (asked.includes(action)) return action;
+  const [row] = await tx<{ n: number }[]>`
+    select count(*)::int as n from app_state where environment_id = ${environment.id} and application_id = any(${
+    apps.map((a) => a.id)
+  }::uuid[])`;
+  return row!.n > 0 ? "rollback" : "stop";
+}

@@ -1,0 +1,43 @@
+import { AppError } from "../../domain/app_error.ts";
+import { reason } from "../../domain/reason.ts";
+import { recordAudit } from "../audit/record_audit.ts";
+import type { Actor } from "../database.ts";
+import { inTransaction } from "../retry.ts";
+import { reopenTasks } from "../tasks/reopen_tasks.ts";
+import { changeDeployment } from "./change_deployment.ts";
+import type { DeploymentDeps } from "./load_plan.ts";
+import { lockDeployment, takeLocksAgain } from "./lock_deployment.ts";
+
+/** Takes up again what failed, of a deployment that is paused on a failure or has ended with one. */
+export async function retryDeployment(
+  deps: DeploymentDeps,
+  id: string,
+  actor: Actor,
+  note = "",
+  onlyTask: string | null = null,
+): Promise<void> {
+  await inTransaction(deps.db, async (tx) => {
+    const row = await lockDeployment(tx, id, actor.projectId);
+    if (row.status !== "failed" && row.status !== "paused") {
+      throw new AppError(
+        "conflict",
+        "deployment.wrong_state",
+        `Only a failed deployment, or one paused on a failure, can be retried; this one is ${row.status}.`,
+      );
+    }
+    await takeLocksAgain(tx, row);
+    const count = await reopenTasks(tx, id, onlyTask, actor);
+    if (count === 0) {
+      throw new AppError(
+        "conflict",
+        "deployment.nothing_failed",
+        "Nothing of this deployment has failed, so there is nothing to try again.",
+      );
+    }
+    await tx`update task set open = true where deployment_id = ${id} and completed_at is null`;
+    await changeDeployment(tx, row, "running", reason("deployment.resumed", { actor: actor.name }));
+    await recordAudit(deps.db, tx, actor, "deployment.retry", `deployment:${id}`, { note, task: onlyTask });
+  });
+  deps.hints.announce("tasks");
+  deps.hints.announce("events");
+}

@@ -1,0 +1,88 @@
+/**
+ * Stores log chunks, many at once, each only under the live fence of its task.
+ *
+ * A chunk that is already there is passed over, one that leaves a gap is refused; either way the answer is how many bytes
+ * of the attempt's log are durable, and the agent goes on from there. So what is stored has no gap and no duplicate.
+ */
+import type { Database } from "../database.ts";
+import { inTransaction } from "../retry.ts";
+
+export interface NewChunk {
+  taskId: string;
+  fence: number;
+  sequence: number;
+  offset: number;
+  data: Uint8Array;
+}
+export interface LogPosition {
+  taskId: string;
+  fence: number;
+  attempt: number;
+  /** Bytes that are durable. */
+  offset: number;
+}
+interface Head {
+  id: string;
+  fence: number;
+  attempt: number;
+  nextSequence: number;
+  bytes: number;
+}
+
+/** @returns the position of each task whose fence holds; a task that is missing belongs to a newer lease */
+export async function appendChunks(db: Database, chunks: readonly NewChunk[]): Promise<LogPosition[]> {
+  const ids = [...new Set(chunks.map((c) => c.taskId))].sort();
+  return await inTransaction(db, async (tx) => {
+    // `for share`: a claim of the task (which would move the fence) waits until these chunks are in.
+    const heads = await tx<Head[]>`
+      select t.id, t.fence, t.attempt, coalesce(h.next_sequence, 0) as next_sequence, coalesce(h.bytes, 0) as bytes
+      from task t left join log_head h on h.task_id = t.id and h.attempt = t.attempt
+      where t.id = any(${ids}::uuid[]) order by t.id for share of t`;
+    const byId = new Map(heads.map((h) => [h.id, h]));
+    const rows: { taskId: string; attempt: number; sequence: number; offset: number; data: Uint8Array }[] = [];
+    const moved = new Set<Head>();
+    for (const chunk of [...chunks].sort((a, b) => a.sequence - b.sequence)) {
+      const head = byId.get(chunk.taskId);
+      if (!head || head.fence !== chunk.fence) continue;
+      if (chunk.sequence !== head.nextSequence || chunk.offset !== head.bytes) continue;
+      rows.push({
+        taskId: head.id,
+        attempt: head.attempt,
+        sequence: chunk.sequence,
+        offset: chunk.offset,
+        data: chunk.data,
+      });
+      head.nextSequence++;
+      head.bytes += chunk.data.length;
+      moved.add(head);
+    }
+    if (rows.length > 0) {
+      await tx`insert into log_chunk ${
+        tx(
+          rows as never,
+          "taskId" as never,
+          "attempt" as never,
+          "sequence" as never,
+          "offset" as never,
+          "data" as never,
+        )
+      }`;
+      const heads = [...moved].map((h) => ({
+        taskId: h.id,
+        attempt: h.attempt,
+        nextSequence: h.nextSequence,
+        bytes: h.bytes,
+      }));
+      await tx`insert into log_head ${
+        tx(heads)
+      } on conflict (task_id, attempt) do update set next_sequence = excluded.next_sequence, bytes = excluded.bytes`;
+    }
+    const fences = new Map(chunks.map((c) => [c.taskId, c.fence]));
+    return heads.filter((h) => fences.get(h.id) === h.fence).map((h) => ({
+      taskId: h.id,
+      fence: h.fence,
+      attempt: h.attempt,
+      offset: h.bytes,
+    }));
+  });
+}

@@ -1,0 +1,56 @@
+/** Who may come in: the signature over this connection's nonce, by the key that was registered at enrolment. */
+import { readAgentIdentity } from "../db/agents/read_agent_identity.ts";
+import type { AgentIdentity } from "../db/agents/read_agent_identity.ts";
+import { CLOSE, PROTOCOL, signedHello } from "../protocol/agent_messages.ts";
+import type { FromAgent } from "../protocol/agent_messages.ts";
+import type { SchedulerDeps } from "./deps.ts";
+
+export type Hello = Extract<FromAgent, { type: "agent.hello" }>;
+export type Admission =
+  | { admitted: true; agent: AgentIdentity; protocol: number }
+  | { admitted: false; code: number; reason: string };
+
+const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+const refuse = (code: number, reason: string): Admission => ({ admitted: false, code, reason });
+
+/** @param embeddedId the agent inside this process that the link belongs to: it needs no signature */
+export async function admitAgent(
+  deps: SchedulerDeps,
+  hello: Hello,
+  nonce: string,
+  embeddedId: string | null,
+): Promise<Admission> {
+  const protocol = Math.min(PROTOCOL.max, hello.protocol.max);
+  if (protocol < Math.max(PROTOCOL.min, hello.protocol.min)) {
+    return refuse(
+      CLOSE.noCommonProtocol,
+      `this master speaks protocol ${PROTOCOL.min} to ${PROTOCOL.max}, the agent ${hello.protocol.min} to ${hello.protocol.max}; bring them within one version`,
+    );
+  }
+  // One answer for an unknown agent and for a wrong signature: a stranger learns nothing.
+  const stranger = refuse(CLOSE.unauthenticated, "unknown agent or wrong signature; enrol it again with a token");
+  if (!UUID.test(hello.agentId)) return stranger;
+  const agent = await readAgentIdentity(deps.db, hello.agentId);
+  if (!agent) return stranger;
+  if (embeddedId !== null) {
+    return agent.embedded && agent.id === embeddedId ? { admitted: true, agent, protocol } : stranger;
+  }
+  if (agent.embedded || !agent.publicKey) return stranger;
+  if (!await isSignedBy(agent.publicKey, signedHello(nonce, agent.id, deps.masterId), hello.signature)) return stranger;
+  if (agent.status === "revoked") {
+    return refuse(CLOSE.revoked, "this agent was revoked; enrol it again with a new token");
+  }
+  return { admitted: true, agent, protocol };
+}
+
+async function isSignedBy(publicKey: string, bytes: Uint8Array, signature: string): Promise<boolean> {
+  const raw = fromBase64Url(signature);
+  if (!raw || raw.length !== 64) return false;
+  const key = await crypto.subtle.importKey("raw", fromBase64Url(publicKey)!, "Ed25519", false, ["verify"]);
+  return await crypto.subtle.verify("Ed25519", key, raw, new Uint8Array(bytes));
+}
+
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
+  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+}

@@ -1,0 +1,205 @@
+/**
+ * The end of a connection that an agent opened.
+ *
+ *   open -> challenge sent --hello, signed--> admitted -> reconciled with the database -> welcome -> messages
+ *     |                       |                                                            |
+ *     '--5 s without hello-> closed 4408 | bad message 4400 | unknown 4401 | protocol 4406 '--replaced 4409 | gone
+ *
+ * Messages of one session are handled in the order they came, so a log chunk is stored before the result that follows
+ * it; runs of the same kind are handed over together and folded with those of other sessions. A crash leaves nothing:
+ * every answer is sent after its transaction, and what was not answered the agent sends again.
+ */
+import { connectAgent } from "../db/agents/connect_agent.ts";
+import { disconnectAgent } from "../db/agents/disconnect_agent.ts";
+import type { Link, Timer } from "../domain/ports.ts";
+import { CLOSE, HELLO_SECONDS, MAX_FRAME_BYTES, parseFromAgent } from "../protocol/agent_messages.ts";
+import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
+import { admitAgent } from "./admit_agent.ts";
+import type { Hello } from "./admit_agent.ts";
+import type { Session, Sessions } from "./agent_sessions.ts";
+import type { SchedulerDeps } from "./deps.ts";
+import type { MessageHandlers } from "./message_handlers.ts";
+
+/** Messages that may wait to be handled; an agent that keeps to its window never comes near. */
+const MAX_WAITING = 20_000;
+/** Of one kind, handed over together. */
+const MAX_RUN = 500;
+
+export interface Gateway {
+  /** Takes over a link that was just opened. `embeddedId`: the agent of this process it belongs to. */
+  accept(link: Link, embeddedId?: string): void;
+}
+
+export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers: MessageHandlers): Gateway {
+  return {
+    accept(link, embeddedId) {
+      const nonce = deps.db.newId() + deps.db.newId();
+      let session: Session | undefined;
+      let greeting = false;
+      let closed = false;
+      const send = (...messages: ToAgent[]) => {
+        if (!closed) sendFrames(link, messages);
+      };
+      const end = (code: number, reason: string) => {
+        if (closed) return;
+        closed = true;
+        helloTimer.cancel();
+        link.close(code, reason.slice(0, 120));
+        if (session) sessions.remove(session);
+      };
+      const helloTimer: Timer = deps.clock.after(HELLO_SECONDS * 1000, () => end(CLOSE.helloTimeout, "no hello came"));
+
+      const waiting: FromAgent[] = [];
+      let pumping = false;
+      const pump = async () => {
+        pumping = true;
+        try {
+          while (waiting.length > 0 && session) await handlers.handle(session, takeRun(waiting));
+        } catch (error: unknown) {
+          // Nothing was answered, so nothing is lost: the agent reconnects and sends again what has no answer.
+          deps.logger.log("ERROR", "a message of an agent could not be handled", {
+            agent: session?.name,
+            error: String(error),
+          });
+          end(CLOSE.tryLater, "the master could not handle a message; connect again");
+        }
+        pumping = false;
+      };
+
+      const greet = async (hello: Hello) => {
+        greeting = true;
+        try {
+          const opened = await openSession(deps, sessions, hello, nonce, embeddedId ?? null, send, end);
+          if (!opened) return;
+          if (closed) return void disconnectAgent(deps.db, opened.session.agentId, opened.session.id);
+          session = opened.session;
+          sessions.add(session);
+          send(opened.welcome);
+          helloTimer.cancel();
+          deps.hints.announce("events");
+          deps.hints.announce("tasks");
+          if (waiting.length > 0 && !pumping) void pump();
+        } catch (error: unknown) {
+          deps.logger.log("ERROR", "an agent could not be let in", { error: String(error) });
+          end(CLOSE.tryLater, "the master could not let the agent in; connect again");
+        }
+      };
+
+      link.onText((text) => {
+        if (closed) return;
+        let messages: FromAgent[];
+        try {
+          messages = parseFromAgent(text);
+        } catch (error: unknown) {
+          deps.logger.log("WARN", "an agent sent what is no message", {
+            agent: session?.name,
+            error: String(error).slice(0, 500),
+          });
+          return end(CLOSE.badMessage, "not a message of this protocol");
+        }
+        for (const message of messages) {
+          if (!greeting) {
+            if (message.type !== "agent.hello") {
+              return end(CLOSE.unauthenticated, "the first message must be agent.hello");
+            }
+            void greet(message);
+          } else waiting.push(message);
+        }
+        if (waiting.length > MAX_WAITING || (!session && waiting.length > 1000)) {
+          return end(CLOSE.tryLater, "too many messages wait");
+        }
+        if (session && waiting.length > 0 && !pumping) void pump();
+      });
+      link.onClose((code) => {
+        closed = true;
+        helloTimer.cancel();
+        if (!session) return;
+        sessions.remove(session);
+        const gone = session;
+        deps.logger.log("INFO", "agent disconnected", { agent: gone.name, code });
+        disconnectAgent(deps.db, gone.agentId, gone.id).then(
+          () => deps.hints.announce("events"),
+          (error: unknown) =>
+            deps.logger.log("WARN", "a disconnect could not be noted", { agent: gone.name, error: String(error) }),
+        );
+      });
+      send({ type: "agent.challenge", nonce, masterId: deps.masterId });
+    },
+  };
+}
+
+async function openSession(
+  deps: SchedulerDeps,
+  sessions: Sessions,
+  hello: Hello,
+  nonce: string,
+  embeddedId: string | null,
+  send: (...messages: ToAgent[]) => void,
+  end: (code: number, reason: string) => void,
+): Promise<{ session: Session; welcome: ToAgent } | undefined> {
+  const admission = await admitAgent(deps, hello, nonce, embeddedId);
+  if (!admission.admitted) {
+    deps.logger.log("WARN", "an agent was refused", { agentId: hello.agentId, reason: admission.reason });
+    return void end(admission.code, admission.reason);
+  }
+  const { agent, protocol } = admission;
+  // First out with an older session, so that nothing is claimed for it while the two are reconciled.
+  sessions.byAgent(agent.id)?.close(CLOSE.replaced, "a newer connection of this agent took its place");
+  const sessionId = deps.db.newId();
+  const arrived = await connectAgent(deps.db, {
+    agentId: agent.id,
+    sessionId,
+    slots: hello.slots,
+    facts: hello.facts,
+    versions: hello.versions,
+    resumes: hello.resumes,
+  }, { leaseSeconds: deps.leaseSeconds, chance: deps.chance });
+  if (!arrived) return void end(CLOSE.revoked, "this agent was revoked; enrol it again with a new token");
+  const held = arrived.verdicts.filter((v) => v.verdict !== "abort").map((v) => [v.taskId, v.fence] as const);
+  deps.logger.log("INFO", "agent connected", { agent: agent.name, slots: hello.slots, resumed: held.length });
+  const session: Session = {
+    id: sessionId,
+    agentId: agent.id,
+    name: agent.name,
+    projectId: agent.projectId,
+    kind: agent.kind,
+    sealingKey: agent.sealingKey,
+    slots: hello.slots,
+    cordoned: arrived.cordoned,
+    held: new Map(held),
+    cancelsSent: new Set(),
+    send,
+    close: end,
+  };
+  return {
+    session,
+    welcome: { type: "agent.welcome", sessionId, protocol, leaseSeconds: deps.leaseSeconds, resumes: arrived.verdicts },
+  };
+}
+
+/** The longest run of one kind from the front. */
+function takeRun(waiting: FromAgent[]): FromAgent[] {
+  const type = waiting[0]!.type;
+  let n = 1;
+  while (n < waiting.length && n < MAX_RUN && waiting[n]!.type === type) n++;
+  return waiting.splice(0, n);
+}
+
+/** One frame for many messages, as long as it stays within the limit. */
+function sendFrames(link: Link, messages: readonly ToAgent[]): void {
+  let frame: string[] = [];
+  let size = 2;
+  const flush = () => {
+    if (frame.length > 0) link.send(frame.length === 1 ? frame[0]! : `[${frame.join(",")}]`);
+    frame = [];
+    size = 2;
+  };
+  for (const message of messages) {
+    const text = JSON.stringify(message);
+    // Three bytes at most for a UTF-16 unit: an upper bound that needs no encoding.
+    if (size + text.length * 3 > MAX_FRAME_BYTES) flush();
+    frame.push(text);
+    size += text.length * 3 + 1;
+  }
+  flush();
+}

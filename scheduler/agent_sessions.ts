@@ -1,0 +1,59 @@
+import { CLOSE } from "../protocol/agent_messages.ts";
+import type { ToAgent } from "../protocol/agent_messages.ts";
+import type { FreeSlots } from "../db/tasks/claim_tasks.ts";
+
+/** One agent that is connected to this master, has proved who it is, and was welcomed. */
+export interface Session {
+  id: string;
+  agentId: string;
+  name: string;
+  projectId: string;
+  kind: string;
+  /** base64url raw X25519; null for one inside this process, whose link no one else can read. */
+  sealingKey: string | null;
+  slots: number;
+  cordoned: boolean;
+  /** Tasks it holds, so that it is never handed more than it has room for. task -> fence */
+  held: Map<string, number>;
+  /** Cancels that were sent on this session already: task:fence. */
+  cancelsSent: Set<string>;
+  send(...messages: ToAgent[]): void;
+  close(code: number, reason: string): void;
+}
+
+/** Who is connected to this master. */
+export interface Sessions {
+  add(session: Session): void;
+  /** Only if it is still the agent's session: a newer one stays. */
+  remove(session: Session): void;
+  byAgent(agentId: string): Session | undefined;
+  all(): Session[];
+  free(): FreeSlots[];
+  closeAll(code: number, reason: string): void;
+}
+
+export function createSessions(): Sessions {
+  const byAgent = new Map<string, Session>();
+  return {
+    add(session) {
+      // The newest connection is the real one: the older may be half open, and must not lock its agent out.
+      byAgent.get(session.agentId)?.close(CLOSE.replaced, "a newer connection of this agent took its place");
+      byAgent.set(session.agentId, session);
+    },
+    remove(session) {
+      if (byAgent.get(session.agentId) === session) byAgent.delete(session.agentId);
+    },
+    byAgent: (id) => byAgent.get(id),
+    all: () => [...byAgent.values()],
+    free: () =>
+      [...byAgent.values()].filter((s) => !s.cordoned && s.slots > s.held.size).map((s) => ({
+        agentId: s.agentId,
+        agentName: s.name,
+        free: s.slots - s.held.size,
+      })),
+    closeAll(code, reason) {
+      for (const session of [...byAgent.values()]) session.close(code, reason);
+      byAgent.clear();
+    },
+  };
+}

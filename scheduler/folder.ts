@@ -1,0 +1,49 @@
+/**
+ * Folds what many sessions ask for into few transactions: while one runs, the next collects. Alone, a call waits for
+ * nobody; under load, the batches grow by themselves. Order is kept per caller, because a caller awaits its answer.
+ */
+export interface Folder<Item, Answer> {
+  /** @returns one answer per item, in order */
+  add(items: readonly Item[]): Promise<Answer[]>;
+}
+
+export function createFolder<Item, Answer>(
+  run: (items: Item[]) => Promise<Answer[]>,
+  maxItems: number,
+): Folder<Item, Answer> {
+  interface Waiting {
+    items: readonly Item[];
+    resolve(answers: Answer[]): void;
+    reject(error: unknown): void;
+  }
+  const waiting: Waiting[] = [];
+  let running = false;
+
+  const pump = async () => {
+    running = true;
+    while (waiting.length > 0) {
+      let size = 0;
+      const batch: Waiting[] = [];
+      while (waiting[0] && (batch.length === 0 || size + waiting[0].items.length <= maxItems)) {
+        const next = waiting.shift()!;
+        batch.push(next);
+        size += next.items.length;
+      }
+      try {
+        const answers = await run(batch.flatMap((b) => b.items));
+        let at = 0;
+        for (const b of batch) b.resolve(answers.slice(at, at += b.items.length));
+      } catch (error: unknown) {
+        for (const b of batch) b.reject(error);
+      }
+    }
+    running = false;
+  };
+  return {
+    add: (items) =>
+      items.length === 0 ? Promise.resolve([]) : new Promise((resolve, reject) => {
+        waiting.push({ items, resolve, reject });
+        if (!running) void pump();
+      }),
+  };
+}

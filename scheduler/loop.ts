@@ -1,0 +1,78 @@
+/**
+ * The shape of every loop here: woken by a hint, sweeps anyway, never runs twice at once, survives its own errors.
+ *
+ *   idle --wake | sweep--> running --done--> idle (or running again, when woken meanwhile)
+ *
+ * `stop` waits for the run that is under way. A crash leaves nothing: what a loop does is in the database.
+ */
+import type { Clock, Logger, Timer } from "../domain/ports.ts";
+
+export interface Loop {
+  start(): void;
+  /** Look now. Cheap, and safe to call at any time. */
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+export interface LoopOptions {
+  name: string;
+  sweepSeconds: number;
+  clock: Clock;
+  logger: Logger;
+  /** @returns seconds until it wants to run again, when that is sooner than the sweep */
+  run(): Promise<number | void>;
+}
+
+export function createLoop(options: LoopOptions): Loop {
+  let state: "new" | "on" | "off" = "new";
+  let running: Promise<void> | undefined;
+  let again = false;
+  let timer: Timer | undefined;
+  /** Failures in a row, so that trouble is said when it begins and when it is over, not at each turn. */
+  let failures = 0;
+
+  const turn = async () => {
+    let wait = options.sweepSeconds;
+    do {
+      again = false;
+      try {
+        const sooner = await options.run();
+        if (typeof sooner === "number") wait = Math.min(options.sweepSeconds, Math.max(0, sooner));
+        if (failures > 0) options.logger.log("INFO", `${options.name} works again`, { failures });
+        failures = 0;
+      } catch (error: unknown) {
+        failures++;
+        if (failures === 1) {
+          options.logger.log("ERROR", `${options.name} failed; it tries again`, {
+            error: String(error),
+            stack: (error as Error)?.stack,
+          });
+        }
+        again = false;
+      }
+    } while (again && state === "on");
+    running = undefined;
+    if (state === "on") timer = options.clock.after(wait * 1000, wake);
+  };
+  const wake = () => {
+    if (state !== "on") return;
+    timer?.cancel();
+    timer = undefined;
+    if (running) again = true;
+    else running = turn();
+  };
+  return {
+    start() {
+      if (state === "on") return;
+      state = "on";
+      wake();
+    },
+    wake,
+    async stop() {
+      state = "off";
+      timer?.cancel();
+      timer = undefined;
+      await running;
+    },
+  };
+}

@@ -1,0 +1,135 @@
+/** One handler per message of an agent; a message that is added to the protocol breaks the build here until it has one. */
+import { acceptTasks, renewLeases } from "../db/tasks/accept_tasks.ts";
+import type { HeldLease } from "../db/tasks/accept_tasks.ts";
+import { finishTasks } from "../db/tasks/finish_tasks.ts";
+import type { TaskResult } from "../db/tasks/finish_tasks.ts";
+import { appendChunks } from "../db/logs/append_chunks.ts";
+import type { NewChunk } from "../db/logs/append_chunks.ts";
+import { Outcome } from "../protocol/operation.ts";
+import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
+import type { Session } from "./agent_sessions.ts";
+import type { SchedulerDeps } from "./deps.ts";
+import { createFolder } from "./folder.ts";
+
+type Of<T extends FromAgent["type"]> = Extract<FromAgent, { type: T }>;
+type Handlers = { [T in FromAgent["type"]]: (session: Session, messages: Of<T>[]) => Promise<void> };
+
+export interface MessageHandlers {
+  /** @param run messages of one kind, in order */
+  handle(session: Session, run: FromAgent[]): Promise<void>;
+  /** Agents heard of since the last call: for one write of all heartbeats. */
+  takeHeard(): string[];
+}
+
+/** Rows of one transaction. */
+const MAX_TASKS = 500;
+const MAX_CHUNKS = 256;
+
+export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
+  const { db, hints } = deps;
+  const heard = new Set<string>();
+  const lease = (session: Session) => (m: { taskId: string; fence: number }): HeldLease => ({
+    taskId: m.taskId,
+    fence: m.fence,
+    agentId: session.agentId,
+  });
+  /** Which of these are in the answer of a verb that returns the ids it took. */
+  const took = (ids: string[], items: { taskId: string }[]) => {
+    const set = new Set(ids);
+    return items.map((i) => set.has(i.taskId));
+  };
+  const accepts = createFolder<HeldLease, boolean>(
+    async (items) => took(await acceptTasks(db, items), items),
+    MAX_TASKS,
+  );
+  const renewals = createFolder<HeldLease, boolean>(
+    async (items) => took(await renewLeases(db, items, deps.leaseSeconds), items),
+    5 * MAX_TASKS,
+  );
+  const results = createFolder<TaskResult, boolean>(
+    async (items) => took(await finishTasks(db, items, deps.chance), items),
+    MAX_TASKS,
+  );
+  const chunks = createFolder<NewChunk, { offset: number } | undefined>(async (items) => {
+    const heads = new Map((await appendChunks(db, items)).map((h) => [`${h.taskId}:${h.fence}`, h]));
+    return items.map((i) => heads.get(`${i.taskId}:${i.fence}`));
+  }, MAX_CHUNKS);
+
+  const finish = async (session: Session, items: { taskId: string; fence: number; outcome: Outcome }[]) => {
+    const answers = await results.add(items.map((m) => ({ ...lease(session)(m), outcome: m.outcome })));
+    for (const m of items) if (session.held.get(m.taskId) === m.fence) session.held.delete(m.taskId);
+    deps.crashPoint("finished");
+    hints.announce("tasks");
+    hints.announce("events");
+    return answers;
+  };
+
+  const handlers: Handlers = {
+    "agent.hello": async (session) => session.close(4400, "a session greets once"),
+    "task.accept": async (session, messages) => {
+      await accepts.add(messages.map(lease(session)));
+      hints.announce("events");
+    },
+    "task.refuse": async (session, messages) => {
+      const refused = messages.map((m) => ({
+        ...m,
+        outcome: Outcome.parse({
+          status: "failed",
+          code: "agent.refused",
+          message: `${session.name} refused it: ${m.reason}`,
+        }),
+      }));
+      await finish(session, refused);
+    },
+    "lease.renew": async (session, messages) => {
+      const leases = messages.flatMap((m) => m.leases);
+      const held = await renewals.add(leases.map(lease(session)));
+      const lost = leases.filter((_, i) => !held[i]).map((l) => l.taskId);
+      for (const id of lost) session.held.delete(id);
+      heard.add(session.agentId);
+      session.send({ type: "lease.renewed", taskIds: leases.filter((_, i) => held[i]).map((l) => l.taskId), lost });
+    },
+    "log.chunk": async (session, messages) => {
+      const heads = await chunks.add(messages.map((m) => ({ ...m, data: decode(m) })));
+      const acks = new Map<string, ToAgent>();
+      messages.forEach((m, i) => {
+        // No position: the lease is someone else's. Acknowledge all, so that the agent lets go of bytes nobody may store.
+        const offset = heads[i]?.offset ?? Number.MAX_SAFE_INTEGER;
+        acks.set(`${m.taskId}:${m.fence}`, { type: "log.ack", taskId: m.taskId, fence: m.fence, offset });
+      });
+      session.send(...acks.values());
+      for (const id of new Set(messages.map((m) => m.taskId))) hints.announce("log", id);
+    },
+    "task.progress": async () => {},
+    "task.result": async (session, messages) => {
+      const accepted = await finish(session, messages);
+      session.send(
+        ...messages.map((m, i): ToAgent => ({
+          type: "result.ack",
+          taskId: m.taskId,
+          fence: m.fence,
+          accepted: accepted[i] ?? false,
+        })),
+      );
+    },
+    "slots.update": async (session, messages) => {
+      session.slots = messages.at(-1)!.slots;
+      hints.announce("tasks");
+    },
+    "state.report": async (session) => void heard.add(session.agentId),
+    "app.lines": async () => {},
+  };
+  return {
+    handle: (session, run) => (handlers[run[0]!.type] as (s: Session, m: FromAgent[]) => Promise<void>)(session, run),
+    takeHeard() {
+      const ids = [...heard];
+      heard.clear();
+      return ids;
+    },
+  };
+}
+
+function decode(chunk: { encoding: "utf8" | "base64"; data: string }): Uint8Array {
+  if (chunk.encoding === "utf8") return new TextEncoder().encode(chunk.data);
+  return Uint8Array.from(atob(chunk.data), (c) => c.charCodeAt(0));
+}

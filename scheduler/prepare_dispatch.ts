@@ -1,0 +1,77 @@
+/** Turns a claimed task into the message its agent gets: spec, secrets sealed to that agent, a ticket for its blobs. */
+import { CompactEncrypt, importJWK, SignJWT } from "jose";
+import { AppError } from "../domain/app_error.ts";
+import { readDocument } from "../db/blobs/freeze_document.ts";
+import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
+import { openSecrets } from "../db/secrets/read_secrets.ts";
+import { Operation, RenderedSpec } from "../protocol/operation.ts";
+import type { Dispatch } from "../protocol/agent_messages.ts";
+import type { Session } from "./agent_sessions.ts";
+import type { SchedulerDeps } from "./deps.ts";
+
+const SPECS_KEPT = 500;
+const TICKET_LIFE = "24h";
+
+export function createDispatchMaker(deps: SchedulerDeps): (task: ClaimedTask, session: Session) => Promise<Dispatch> {
+  /** Frozen documents never change, so a hash is a safe key. */
+  const specs = new Map<string, RenderedSpec>();
+  const readSpec = async (sha256: string): Promise<RenderedSpec> => {
+    const known = specs.get(sha256);
+    if (known) return known;
+    const spec = RenderedSpec.parse(await readDocument(deps.db.sql, sha256));
+    if (specs.size >= SPECS_KEPT) specs.delete(specs.keys().next().value!);
+    specs.set(sha256, spec);
+    return spec;
+  };
+  return async (task, session) => {
+    const spec = task.specSha256 ? await readSpec(task.specSha256) : null;
+    const operation = Operation.parse({ ...task.payload, spec: task.payload.action === "remove" ? null : spec });
+    return {
+      type: "task.dispatch",
+      taskId: task.id,
+      fence: task.fence,
+      attempt: task.attempt,
+      operation,
+      sealedSecrets: spec ? await sealSecrets(deps, task, session, spec) : null,
+      blobTicket: spec ? await signTicket(deps, task, spec) : null,
+      leaseSeconds: deps.leaseSeconds,
+    };
+  };
+}
+
+async function sealSecrets(
+  deps: SchedulerDeps,
+  task: ClaimedTask,
+  session: Session,
+  spec: RenderedSpec,
+): Promise<string | null> {
+  if (spec.secrets.length === 0 || !session.sealingKey) return null;
+  const values = await openSecrets(deps.db, deps.vault, {
+    projectId: task.projectId,
+    environmentId: task.environmentId,
+    applicationId: task.appId!,
+    names: spec.secrets,
+  });
+  const missing = spec.secrets.filter((name) => !(name in values));
+  if (missing.length > 0) {
+    throw new AppError(
+      "invalid",
+      "secret.missing",
+      `${spec.application} needs the secret ${
+        missing.join(", ")
+      }, which has no value for this environment; set it with POST /secrets.`,
+    );
+  }
+  const key = await importJWK({ kty: "OKP", crv: "X25519", x: session.sealingKey }, "ECDH-ES");
+  return await new CompactEncrypt(new TextEncoder().encode(JSON.stringify(values)))
+    .setProtectedHeader({ alg: "ECDH-ES", enc: "A256GCM", taskId: task.id, fence: task.fence })
+    .encrypt(key);
+}
+
+async function signTicket(deps: SchedulerDeps, task: ClaimedTask, spec: RenderedSpec): Promise<string | null> {
+  const sha = Object.values(spec.artifacts).flatMap((a) => (a.kind === "blob" ? [a.sha256] : []));
+  if (spec.bundle) sha.push(spec.bundle.sha256);
+  if (sha.length === 0) return null;
+  return await new SignJWT({ sha, taskId: task.id }).setProtectedHeader({ alg: "HS256" }).setIssuer("boreas")
+    .setAudience("boreas.blob").setIssuedAt().setExpirationTime(TICKET_LIFE).sign(deps.blobTicketKey);
+}

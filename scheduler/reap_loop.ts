@@ -1,0 +1,46 @@
+/** The safety net: ends leases that nobody renewed, ends waits, starts what could not start before. Sweeps by the clock. */
+import { startWaiting } from "../db/deployments/start_waiting.ts";
+import { endPauses } from "../db/tasks/end_pauses.ts";
+import { reapTasks } from "../db/tasks/reap_tasks.ts";
+import type { SchedulerDeps } from "./deps.ts";
+import { createLoop } from "./loop.ts";
+import type { Loop } from "./loop.ts";
+
+export function createReapLoop(deps: SchedulerDeps): Loop {
+  return createLoop({
+    name: "reaper",
+    sweepSeconds: deps.sweepSeconds,
+    clock: deps.clock,
+    logger: deps.logger,
+    async run() {
+      const lost = await reapTasks(deps.db, {
+        leaseSeconds: deps.leaseSeconds,
+        graceSeconds: deps.restartGraceSeconds,
+        chance: deps.chance,
+      });
+      if (lost === 0) return;
+      deps.logger.log("WARN", "leases ended without a renewal", { tasks: lost });
+      deps.hints.announce("tasks");
+      deps.hints.announce("events");
+    },
+  });
+}
+
+/** pause tasks that are due, and deployments that wait for others: woken by "tasks", and by the next due instant. */
+export function createTimerLoop(deps: SchedulerDeps): Loop {
+  return createLoop({
+    name: "timer loop",
+    sweepSeconds: deps.sweepSeconds,
+    clock: deps.clock,
+    logger: deps.logger,
+    async run() {
+      const { ended, nextInSeconds } = await endPauses(deps.db);
+      await startWaiting(deps);
+      if (ended > 0) {
+        deps.hints.announce("tasks");
+        deps.hints.announce("events");
+      }
+      return nextInSeconds ?? undefined;
+    },
+  });
+}
