@@ -1,0 +1,50 @@
+import { AppError } from "../../domain/app_error.ts";
+import { recordAudit } from "../audit/record_audit.ts";
+import type { Actor } from "../database.ts";
+import { recordEvents } from "../events/record_event.ts";
+import type { NewRepository } from "./create_repository.ts";
+import { secretPlace } from "./repository_row.ts";
+import type { RepositoryDeps } from "./repository_row.ts";
+
+/** Changes what is given and looks at the remote again. `credential: null` removes it. */
+export async function updateRepository(
+  { db, hints, vault }: RepositoryDeps,
+  id: string,
+  change: Partial<NewRepository>,
+  actor: Actor,
+): Promise<void> {
+  const secret = change.webhookSecret === undefined
+    ? null
+    : await vault.seal(secretPlace(id, "webhook_secret"), change.webhookSecret);
+  const credential = typeof change.credential === "string"
+    ? await vault.seal(secretPlace(id, "credential"), change.credential)
+    : null;
+  await db.sql.begin(async (tx) => {
+    const [row] = await tx<{ url: string }[]>`
+      update repository set
+        url = coalesce(${change.url ?? null}, url),
+        provider = coalesce(${change.provider ?? null}, provider),
+        branch = coalesce(${change.branch ?? null}, branch),
+        tag_pattern = case when ${change.tagPattern !== undefined} then ${
+      change.tagPattern ?? null
+    } else tag_pattern end,
+        config_paths = coalesce(${change.configPaths ?? null}, config_paths),
+        webhook_secret = coalesce(${secret}, webhook_secret),
+        credential = case when ${change.credential !== undefined} then ${credential} else credential end,
+        poll_seconds = coalesce(${change.pollSeconds ?? null}, poll_seconds),
+        next_poll_at = case when coalesce(${change.pollSeconds ?? null}, poll_seconds) > 0 then boreas_now() end,
+        updated_at = boreas_now()
+      where id = ${id} and project_id = ${actor.projectId} returning url`;
+    if (!row) throw new AppError("not_found", "repository.unknown", "There is no such repository.");
+    await recordEvents(tx, [{
+      topic: "repository",
+      projectId: actor.projectId,
+      subjectId: id,
+      kind: "repository.changed",
+      data: { name: row.url },
+    }]);
+    await recordAudit(db, tx, actor, "repository.update", `repository:${id}`, { changed: Object.keys(change) });
+  });
+  hints.announce("events");
+  hints.announce("deliveries");
+}
