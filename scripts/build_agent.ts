@@ -1,0 +1,16 @@
+/** The agent in one file, `.build/agent/boreas-agent.js`: what the install script puts on a machine. */
+import { buildOnce, runTool } from "./build_once.ts";
+
+const OUTPUT = ".build/agent/boreas-agent.js";
+
+export const buildAgent = (say: (sentence: string) => void) =>
+  buildOnce({
+    name: "agent",
+    sources: ["compose", "agents", "operators", "host", "protocol", "domain", "deno.lock"],
+    output: OUTPUT,
+    run: () => runTool(["bundle", "--quiet", "--minify", "--platform", "deno", "--output", OUTPUT, "compose/agent.ts"]),
+  }, say);
+
+if (import.meta.main) {
+  if (!await buildAgent(console.log)) console.log("The agent's bundle is built already");
+}
