@@ -168,3 +168,6 @@ export function seedWork(db: Database, projectId = DEFAULT_PROJECT) {
   };
 }
 export type SeedWork = ReturnType<typeof seedWork>;
+
+export { seedFinishedDeployment } from "./seed_finished_deployment.ts";
+export type { Seed } from "./seed_finished_deployment.ts";
