@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { planDeployment } from "./plan_deployment.ts";
+import type { PlanInput, PlannedTask } from "./plan_deployment.ts";
+import { planStages } from "./strategy.ts";
+
+const target = (name: string) => ({ id: `id-${name}`, name });
+
+describe("planDeployment", () => {
+  it("makes a leaf of an application with one target, and a parent with parts of one with more", () => {
+    const plan = planDeployment({
+      all: [{ name: "user", needs: [] }, { name: "order", needs: ["user"] }],
+      deployed: [
+        {
+          name: "order",
+          needs: ["user"],
+          targets: [target("m1"), target("m2"), target("m3")],
+          strategy: { type: "rolling", batch: 2, wait: "5s", maxFailures: 1 },
+        },
+        { name: "user", needs: [], targets: [target("m1")], strategy: { type: "all" } },
+      ],
+      mustInOrder: ["user", "order"],
+      planStages,
+    });
+    expect(plan.map((t) => [t.key, t.type, t.isLeaf, t.dependsOn])).toEqual([
+      ["user", "deploy", true, []],
+      ["order", "deploy", false, ["user"]],
+      ["order/m1", "apply", true, ["user"]],
+      ["order/m2", "apply", true, ["user"]],
+      ["order/pause-1", "pause", false, ["order/m1", "order/m2"]],
+      ["order/m3", "apply", true, ["order/pause-1"]],
+    ]);
+    expect(plan[1]!.maxFailures).toBe(1);
+  });
+});
+
+/** Any world without a cycle: needs and order only ever point backwards. */
+const worlds = fc.integer({ min: 1, max: 8 }).chain((n) =>
+  fc.record({
+    needs: fc.tuple(...Array.from({ length: n }, (_, i) => fc.subarray(Array.from({ length: i }, (_, j) => j)))),
+    listed: fc.subarray(Array.from({ length: n }, (_, i) => i)),
+    deployed: fc.subarray(Array.from({ length: n }, (_, i) => i), { minLength: 1 }),
+    targets: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: n, maxLength: n }),
+    batch: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom("25%", "50%", "100%")),
+    rolling: fc.boolean(),
+    picks: fc.infiniteStream(fc.nat()),
+  })
+);
+type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
+
+function inputOf(world: World): PlanInput {
+  const name = (i: number) => `app-${i}`;
+  const all = world.needs.map((needs, i) => ({ name: name(i), needs: needs.map(name) }));
+  return {
+    all,
+    mustInOrder: world.listed.map(name),
+    planStages,
+    deployed: world.deployed.map((i) => ({
+      ...all[i]!,
+      targets: Array.from({ length: world.targets[i]! }, (_, m) => target(`m${m}`)),
+      strategy: world.rolling ? { type: "rolling", batch: world.batch } : { type: "all" },
+    })),
+  };
+}
+
+/** Every order that the rules demand of two deployed applications, through those that are not deployed. */
+function mustPrecede(input: PlanInput): [string, string][] {
+  const edges = new Map(input.all.map((a) => [a.name, new Set(a.needs)]));
+  input.mustInOrder.forEach((name, i) => i > 0 && edges.get(name)!.add(input.mustInOrder[i - 1]!));
+  const reach = (from: string, seen = new Set<string>()): Set<string> => {
+    for (const previous of edges.get(from)!) if (!seen.has(previous)) reach(previous, seen.add(previous));
+    return seen;
+  };
+  const deployed = new Set(input.deployed.map((a) => a.name));
+  return input.deployed.flatMap((a) =>
+    [...reach(a.name)].filter((b) => deployed.has(b)).map((b): [string, string] => [b, a.name])
+  );
+}
+
+it("plans every application once, without a circle, and keeps the order under every interleaving of results", () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const input = inputOf(world);
+      const plan = planDeployment(input);
+      const keys = new Set(plan.map((t) => t.key));
+      expect(keys.size).toBe(plan.length);
+      expect(plan.filter((t) => t.parentKey === null).map((t) => t.application).sort()).toEqual(
+        input.deployed.map((a) => a.name).sort(),
+      );
+      expect(plan.flatMap((t) => t.dependsOn).every((d) => keys.has(d))).toBe(true);
+
+      // Play it: finish any task that is open, in an order that chance picks, until nothing is left.
+      const startedAt = new Map<string, number>();
+      const endedAt = new Map<string, number>();
+      let now = 0;
+      const isDone = (t: PlannedTask): boolean => endedAt.has(t.key);
+      const settleParents = () => {
+        for (const parent of plan.filter((t) => !t.isLeaf && t.pauseSeconds === null && !isDone(t))) {
+          if (plan.filter((t) => t.parentKey === parent.key).every(isDone)) endedAt.set(parent.key, ++now);
+        }
+      };
+      while (true) {
+        const open = plan.filter((t) =>
+          !isDone(t) && (t.isLeaf || t.pauseSeconds !== null) && t.dependsOn.every((d) => endedAt.has(d))
+        );
+        if (open.length === 0) break;
+        const task = open[world.picks.next().value! % open.length]!;
+        startedAt.set(task.key, ++now);
+        endedAt.set(task.key, ++now);
+        settleParents();
+      }
+      expect(plan.every(isDone)).toBe(true); // no circle: everything came to its end
+      const leavesOf = (app: string) => plan.filter((t) => t.application === app && t.isLeaf);
+      for (const [before, after] of mustPrecede(input)) {
+        const lastEnd = Math.max(...leavesOf(before).map((t) => endedAt.get(t.key)!));
+        const firstStart = Math.min(...leavesOf(after).map((t) => startedAt.get(t.key)!));
+        expect(lastEnd).toBeLessThan(firstStart);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
