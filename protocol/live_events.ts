@@ -1,7 +1,8 @@
 /**
  * `GET /api/v1/live?topics=...`: one event stream for a whole page, logs included.
- * Topics: `deployments`, `deployment:ID`, `log:TASK` (from the start) or `log:TASK@ATTEMPT:OFFSET`, `agents`, `versions`,
- * `repositories`, `applications`, `environments`.
+ * Topics: `deployments`, `deployment:ID`, `agents`, `versions`, `repositories`, `applications`, `environments`, and
+ * `log:TASK` (the latest attempt from its start; when that is more than 4 MiB, a `logGap` and its end) or
+ * `log:TASK@ATTEMPT:OFFSET` (all of it from there). Either goes on with the next attempt when one begins.
  * Frames are `event: <type>`, `id: <resume point>`, `data: <JSON>`. The id carries the whole resume point, so that
  * `Last-Event-ID` (or `?lastEventId=`) brings a page back to exactly where it was.
  */
@@ -14,7 +15,12 @@ export const TOPIC =
 
 export const LiveEvent = z.discriminatedUnion("type", [
   /** First on every connection: the handle for `POST /live/:streamId/topics`. */
-  z.object({ type: z.literal("stream"), streamId: z.string() }),
+  z.object({
+    type: z.literal("stream"),
+    streamId: z.string(),
+    /** Topics that were asked for and are not there, or not of this project; the others are served. */
+    refused: z.array(z.string()).optional(),
+  }),
   /** The resume point is too old: read everything afresh. */
   z.object({ type: z.literal("reset"), reason: z.string() }),
   /** Topic `deployments` and `deployment:ID`: the deployment as it is now. */
@@ -24,6 +30,8 @@ export const LiveEvent = z.discriminatedUnion("type", [
   /** A line of the deployment's timeline. */
   z.object({
     type: z.literal("timeline"),
+    /** Of the event: tells apart what was read by `GET /deployments/:id/timeline` already. */
+    id: z.number().int().optional(),
     at: z.string(),
     deploymentId: z.string(),
     taskId: z.string().nullable(),
@@ -54,4 +62,7 @@ export const LiveEvent = z.discriminatedUnion("type", [
   }),
 ]);
 export type LiveEvent = z.infer<typeof LiveEvent>;
-export const SetTopics = z.strictObject({ topics: z.array(z.string().max(200)).max(200) });
+export const MAX_TOPICS = 200;
+export const SetTopics = z.strictObject({ topics: z.array(z.string().max(200)).max(MAX_TOPICS) });
+/** Answer: what the stream serves from now on. What is read after it has no hole to the events that follow. */
+export const TopicsSet = z.object({ topics: z.array(z.string()), refused: z.array(z.string()) });

@@ -39,8 +39,9 @@ export function createLogWaiter(deps: FollowDeps, isFollowed: (taskId: string) =
   ends.push(
     deps.hints.on("log", (id) => (id === undefined || isFollowed(id)) && waiter.wake()),
     deps.hints.on("events", () => waiter.wakeSoon(EVENTS_COLLECT_MS)),
-    untilShutdown(deps.shutdown, () => waiter.close()),
   );
+  // Last: it may close at once, and what was subscribed must be given back then.
+  ends.push(untilShutdown(deps.shutdown, waiter.close));
   return waiter;
 }
 
