@@ -25,11 +25,8 @@ export function createMachine() {
     files: processFiles,
     startProcess,
     adoptProcess,
-    async signalTagged(tags: string[], signal: string): Promise<number> {
-      const pids = await findTagged(tags);
-      for (const pid of pids) sendSignal(pid, signal);
-      return pids.length;
-    },
+    findTagged,
+    signalProcess: (pid: number, signal: string): void => void sendSignal(pid, signal),
     run: runShortly,
     findProgram,
     refuseUser,

@@ -14,8 +14,9 @@ export interface Machine {
   startProcess(start: ProcessStart): Promise<KeptProcess>;
   /** The process that was once started in this folder, running or ended; undefined when none ever was. */
   adoptProcess(folder: string): Promise<KeptProcess | undefined>;
-  /** Signals every process whose environment holds all of these `NAME=value`, also those that left their group; says how many. */
-  signalTagged(tags: string[], signal: SignalName): Promise<number>;
+  /** Every process whose environment holds all of these `NAME=value`, also one that left its group; no keepers. */
+  findTagged(tags: string[]): Promise<{ pid: number; group: number }[]>;
+  signalProcess(pid: number, signal: SignalName): void;
   /** Runs to its end and gives the last 4 KiB of its output; killed when the time is up (`code` is null then). */
   run(command: ShortRun): Promise<{ code: number | null; output: string }>;
   /** Where a program is found; undefined when it is nowhere on the path. */
@@ -86,6 +87,8 @@ export interface KeptProcess {
   /** Its output from a position on, as it comes. Ends when the output does, or, after `stop`, with what is there by then. */
   follow(from: number, stop: AbortSignal): AsyncIterable<OutputPart>;
   lastLines(count: number): Promise<string[]>;
+  /** Stops watching for its end: `ended` then stays open, the program runs on. */
+  forget(): void;
   /** To its whole group, and only while it is still this very process. */
   signal(signal: SignalName): Promise<void>;
 }

@@ -1,0 +1,2 @@
+/** How a version goes over the targets of a `mock` environment: in batches, like everywhere. */
+export { planStages } from "../../domain/strategy.ts";

@@ -1,0 +1,82 @@
+/** What the machine remembers of an application: written whole before anything follows from it. */
+import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
+import type { AppFolder, Slot } from "./app_folder.ts";
+import type { Machine, SignalName } from "./machine.ts";
+
+/** A version that was deployed here. */
+export interface RunningRelease {
+  /** Its folder below `releases/`. */
+  name: string;
+  versionId: string;
+  version: string;
+  /** Of everything that decides what runs, secrets included: deploying the same again changes nothing. */
+  fingerprint: string;
+  /** null when scripts deployed it: then no process of ours belongs to it. */
+  slot: Slot | null;
+  ports: Record<string, number>;
+  taskId: string;
+  fence: number;
+  spec: RenderedSpec;
+}
+
+export interface AppRecord {
+  app: string;
+  environment: string;
+  environmentId: string;
+  applicationId: string;
+  /** The newest that acted here; an older one is refused. */
+  generation: number;
+  /** What should run: the supervisor keeps it so. */
+  current: RunningRelease | null;
+  /** A deploy that began to act and did not end: after a crash of the agent its leftovers are in this slot. */
+  pending: { taskId: string; fence: number; slot: Slot; stoppedOld: boolean } | null;
+  /** Releases that ran here, newest first: what a prune spares. */
+  history: string[];
+  /** The automatic ports that each slot had last. */
+  ports: Record<Slot, Record<string, number>>;
+}
+
+export async function readRecord(machine: Machine, folder: AppFolder): Promise<AppRecord | undefined> {
+  const text = await machine.files.readText(folder.record);
+  return text === undefined ? undefined : JSON.parse(text) as AppRecord;
+}
+
+export const emptyRecord = (operation: Operation): AppRecord => ({
+  app: operation.app,
+  environment: operation.environment,
+  environmentId: operation.environmentId,
+  applicationId: operation.applicationId,
+  generation: 0,
+  current: null,
+  pending: null,
+  history: [],
+  ports: { a: {}, b: {} },
+});
+
+export const writeRecord = (machine: Machine, folder: AppFolder, record: AppRecord): Promise<void> =>
+  machine.files.writeText(folder.record, JSON.stringify(record, null, 2) + "\n", 0o600);
+
+/** How a process of ours was started: enough to start it again after it crashed or the machine restarted. */
+export interface SlotStart {
+  command: string[];
+  cwd: string;
+  env: Record<string, string>;
+  user?: string | undefined;
+  stop: { signal: SignalName; graceSeconds: number };
+}
+
+export async function readStart(machine: Machine, folder: AppFolder, slot: Slot): Promise<SlotStart | undefined> {
+  const text = await machine.files.readText(folder.start(slot));
+  return text === undefined ? undefined : JSON.parse(text) as SlotStart;
+}
+
+export async function writeStart(machine: Machine, folder: AppFolder, slot: Slot, start: SlotStart): Promise<void> {
+  await machine.files.makeFolder(folder.slot(slot));
+  await machine.files.writeText(folder.start(slot), JSON.stringify(start) + "\n", 0o600);
+}
+
+/** What every process of one attempt carries in its environment, and so what its strays are found by. */
+export const tagsOf = ({ taskId, fence }: { taskId: string; fence: number }): string[] => [
+  `BOREAS_TASK_ID=${taskId}`,
+  `BOREAS_FENCE=${fence}`,
+];

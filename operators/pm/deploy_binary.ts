@@ -1,0 +1,267 @@
+/**
+ * Brings up a release beside the one that runs:
+ *
+ *   fetch, verify, unpack -> start in the free slot -> healthy -> record, `current` -> stop the old one -> prune
+ *
+ * Until the record is written the old release is the truth: any failure, cancel or lost lease stops the new program and
+ * leaves (or, when a fixed port made us stop it, brings back) the old one. A crash of the agent before that line leaves
+ * `pending` in the record, after it at worst an old program to stop; the same attempt, taken up again, goes on from
+ * either. A newer attempt clears the free slot first.
+ */
+import { parseDuration } from "../../domain/duration.ts";
+import type { Operation, OutcomeInput, RenderedSpec } from "../../protocol/operation.ts";
+import type { RunContext } from "../operator.ts";
+import { DEFAULT_GRACE_SECONDS, graceOf } from "../stopped.ts";
+import type { AppFolder, Slot } from "./app_folder.ts";
+import { emptyRecord, readRecord, tagsOf, writeRecord, writeStart } from "./app_record.ts";
+import type { AppRecord } from "./app_record.ts";
+import { choosePorts, requireFree, sharedPorts } from "./choose_ports.ts";
+import { buildEnvironment, knownOf, resolveCommand } from "./environment.ts";
+import { PmFailure } from "./failure.ts";
+import { sha256Of } from "./fingerprint.ts";
+import { awaitHealthy, probe } from "./health.ts";
+import type { Probed } from "./health.ts";
+import type { KeptProcess } from "./machine.ts";
+import { fillPlaceholders } from "./placeholders.ts";
+import { publish, refuseOlder } from "./pm_parts.ts";
+import type { PmParts } from "./pm_parts.ts";
+import { prepareRelease } from "./prepare_release.ts";
+import { remember } from "./prune_releases.ts";
+import { otherSlot, startSlot, stopSlot } from "./slots.ts";
+import { stopProcess } from "./stop_process.ts";
+import { TaskLog } from "./task_log.ts";
+import type { OutputStream } from "./task_log.ts";
+
+type Binary = Extract<RenderedSpec["runtime"], { mode: "binary" }>;
+const LAST_LINES = 200;
+
+/** What an attempt remembers over a restart of the agent. */
+interface Saved {
+  name: string;
+  slot: Slot;
+  ports: Record<string, number>;
+  /** Programs that this attempt has started before this one. */
+  run: number;
+}
+
+export async function deployBinary(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  spec: RenderedSpec,
+  runtime: Binary,
+  context: RunContext,
+): Promise<OutcomeInput> {
+  const { machine, supervisor } = pm;
+  const log = new TaskLog(context);
+  const record = await readRecord(machine, folder) ?? emptyRecord(operation);
+  refuseOlder(operation, record);
+  const isMine = (of: { taskId: string; fence: number } | null) =>
+    of?.taskId === context.taskId && of.fence === context.fence;
+  if (isMine(record.current)) return finishDeploy(pm, folder, operation, record, log);
+
+  let stream: OutputStream | undefined;
+  let kept: KeptProcess | undefined;
+  try {
+    context.signal.throwIfAborted();
+    const secrets = Object.fromEntries(spec.secrets.map((name) => [name, context.secrets[name]]));
+    const fingerprint = await sha256Of({ spec, secrets });
+    const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
+    if (!saved && record.current?.fingerprint === fingerprint && await isHealthyNow(pm, folder, record)) {
+      await context.trusted();
+      await writeRecord(machine, folder, { ...record, generation: operation.generation });
+      await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
+      return succeed(pm, operation, record, supervisor.running(folder), "runs already and is healthy");
+    }
+
+    const name = saved?.name ?? await prepareRelease(pm, folder, operation, spec, context, log);
+    const slot = saved?.slot ?? otherSlot(record.current?.slot);
+    kept = saved ? await machine.adoptProcess(folder.run(slot)) : undefined;
+    const run = saved ? saved.run + (kept ? 0 : 1) : 0;
+    const ports = saved?.ports ?? await choosePorts(machine, runtime.ports ?? {}, record, slot);
+    const release = folder.release(name);
+    const attempt = {
+      taskId: context.taskId,
+      attempt: context.attempt,
+      fence: context.fence,
+      secrets: context.secrets,
+    };
+    const env = buildEnvironment(machine, operation, spec, attempt, { node: pm.node.name, release, ports });
+    const known = knownOf(machine, operation, ports, { ...machine.baseEnv, ...spec.env });
+    const fill = (argument: string) => fillPlaceholders(argument, known, `exec of ${operation.app}`);
+    const command = await resolveCommand(machine, operation.app, runtime.exec.map(fill), release, env);
+    const health = spec.health.map((check) => "exec" in check ? { ...check, exec: check.exec.map(fill) } : check);
+    const probed: Probed = { app: operation.app, ports, cwd: release, env, user: runtime.user };
+
+    if (!kept) {
+      if (runtime.user !== undefined) await requireUser(pm, runtime.user, release);
+      const shared = sharedPorts(runtime.ports ?? {}, record);
+      await context.trusted();
+      await stopSlot(machine, pm.clock, folder, slot);
+      await requireFree(machine, operation.app, runtime.ports ?? {}, shared);
+      record.generation = operation.generation;
+      record.pending = { taskId: context.taskId, fence: context.fence, slot, stoppedOld: shared.length > 0 };
+      record.ports[slot] = ports;
+      await writeRecord(machine, folder, record);
+      if (shared.length > 0) {
+        await log.say(
+          `${record.current!.version} has to stop first: port ${
+            shared.join(", ")
+          } is fixed and can be held by one only.`,
+        );
+        await context.trusted();
+        await supervisor.release(folder);
+        await stopSlot(machine, pm.clock, folder, record.current!.slot!);
+        await requireFree(machine, operation.app, runtime.ports ?? {}, []);
+      }
+      const stop = {
+        signal: runtime.stop?.signal ?? "TERM" as const,
+        graceSeconds: parseDuration(runtime.stop?.grace ?? "") ?? DEFAULT_GRACE_SECONDS,
+      };
+      if (runtime.limits) await log.say("The limits are not enforced: that needs a systemd unit of its own.");
+      await context.trusted();
+      await writeStart(machine, folder, slot, { command, cwd: release, env, user: runtime.user, stop });
+      const save: Saved = { name, slot, ports, run };
+      await context.save(save);
+      kept = await startSlot(machine, folder, slot);
+      const where = Object.entries(ports).map(([port, number]) => `${port} on ${number}`).join(", ");
+      await log.say(`Started ${operation.app} ${operation.version}, pid ${kept.pid}${where ? `, ${where}` : ""}.`);
+    }
+    pm.active.set(context.taskId, kept);
+    stream = log.stream(kept, run);
+    const verdict = await awaitHealthy(machine, pm.clock, { ...spec, health }, probed, kept, context);
+    await stream.finish();
+    if (!verdict.healthy) {
+      throw new PmFailure(verdict.code, `${operation.app} ${operation.version} did not come up: ${verdict.why}.`);
+    }
+    await log.say(`Healthy after ${verdict.seconds.toFixed(1)} s.`);
+    await context.trusted();
+    const current = {
+      name,
+      versionId: operation.versionId,
+      version: operation.version,
+      fingerprint,
+      slot,
+      ports,
+      taskId: context.taskId,
+      fence: context.fence,
+      spec,
+    };
+    await writeRecord(machine, folder, { ...record, current, history: remember(record.history, name) });
+    Object.assign(record, { current, history: remember(record.history, name) });
+    return await finishDeploy(pm, folder, operation, record, log, kept);
+  } catch (error: unknown) {
+    if (isMine(record.current)) throw error; // the new one is the truth by now: nothing goes back
+    throw await goBack(pm, folder, record, context, { error, kept, stream, log, isMine });
+  } finally {
+    pm.active.delete(context.taskId);
+  }
+}
+
+async function requireUser(pm: PmParts, user: string, release: string): Promise<void> {
+  const refusal = await pm.machine.refuseUser(user, release);
+  if (refusal) throw new PmFailure("user.refused", refusal);
+}
+
+async function isHealthyNow(pm: PmParts, folder: AppFolder, record: AppRecord): Promise<boolean> {
+  const kept = pm.supervisor.running(folder);
+  if (!kept || !record.current) return false;
+  const { spec, ports, name } = record.current;
+  const cwd = folder.release(name);
+  const probed = { app: record.app, ports, cwd, env: pm.machine.baseEnv };
+  const troubles = await Promise.all(
+    spec.health.filter((check) => !("exec" in check)).map((check) => probe(pm.machine, check, probed)),
+  );
+  return troubles.every((trouble) => trouble === undefined);
+}
+
+/** After the record: every step may have been done before a crash, and may be done again. */
+async function finishDeploy(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  record: AppRecord,
+  log: TaskLog,
+  kept?: KeptProcess,
+): Promise<OutcomeInput> {
+  const { machine, clock, supervisor } = pm;
+  const current = record.current!;
+  await supervisor.keep(folder, current, kept);
+  try {
+    await stopSlot(machine, clock, folder, otherSlot(current.slot));
+  } catch (error: unknown) {
+    if (!(error instanceof PmFailure)) throw error;
+    await log.say(`The old release: ${error.message}`); // the new one serves; going back would make nothing better
+  }
+  await publish(machine, folder, record, current.spec.keepReleases);
+  await writeRecord(machine, folder, { ...record, pending: null });
+  return succeed(pm, operation, record, supervisor.running(folder), "runs and is healthy");
+}
+
+function succeed(
+  pm: PmParts,
+  operation: Operation,
+  record: AppRecord,
+  kept: KeptProcess | undefined,
+  how: string,
+): OutcomeInput {
+  const { name, ports, version } = record.current!;
+  return {
+    status: "success",
+    message: `${operation.app} ${version} ${how} on ${pm.node.name}.`,
+    details: { release: name, version, ports, pid: kept?.pid ?? null, keptPrevious: false },
+  };
+}
+
+interface Broken {
+  error: unknown;
+  kept: KeptProcess | undefined;
+  stream: OutputStream | undefined;
+  log: TaskLog;
+  isMine(of: { taskId: string; fence: number } | null): boolean;
+}
+
+/** Ends the new program and sees that the old one runs. Returns the error to throw, with what is known now. */
+async function goBack(
+  pm: PmParts,
+  folder: AppFolder,
+  record: AppRecord,
+  context: RunContext,
+  { error, kept, stream, log, isMine }: Broken,
+): Promise<unknown> {
+  const { machine, clock, supervisor } = pm;
+  const pending = record.pending;
+  if (pending && isMine(pending)) {
+    const grace = context.signal.aborted ? graceOf(context.signal) : undefined;
+    if (kept) {
+      await stopProcess(machine, clock, kept, tagsOf(context), { graceSeconds: grace ?? DEFAULT_GRACE_SECONDS });
+    } else await stopSlot(machine, clock, folder, pending.slot, grace);
+    if (pending.stoppedOld && record.current) await supervisor.keep(folder, record.current);
+    record.pending = null;
+    await writeRecord(machine, folder, record);
+  }
+  // A lost lease takes no more lines; its end is told by the signal.
+  await stream?.finish().catch((failed: unknown) => {
+    if (!context.signal.aborted) throw failed;
+  });
+  const old = record.current;
+  const fate = !old
+    ? "Nothing ran before it."
+    : pending?.stoppedOld
+    ? `${old.version} is started again.`
+    : `${old.version} keeps running.`;
+  if (!(error instanceof PmFailure)) return error;
+  if (pending && !context.signal.aborted) await log.say(`${error.message} ${fate}`);
+  return new PmFailure(error.code, `${error.message} ${fate}`, {
+    ...error.more,
+    lastLines: await kept?.lastLines(LAST_LINES) ?? [],
+    details: {
+      ...error.more.details,
+      release: old?.name ?? null,
+      version: old?.version ?? null,
+      ports: old?.ports ?? {},
+      pid: supervisor.running(folder)?.pid ?? null,
+      keptPrevious: old !== null,
+    },
+  });
+}

@@ -1,0 +1,77 @@
+/** What runs on this machine, asked now. */
+import type { Observed } from "../operator.ts";
+import { AppFolder } from "./app_folder.ts";
+import { readRecord, readStart } from "./app_record.ts";
+import type { AppRecord } from "./app_record.ts";
+import { probe } from "./health.ts";
+import type { PmParts } from "./pm_parts.ts";
+
+export async function listApps(pm: Pick<PmParts, "machine">, root: string): Promise<[AppFolder, AppRecord][]> {
+  const found: [AppFolder, AppRecord][] = [];
+  for (const environment of await pm.machine.files.list(root)) {
+    for (const app of await pm.machine.files.list(`${root}/${environment}`)) {
+      const folder = new AppFolder(root, environment, app);
+      const record = await readRecord(pm.machine, folder);
+      if (record) found.push([folder, record]);
+    }
+  }
+  return found;
+}
+
+export async function observeApp(pm: PmParts, folder: AppFolder, record: AppRecord): Promise<Observed> {
+  const { machine, supervisor, node } = pm;
+  const current = record.current!;
+  const base = {
+    application: record.app,
+    environmentId: record.environmentId,
+    target: node.name,
+    version: current.version,
+  };
+  const release = { versionId: current.versionId, release: current.name };
+  if (current.slot === null) return { ...base, ...await askScript(pm, folder, record, release) };
+  const kept = supervisor.running(folder);
+  const { restarts, gaveUp } = supervisor.describe(folder);
+  const details = { ...release, ports: current.ports, pid: kept?.pid ?? null, restarts };
+  if (!kept) return { ...base, health: gaveUp ? "missing" : "progressing", details };
+  const start = await readStart(machine, folder, current.slot);
+  const probed = {
+    app: record.app,
+    ports: current.ports,
+    cwd: folder.release(current.name),
+    env: start?.env ?? machine.baseEnv,
+    user: start?.user,
+  };
+  const answers = await Promise.all(current.spec.health.map((check) => probe(machine, check, probed)));
+  const trouble = answers.filter((answer) => answer !== undefined);
+  return {
+    ...base,
+    health: trouble.length === 0 ? "healthy" : "degraded",
+    details: trouble.length === 0 ? details : { ...details, trouble: trouble.join("; ") },
+  };
+}
+
+const STATUS_MS = 10_000;
+
+/** A script's own word, when it has one to say. */
+async function askScript(
+  { machine }: PmParts,
+  folder: AppFolder,
+  record: AppRecord,
+  release: Record<string, unknown>,
+): Promise<Pick<Observed, "health" | "details">> {
+  const { spec, name } = record.current!;
+  const path = spec.runtime.mode === "script" ? spec.runtime.status : undefined;
+  if (path === undefined) return { health: "unknown", details: release };
+  const cwd = folder.release(name);
+  const env = {
+    ...machine.baseEnv,
+    ...spec.env,
+    BOREAS_APP: record.app,
+    BOREAS_ENVIRONMENT: record.environment,
+    BOREAS_RELEASE_DIR: cwd,
+  };
+  const isExecutable = await machine.files.isExecutable(`${cwd}/${path}`);
+  const command = isExecutable ? [`${cwd}/${path}`] : ["/bin/sh", `${cwd}/${path}`];
+  const { code, output } = await machine.run({ command, cwd, env, timeoutMs: STATUS_MS });
+  return { health: code === 0 ? "healthy" : "degraded", details: { ...release, status: output.slice(-1000) } };
+}

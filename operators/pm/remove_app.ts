@@ -1,0 +1,41 @@
+/** Takes an application off the machine. Its record stays, so that an older deploy cannot bring it back. */
+import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
+import type { RunContext } from "../operator.ts";
+import type { AppFolder } from "./app_folder.ts";
+import { emptyRecord, readRecord, writeRecord } from "./app_record.ts";
+import { refuseOlder } from "./pm_parts.ts";
+import type { PmParts } from "./pm_parts.ts";
+import { stopSlot } from "./slots.ts";
+import { TaskLog } from "./task_log.ts";
+
+export async function removeApp(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  context: RunContext,
+): Promise<OutcomeInput> {
+  const { machine, clock, supervisor, node } = pm;
+  const record = await readRecord(machine, folder) ?? emptyRecord(operation);
+  refuseOlder(operation, record);
+  await context.trusted();
+  await supervisor.release(folder);
+  const { ports } = emptyRecord(operation);
+  // What is gone must not be brought back by a restart of the agent in the middle of this.
+  const was = record.current?.version;
+  await writeRecord(machine, folder, {
+    ...record,
+    generation: operation.generation,
+    current: null,
+    pending: null,
+    ports,
+  });
+  for (const slot of ["a", "b"] as const) await stopSlot(machine, clock, folder, slot);
+  for (const name of await machine.files.list(folder.path)) {
+    if (`${folder.path}/${name}` !== folder.record) await machine.files.remove(`${folder.path}/${name}`);
+  }
+  const message = was
+    ? `${operation.app} ${was} is stopped and removed from ${node.name}.`
+    : `${operation.app} did not run on ${node.name}; nothing to remove.`;
+  await new TaskLog(context).say(message);
+  return { status: "success", message, details: { release: null, version: null, ports: {}, pid: null } };
+}

@@ -1,0 +1,189 @@
+/**
+ * Deploys by the repository's own scripts: deploy, then check; when one fails, rollback if there is one.
+ *
+ * Each runs under a keeper in a folder of this attempt. The folder is the memory: a script that was started is never
+ * started again by the same attempt, only followed or read, whatever became of the agent meanwhile.
+ */
+import { parseDuration } from "../../domain/duration.ts";
+import type { Operation, OutcomeInput, RenderedSpec } from "../../protocol/operation.ts";
+import type { RunContext } from "../operator.ts";
+import { aborted, DEFAULT_GRACE_SECONDS, graceOf, wait } from "../stopped.ts";
+import { insideRelease } from "./app_folder.ts";
+import type { AppFolder } from "./app_folder.ts";
+import { emptyRecord, readRecord, tagsOf, writeRecord } from "./app_record.ts";
+import { buildEnvironment } from "./environment.ts";
+import { PmFailure } from "./failure.ts";
+import { sha256Of } from "./fingerprint.ts";
+import type { KeptProcess } from "./machine.ts";
+import { publish, refuseOlder } from "./pm_parts.ts";
+import type { PmParts } from "./pm_parts.ts";
+import { prepareRelease } from "./prepare_release.ts";
+import { remember } from "./prune_releases.ts";
+import { stopSlot } from "./slots.ts";
+import { stopProcess } from "./stop_process.ts";
+import { TaskLog } from "./task_log.ts";
+
+type Script = Extract<RenderedSpec["runtime"], { mode: "script" }>;
+const STEPS = ["deploy", "check", "rollback"] as const;
+type Step = typeof STEPS[number];
+
+const LAST_LINES = 200;
+/** Of one script; an agent that was away loses the rest, and the log says how much. */
+const KEEP_OUTPUT_BYTES = 1024 ** 3;
+
+export async function runScripts(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  spec: RenderedSpec,
+  runtime: Script,
+  context: RunContext,
+): Promise<OutcomeInput> {
+  const { machine } = pm;
+  const log = new TaskLog(context);
+  const record = await readRecord(machine, folder) ?? emptyRecord(operation);
+  refuseOlder(operation, record);
+  context.signal.throwIfAborted();
+  const attemptName = `${context.taskId}-${context.fence}`;
+  for (const other of await machine.files.list(folder.tasks(""))) {
+    if (other !== attemptName) await machine.files.remove(folder.tasks(other));
+  }
+  const name = await prepareRelease(pm, folder, operation, spec, context, log);
+  const release = folder.release(name);
+  await context.trusted();
+  record.generation = operation.generation;
+  await writeRecord(machine, folder, record);
+
+  const runStep = async (step: Step): Promise<KeptProcess | undefined> => {
+    const path = runtime[step];
+    if (path === undefined) return undefined;
+    const rollsBack = { ...operation, isRollback: operation.isRollback || step === "rollback" };
+    const attempt = {
+      taskId: context.taskId,
+      attempt: context.attempt,
+      fence: context.fence,
+      secrets: context.secrets,
+    };
+    const env = buildEnvironment(machine, rollsBack, spec, attempt, { node: pm.node.name, release, ports: {} });
+    const stepFolder = `${folder.tasks(attemptName)}/${step}`;
+    const kept = await machine.adoptProcess(stepFolder) ?? await startScript(pm, context, {
+      folder: stepFolder,
+      command: await scriptCommand(pm, operation.app, release, path),
+      cwd: release,
+      env,
+      keepBytes: KEEP_OUTPUT_BYTES,
+    });
+    await followScript(pm, context, log, kept, STEPS.indexOf(step), path, runtime.timeout);
+    return kept;
+  };
+
+  for (const step of ["deploy", "check"] as const) {
+    const kept = await runStep(step);
+    const code = kept ? (await kept.ended).code : 0;
+    if (code === 0) continue;
+    const how = code === null ? "ended, and nobody saw how" : `ended with code ${code}`;
+    const failure = `${runtime[step]} of ${operation.app} ${operation.version} ${how}.`;
+    const lastLines = await kept!.lastLines(LAST_LINES);
+    const details = {
+      release: record.current?.name ?? null,
+      version: record.current?.version ?? null,
+      keptPrevious: false,
+    };
+    const undone = await runStep("rollback");
+    if (!undone) throw new PmFailure(`script.${step}`, failure, { lastLines, details });
+    const { code: undoneCode } = await undone.ended;
+    throw new PmFailure(
+      `script.${step}`,
+      `${failure} ${runtime.rollback} ${undoneCode === 0 ? "has undone it" : `failed too, with code ${undoneCode}`}.`,
+      { lastLines, details: { ...details, keptPrevious: undoneCode === 0 } },
+    );
+  }
+
+  await context.trusted();
+  const oldSlot = record.current?.slot;
+  const secrets = Object.fromEntries(spec.secrets.map((secret) => [secret, context.secrets[secret]]));
+  record.current = {
+    name,
+    versionId: operation.versionId,
+    version: operation.version,
+    fingerprint: await sha256Of({ spec, secrets }),
+    slot: null,
+    ports: {},
+    taskId: context.taskId,
+    fence: context.fence,
+    spec,
+  };
+  record.history = remember(record.history, name);
+  await writeRecord(machine, folder, record);
+  if (oldSlot) {
+    await pm.supervisor.release(folder); // it was a binary before
+    await stopSlot(machine, pm.clock, folder, oldSlot);
+  }
+  await publish(machine, folder, record, spec.keepReleases);
+  return {
+    status: "success",
+    message: `${operation.app} ${operation.version} is deployed on ${pm.node.name} by ${runtime.deploy}.`,
+    details: { release: name, version: operation.version, ports: {}, pid: null, keptPrevious: false },
+  };
+}
+
+/** A script that is executable is run as it is, by its first line; any other by sh. */
+async function scriptCommand(pm: PmParts, app: string, release: string, path: string): Promise<string[]> {
+  const file = insideRelease(release, path);
+  if (!await pm.machine.files.isFile(file)) {
+    throw new PmFailure("script.missing", `${app} runs ${path}, which its bundle does not have; add it to \`bundle\`.`);
+  }
+  return await pm.machine.files.isExecutable(file) ? [file] : ["/bin/sh", file];
+}
+
+async function startScript(
+  pm: PmParts,
+  context: RunContext,
+  start: Parameters<PmParts["machine"]["startProcess"]>[0],
+): Promise<KeptProcess> {
+  await context.trusted();
+  await context.save({ folder: start.folder, startedAt: pm.clock.now().getTime() });
+  return pm.machine.startProcess(start);
+}
+
+/** Copies its output until it ends; ends it, with all that it started, when it must not go on. */
+async function followScript(
+  pm: PmParts,
+  context: RunContext,
+  log: TaskLog,
+  kept: KeptProcess,
+  number: number,
+  path: string,
+  timeout: string | undefined,
+): Promise<void> {
+  const { machine, clock } = pm;
+  pm.active.set(context.taskId, kept);
+  const stream = log.stream(kept, number);
+  const tick = new AbortController();
+  const saved = context.resumed ? context.saved as { folder?: string; startedAt?: number } | undefined : undefined;
+  const spent = saved?.folder === kept.folder ? Math.max(0, clock.now().getTime() - saved.startedAt!) : 0;
+  const seconds = timeout === undefined ? undefined : parseDuration(timeout)!;
+  const late = seconds === undefined
+    ? new Promise<never>(() => {})
+    : wait(clock, Math.max(0, seconds * 1000 - spent), tick.signal).then(() => "late" as const);
+  try {
+    const ending = await Promise.race([kept.ended, late, aborted(context.signal).then(() => "stopped" as const)]);
+    if (ending === "late" || ending === "stopped") {
+      const graceSeconds = context.signal.aborted ? graceOf(context.signal) : DEFAULT_GRACE_SECONDS;
+      await stopProcess(machine, clock, kept, tagsOf(context), { graceSeconds });
+    }
+    // A lost lease takes no more lines.
+    await stream.done.catch((error: unknown) => {
+      if (!context.signal.aborted) throw error;
+    });
+    context.signal.throwIfAborted();
+    if (ending === "late") {
+      throw new PmFailure("script.timeout", `${path} did not end within ${seconds} s, so it was stopped.`, {
+        lastLines: await kept.lastLines(LAST_LINES),
+      });
+    }
+  } finally {
+    tick.abort();
+    pm.active.delete(context.taskId);
+  }
+}
