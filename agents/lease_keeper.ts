@@ -40,6 +40,7 @@ export interface LeaseKeeperOptions {
   suspendedBoundMs: number;
   send(message: FromAgent): void;
   onSuspend(taskId: string): void;
+  /** The lease is believed in from now on, or still. */
   onTrust(taskId: string): void;
   onLost(taskId: string, why: string): void;
 }
@@ -89,10 +90,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       if (lease.state === "trusted") suspend(lease);
       return;
     }
-    const wasSuspended = lease.state === "suspended";
     lease.state = "trusted";
     watch(lease);
-    if (wasSuspended) options.onTrust(lease.taskId);
+    options.onTrust(lease.taskId);
   }
 
   function renew() {

@@ -1,0 +1,232 @@
+/**
+ * The runtime that dials the master and hosts operators: on a machine, in a cluster, within the master itself.
+ *
+ *   start: state folder read -> operators started -> dialling --welcome--> working <--> away --stop--> ended
+ *
+ * It listens on nothing. While it is away its tasks go on for as long as their leases are trusted, then they are held
+ * still. What it must not lose is on disk before it is said: tasks in the journal, results in the outbox, logs in the
+ * spool. A crash at any point leaves a state that `load` understands.
+ */
+import type { Chance, Clock, CrashPoint, Dialer, Disk, Logger } from "../domain/ports.ts";
+import { type Observed, type Operator, StopReason } from "../operators/operator.ts";
+import { type AgentFacts, CLOSE, PROTOCOL } from "../protocol/agent_messages.ts";
+import { type AfterWelcome, createConnection } from "./connection.ts";
+import type { Identity } from "./identity.ts";
+import { openJournal } from "./journal.ts";
+import { createLeaseKeeper, type LeaseKeeper } from "./lease_keeper.ts";
+import { createLogStreamer, type LogStreamer } from "./log_streamer.ts";
+import { openOutbox } from "./outbox.ts";
+import { createTaskBoard, type TaskBoard } from "./task_board.ts";
+
+export const SPOOL_BYTES = 256 * 1024 * 1024;
+export const SUSPENDED_BOUND_MS = 5 * 60_000;
+/** How long an ending agent waits for the master to take its last results. */
+const LAST_WORDS_MS = 10_000;
+/** Observations in one message. */
+const OBSERVED = 200;
+
+export interface AgentOptions {
+  identity: Identity;
+  /** `pm`, `mock`, `k8s`, ...: what it is for, shown to people. */
+  kind: string;
+  /** Component -> version, shown to people. */
+  versions: Record<string, string>;
+  slots: number;
+  operators: Operator[];
+  dialer: Dialer;
+  clock: Clock;
+  disk: Disk;
+  logger: Logger;
+  chance: Chance;
+  facts: AgentFacts;
+  /** Fetches a blob of the master into the cache and returns its path. */
+  fetchBlob(sha256: string, ticket: string): Promise<string>;
+  crashPoint?: CrashPoint;
+  spoolBytes?: number;
+  suspendedBoundMs?: number;
+  /** The master will never have this agent again; its tasks have been stopped. */
+  onRevoked?(why: string): void;
+}
+
+export interface StopOptions {
+  /** true: ends when the running tasks have; false: leaves them as they are, for the next process to adopt. */
+  drain: boolean;
+  /** With `drain`: tells the running tasks to stop. A second signal of an impatient person. */
+  cancel?: boolean;
+}
+
+export interface AgentStatus {
+  connected: boolean;
+  draining: boolean;
+  slots: number;
+  running: number;
+  suspended: number;
+  /** Results that the master has not taken yet. */
+  unacknowledged: number;
+}
+
+export interface Agent {
+  /** Resolves when the state folder is read and the first dial is under way; the master need not be there. */
+  start(): Promise<void>;
+  stop(options: StopOptions): Promise<void>;
+  status(): AgentStatus;
+}
+
+type Handlers = { [T in AfterWelcome["type"]]: (message: Extract<AfterWelcome, { type: T }>) => void };
+
+export function createAgent(options: AgentOptions): Agent {
+  const { identity, clock, logger, operators } = options;
+  let board: TaskBoard;
+  let keeper: LeaseKeeper;
+  let streamer: LogStreamer;
+  let started: Promise<void> | undefined;
+  let ended: Promise<void> | undefined;
+  let detached = false;
+
+  const handlers: Handlers = {
+    "task.dispatch": (message) => board.dispatch(message),
+    "task.cancel": (message) => board.cancel(message),
+    "lease.renewed": (message) => keeper.renewed(message),
+    "log.ack": ({ taskId, fence, offset }) => streamer.acknowledged(taskId, fence, offset),
+    "result.ack": (message) => board.resultAcknowledged(message),
+    "agent.drain": ({ reason }) => board.drain(reason),
+    "agent.upgrade": ({ version }) =>
+      logger.log("WARN", `The master offers version ${version}; run the install line again to take it.`),
+    "operator.observe": () => void observe().catch(failed("Observing failed.")),
+    "app.tail": ({ requestId, application, lines }) =>
+      void tail(requestId, application, lines).catch(failed("Reading an application's last lines failed.")),
+  };
+  const failed = (what: string) => (error: unknown) => logger.log("ERROR", what, { error: String(error) });
+
+  const connection = createConnection({
+    ...options,
+    async hello({ nonce, masterId }) {
+      if (identity.masterId !== null && identity.masterId !== masterId) {
+        throw new Error("this is another master than the one this agent enrolled with");
+      }
+      return {
+        type: "agent.hello",
+        protocol: PROTOCOL,
+        agentId: identity.agentId,
+        kind: options.kind,
+        versions: options.versions,
+        slots: ended ? 0 : options.slots,
+        facts: options.facts,
+        signature: await identity.sign(nonce, masterId),
+        resumes: board.resumes(),
+      };
+    },
+    welcomed(welcome, helloSentAt) {
+      keeper.connected(helloSentAt, welcome.leaseSeconds);
+      board.welcomed(welcome);
+    },
+    received: (message) => (handlers[message.type] as (m: AfterWelcome) => void)(message),
+    disconnected() {
+      keeper.disconnected();
+      streamer.disconnected();
+    },
+    revoked(why) {
+      board.end(why);
+      board.stopAll(new StopReason("lost", why, 0));
+      options.onRevoked?.(why);
+    },
+  });
+
+  async function observe(): Promise<void> {
+    const observed: Observed[] = [];
+    for (const operator of operators) for await (const one of operator.observe()) observed.push(one);
+    for (let at = 0; at === 0 || at < observed.length; at += OBSERVED) {
+      connection.send({ type: "state.report", observed: observed.slice(at, at + OBSERVED).map((one) => ({ ...one })) });
+    }
+  }
+
+  async function tail(requestId: string, application: string, count: number): Promise<void> {
+    let lines: string[] | undefined;
+    for (const operator of operators) lines ??= await operator.tail?.(application, count);
+    connection.send({ type: "app.lines", requestId, lines: lines ?? [] });
+  }
+
+  /** Resolves when no task runs. */
+  const idle = () =>
+    new Promise<void>((resolve) => {
+      const look = () => board.isIdle() ? resolve() : undefined;
+      board.onChange(look);
+      look();
+    });
+  /** Resolves when the master has every result, or has had its time. */
+  const told = () =>
+    new Promise<void>((resolve) => {
+      if (!connection.isUp) return resolve();
+      const timer = clock.after(LAST_WORDS_MS, resolve);
+      const look = () => board.status().unacknowledged === 0 ? (timer.cancel(), resolve()) : undefined;
+      board.onChange(look);
+      look();
+    });
+
+  async function end(): Promise<void> {
+    await idle();
+    if (!detached) await told();
+    keeper.stop();
+    await connection.stop(CLOSE.goingAway, "the agent ends");
+    streamer.disconnected();
+    for (const operator of operators) await operator.stop?.();
+  }
+
+  async function start(): Promise<void> {
+    const { disk } = options;
+    const budget = { used: 0, cap: options.spoolBytes ?? SPOOL_BYTES };
+    keeper = createLeaseKeeper({
+      clock,
+      suspendedBoundMs: options.suspendedBoundMs ?? SUSPENDED_BOUND_MS,
+      send: connection.send,
+      onSuspend: (taskId) => board.suspend(taskId),
+      onTrust: (taskId) => board.trust(taskId),
+      onLost: (taskId, why) => board.lost(taskId, why),
+    });
+    streamer = createLogStreamer({
+      clock,
+      logger,
+      send: connection.send,
+      bufferedAmount: connection.bufferedAmount,
+      onSent: (taskId) => board.logSent(taskId),
+      onDrained: (taskId) => board.logDrained(taskId),
+    });
+    board = createTaskBoard({
+      ...options,
+      crashPoint: options.crashPoint ?? (() => {}),
+      budget,
+      journal: await openJournal(disk),
+      outbox: openOutbox(disk, logger),
+      keeper,
+      streamer,
+      send: connection.send,
+    });
+    await board.load();
+    for (const operator of operators) await operator.start?.();
+    connection.start();
+  }
+
+  return {
+    start: () => started ??= start(),
+    async stop({ drain, cancel = false }) {
+      if (!started) throw new Error("the agent was never started");
+      await started;
+      if (!ended) {
+        board.end("This agent is about to end.");
+        connection.send({ type: "slots.update", slots: 0 });
+      }
+      if (cancel) board.stopAll(new StopReason("shutdown", "The agent was told to end.", 10));
+      else if (!drain) {
+        detached = true;
+        board.detachAll();
+      }
+      return await (ended ??= end());
+    },
+    status: () => ({
+      connected: connection.isUp,
+      draining: ended !== undefined,
+      slots: options.slots,
+      ...board.status(),
+    }),
+  };
+}
