@@ -115,9 +115,13 @@ export function createApiClient(
 
     task: (id: string) => get(Task, `/tasks/${id}`),
     /** The stored bytes from an offset on, as much as the server gives at once, and where to read on. */
-    async taskLog(id: string, offset = 0): Promise<{ bytes: Uint8Array; nextOffset: number }> {
+    async taskLog(
+      id: string,
+      offset = 0,
+      limit?: number,
+    ): Promise<{ bytes: Uint8Array<ArrayBuffer>; nextOffset: number }> {
       const response = await transport.send("GET", `/tasks/${id}/logs`, {
-        query: { offset },
+        query: { offset, limit },
         headers: { accept: "*/*" },
       });
       const bytes = new Uint8Array(await response.arrayBuffer());

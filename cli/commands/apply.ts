@@ -16,7 +16,8 @@ export const apply = command({
   usage: "apply -f FILE [flags]",
   details: `The file holds YAML documents of kind Environment or Repository; - reads standard input.
 Nothing is changed when any of them is wrong. \${env.NAME} in webhookSecret and credential is
-taken from the environment of this command, so that no secret stands in the file.`,
+taken from the environment of this command, so that no secret stands in the file; take a
+name that begins with BOREAS_.`,
   flags: {
     file: { type: "string", short: "f", value: "FILE", help: "what to apply" },
   },
@@ -83,7 +84,11 @@ function fillSecrets(host: CliHost, document: ApplyDocument): ApplyDocument {
   const fill = (text: string) =>
     text.replaceAll(/\$\{env\.([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
       const value = host.env[name];
-      if (value === undefined) throw new CliError(`The file asks for \${env.${name}}, which is not set.`);
+      if (value === undefined) {
+        throw new CliError(
+          `The file asks for \${env.${name}}, which is not set (\`deno task boreas\` sees only names that begin with BOREAS_).`,
+        );
+      }
       return value;
     });
   return {

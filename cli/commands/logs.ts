@@ -1,9 +1,11 @@
+import { Buffer } from "node:buffer";
 import type { ApiClient } from "../api_client.ts";
 import { command, type CommandContext } from "../command.ts";
 import { readEventStream } from "../event_stream.ts";
 import { findTask } from "../find.ts";
 import { CliError } from "../host.ts";
-import { ApiError } from "../http.ts";
+import { ApiError, sayNetworkError } from "../http.ts";
+import { printJson } from "../print.ts";
 
 export const logs = command({
   summary: "print the log of a task, byte by byte as it was written",
@@ -16,62 +18,98 @@ export const logs = command({
   async run(context, [wanted], flags) {
     const api = await context.api();
     const { id } = await findTask(api, wanted!);
-    if (flags.follow || context.json) await follow(context, api, id, flags.follow);
-    else await printStored(context, api, id);
+    if (!flags.follow) await printStored(context, api, id);
+    else {
+      const interrupted = new AbortController();
+      const unlisten = context.host.onInterrupt(() => interrupted.abort());
+      try {
+        await follow(context, api, id, interrupted.signal);
+      } finally {
+        unlisten();
+      }
+    }
     return 0;
   },
 });
 
-async function printStored({ host }: CommandContext, api: ApiClient, id: string): Promise<void> {
-  let offset = 0;
-  while (true) {
-    const { bytes, nextOffset } = await api.taskLog(id, offset);
-    if (bytes.length > 0) host.write(bytes);
-    if (nextOffset <= offset) return;
+const PAGE_BYTES = 4 * 1024 * 1024;
+const MOST_FAILURES = 20;
+
+async function printStored({ host, json }: CommandContext, api: ApiClient, id: string): Promise<void> {
+  const pages: Uint8Array[] = [];
+  for (let offset = 0, atEnd = false; !atEnd;) {
+    const { bytes, nextOffset } = await api.taskLog(id, offset, PAGE_BYTES);
+    if (json) pages.push(bytes);
+    else if (bytes.length > 0) host.write(bytes);
+    atEnd = nextOffset - offset < PAGE_BYTES;
     offset = nextOffset;
+  }
+  if (json) printJson(host, await encode(new Blob(pages as Uint8Array<ArrayBuffer>[])));
+}
+
+/** As on the wire: text where it is text, else base64. */
+async function encode(log: Blob): Promise<{ encoding: "utf8" | "base64"; data: string }> {
+  const bytes = new Uint8Array(await log.arrayBuffer());
+  try {
+    return { encoding: "utf8", data: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch (error: unknown) {
+    if (!(error instanceof TypeError)) throw error;
+    return { encoding: "base64", data: Buffer.from(bytes).toString("base64") };
   }
 }
 
-/** Each event's id is its resume point (`attempt:offset`): after a lost connection nothing is missing or doubled. */
-async function follow({ host, json }: CommandContext, api: ApiClient, id: string, live: boolean): Promise<void> {
-  const interrupted = new AbortController();
-  const { signal } = interrupted;
-  const unlisten = host.onInterrupt(() => interrupted.abort());
+/**
+ * Each event's id is its resume point (`attempt:offset`), so that after a lost connection nothing is missing or doubled.
+ * A stream that ends without `end` was cut short: it is dialled again.
+ */
+async function follow(context: CommandContext, api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
+  const { host, json } = context;
   let resumeAt: string | null = null;
-  let failures = 0;
-  try {
-    while (!signal.aborted) {
-      try {
-        const response = await api.transport.send("GET", `/tasks/${id}/logs`, {
-          query: live ? { follow: true } : {},
-          headers: { accept: "text/event-stream", ...(resumeAt === null ? {} : { "last-event-id": resumeAt }) },
-          signal,
-        });
-        for await (const frame of readEventStream(response.body!)) {
-          if (frame.event === "logEnd" || frame.event === "end") return;
-          if (json) host.write(`${frame.data}\n`);
-          else printChunk(frame.data);
-          if (frame.id !== null) resumeAt = frame.id;
-          failures = 0;
-        }
-        return;
-      } catch (error: unknown) {
-        if (signal.aborted) return;
-        if (error instanceof ApiError && error.status < 500) throw error;
-        if (++failures > 20) throw error;
-        if (failures === 1) host.writeError("The connection was lost; trying again.\n");
-        await host.wait(Math.min(5_000, 200 * 2 ** failures), signal);
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      const response = await api.transport.send("GET", `/tasks/${id}/logs`, {
+        query: { follow: true },
+        headers: { accept: "text/event-stream", ...(resumeAt === null ? {} : { "last-event-id": resumeAt }) },
+        signal,
+      });
+      for await (const frame of readEventStream(response.body!)) {
+        if (frame.event === "end") return;
+        if (json) host.write(`${frame.data}\n`);
+        else host.write(decode(frame.data));
+        if (frame.id !== null) resumeAt = frame.id;
+        failures = 0;
       }
+    } catch (error: unknown) {
+      if (signal.aborted) return;
+      if (error instanceof ApiError && error.code === "log.parts") return await followParts(context, api, id, signal);
+      if (error instanceof ApiError && error.status < 500) throw error;
+      if (++failures > MOST_FAILURES) throw error;
+      if (failures === 1) host.writeError("The connection was lost; trying again.\n");
     }
-  } finally {
-    unlisten();
+    await host.wait(Math.min(5_000, 100 * 2 ** failures), signal);
   }
+}
 
-  function printChunk(text: string): void {
-    const { encoding, data } = JSON.parse(text) as { encoding?: string; data?: unknown };
-    if (typeof data !== "string") return;
-    if (encoding === "base64") host.write(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)));
-    else if (encoding === "utf8") host.write(data);
-    else throw new CliError(`The log came in an encoding this client does not know: ${encoding}.`);
+/** The logs of an application's parts, labelled, as they come. Several logs have no resume point in common. */
+async function followParts({ host }: CommandContext, api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    const response = await api.transport.send("GET", `/tasks/${id}/logs`, {
+      query: { follow: true },
+      headers: { accept: "text/plain" },
+      signal,
+    });
+    for await (const bytes of response.body!) host.write(bytes);
+  } catch (error: unknown) {
+    if (signal.aborted) return;
+    if (error instanceof CliError) throw error;
+    throw new CliError(`The connection was lost (${sayNetworkError(error)}); run it again to read on.`);
   }
+}
+
+function decode(text: string): string | Uint8Array {
+  const { encoding, data } = JSON.parse(text) as { encoding?: string; data?: string };
+  if (data === undefined) return "";
+  if (encoding === "utf8") return data;
+  if (encoding === "base64") return Buffer.from(data, "base64");
+  throw new CliError(`The log came in an encoding this client does not know: ${encoding}.`);
 }

@@ -32,6 +32,9 @@ export const version = command({
     }
     if (word === "list") return await listVersions(context);
     if (operand === undefined) throw usageError(`Say which version: boreas version ${word} VERSION.`);
+    if (word !== "create" && !flags.reason) {
+      throw usageError(`Say why: boreas version ${word} ${operand} --reason TEXT.`);
+    }
     const api = await context.api();
     if (word === "create") {
       const created = await api.createVersion({
@@ -45,11 +48,10 @@ export const version = command({
       printResult(context, created, `Recorded ${created.version} (${created.id}); builds ${created.builds}.`);
       return 0;
     }
-    if (!flags.reason) throw usageError(`Say why: boreas version ${word} ${operand} --reason TEXT.`);
     const { id, version: name } = await findVersion(api, operand);
     const changed = word === "revert"
-      ? await api.revertVersion(id, flags.reason)
-      : await api.unrevertVersion(id, flags.reason);
+      ? await api.revertVersion(id, flags.reason!)
+      : await api.unrevertVersion(id, flags.reason!);
     printResult(context, changed, `${name} is ${changed.status === "revert" ? "marked as reverted" : "normal again"}.`);
     return 0;
   },
