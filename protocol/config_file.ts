@@ -26,6 +26,8 @@ export interface ConfigProblem {
 }
 export interface ParsedDocuments<T> {
   documents: T[];
+  /** Of each document, in the same order: the line on which a path of it stands. */
+  lineOf: ((path: readonly PropertyKey[]) => number)[];
   problems: ConfigProblem[];
 }
 export type ParsedConfig = ParsedDocuments<ConfigDocument>;
@@ -47,17 +49,23 @@ export function parseDocuments<S extends z.ZodType>(
   if (text.length > MAX_BYTES) {
     return {
       documents: [],
+      lineOf: [],
       problems: [{ file, line: 1, path: "", message: "is larger than 1 MiB; split it into several files" }],
     };
   }
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const documents: z.infer<S>[] = [];
+  const lineOf: ParsedConfig["lineOf"] = [];
   const problems: ConfigProblem[] = [];
   const lineAt = (offset: number) => Math.max(1, lines.linePos(offset).line);
   const list = Array.isArray(parsed) ? parsed : [];
   if (list.length > MAX_DOCUMENTS) {
-    return { documents, problems: [{ file, line: 1, path: "", message: `has more than ${MAX_DOCUMENTS} documents` }] };
+    return {
+      documents,
+      lineOf,
+      problems: [{ file, line: 1, path: "", message: `has more than ${MAX_DOCUMENTS} documents` }],
+    };
   }
   for (const document of list) {
     for (const error of document.errors) {
@@ -73,15 +81,17 @@ export function parseDocuments<S extends z.ZodType>(
     }
     if (value === null) continue;
     const checked = schema.safeParse(dropOwnKeys(value), { error: sayIssue });
-    if (checked.success) documents.push(checked.data);
-    else {
+    if (checked.success) {
+      documents.push(checked.data);
+      lineOf.push((path) => lineAt(offsetOf(document, path)));
+    } else {
       for (const issue of flattenIssues(checked.error.issues)) {
         const offset = offsetOf(document, issue.path);
         problems.push({ file, line: lineAt(offset), path: issue.path.join("."), message: issue.message });
       }
     }
   }
-  return { documents, problems };
+  return { documents, lineOf, problems };
 }
 
 /** Drops `x-...` keys at every level. */
@@ -127,7 +137,7 @@ const sayIssue: z.core.$ZodErrorMap = (issue) => {
 };
 
 /** Where in the text a path begins: the key of the deepest part that exists. */
-function offsetOf(document: Document.Parsed, path: PropertyKey[]): number {
+function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number {
   let node = document.contents as Node | null;
   let offset = node?.range?.[0] ?? 0;
   for (const part of path) {
