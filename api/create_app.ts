@@ -14,6 +14,8 @@ import { authRoutes } from "./routes/auth.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { environmentRoutes } from "./routes/environments.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { liveRoutes } from "./routes/live.ts";
+import { logRoutes } from "./routes/logs.ts";
 import { schemaRoutes } from "./routes/schema.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -27,6 +29,8 @@ const API_ROUTES = [
   applicationRoutes,
   environmentRoutes,
   secretRoutes,
+  logRoutes,
+  liveRoutes,
   auditRoutes,
 ];
 

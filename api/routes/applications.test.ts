@@ -58,6 +58,13 @@ describe("applications", () => {
     expect(body.items.map((a: { name: string }) => a.name)).toEqual(["owned"]);
   });
 
+  it("refuse an address with a password in it, which everybody would see", async () => {
+    const input = { name: "leaky", repository: "https://me:canary@git.example/shop.git" };
+    const { status, body } = await api.request("POST", "/applications", input);
+    expect([status, body.errors[0].path]).toEqual([400, "repository"]);
+    expect(JSON.stringify(body)).not.toContain("canary");
+  });
+
   it("are bound to environments, with what is overlaid there", async () => {
     const app = await make("bound");
     const env = await makeEnvironment("staging");

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { AppError } from "../../domain/app_error.ts";
+import { parseRepositoryAddress } from "../../domain/repository_address.ts";
 import { bindEnvironment } from "../../db/applications/bind_environment.ts";
 import { createApplication } from "../../db/applications/create_application.ts";
 import { deleteApplication } from "../../db/applications/delete_application.ts";
@@ -136,7 +137,9 @@ export function applicationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     return c.json(page(rows, limit, (row) => Application.parse(row)), 200);
   });
   router.openapi(create, async (c) => {
-    const id = await createApplication(deps, c.req.valid("json"), actorOf(c));
+    const input = c.req.valid("json");
+    if (input.repository !== null) checkAddress(input.repository);
+    const id = await createApplication(deps, input, actorOf(c));
     return c.json(await read(actorOf(c), id), 201);
   });
   router.openapi(one, async (c) => c.json(await read(actorOf(c), c.req.valid("param").id), 200));
@@ -187,4 +190,13 @@ export function applicationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     return c.json(page(rows, limit, (row) => HistoryItem.parse({ ...row, taskId: row.id })), 200);
   });
   return router;
+}
+
+/** It is shown to everybody, so it must not hold a password; and it must be one that could be registered later. */
+function checkAddress(repository: string): void {
+  const parsed = parseRepositoryAddress(repository, { allowFile: true });
+  if (!("problem" in parsed)) return;
+  throw new AppError("invalid", "request.invalid", `The body does not fit: repository ${parsed.problem}.`, [
+    { path: "repository", message: parsed.problem },
+  ]);
 }

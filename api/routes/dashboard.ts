@@ -5,7 +5,6 @@ import { notFound } from "../error_response.ts";
 
 /** First parts of addresses that the page itself understands. */
 const PAGES = new Set([
-  "",
   "agents",
   "applications",
   "audit",
@@ -38,7 +37,7 @@ export function dashboardRoutes(deps: ApiDeps): Hono<ApiEnv> {
         "Cache-Control": path.startsWith("/assets/") ? FOREVER : "no-cache",
       });
     }
-    if (!PAGES.has(path.split("/")[1]!)) return notFound(c);
+    if (path !== "/" && !PAGES.has(path.split("/")[1]!)) return notFound(c);
     const page = await deps.webFile("/index.html");
     if (!page) return c.html(NOT_BUILT, 503);
     return c.body(page.bytes, 200, { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" });
