@@ -38,6 +38,8 @@ type Input<S extends { _zod: { input: unknown } }> = S["_zod"]["input"];
 type DeploymentAct = "start" | "cancel" | "pause" | "resume" | "rollback" | "approve" | "reject" | "retry";
 
 const PAGE = 200;
+/** Each may do what those before it may. */
+const RANKED_ROLES: readonly string[] = ["viewer", "deployer", "admin"];
 const nothing: Schema<void> = { parse: () => undefined };
 
 export type ApiClient = ReturnType<typeof createApiClient>;
@@ -74,10 +76,11 @@ export function createApiClient(
     async allowedRoles(wanted: string): Promise<readonly string[] | undefined> {
       const [method = "", path = ""] = wanted.split(" ");
       const { paths } = await get(openApi, "/openapi.json");
-      const role = (paths[`/api/v1${path}`] ?? paths[path])?.[method.toLowerCase()]?.["x-role"];
+      const role = (paths[`/api/v1${path}`] ?? paths[path])?.[method.toLowerCase()]?.["x-boreas-role"];
       if (role === undefined) return undefined;
-      const ranked = ["viewer", "deployer", "admin"];
-      return role === "public" ? ranked : ranked.slice(ranked.indexOf(role));
+      if (role === "public") return RANKED_ROLES;
+      // What agents prove in a way of their own is no person's to do.
+      return RANKED_ROLES.includes(role) ? RANKED_ROLES.slice(RANKED_ROLES.indexOf(role)) : [];
     },
 
     overview: () => get(Overview, "/overview"),
@@ -144,7 +147,7 @@ const pageOf = <T>(item: Schema<T>): Schema<{ items: T[]; nextCursor: string | n
     return { items: items.map((i) => item.parse(i)), nextCursor: nextCursor ?? null };
   },
 });
-const openApi: Schema<{ paths: Record<string, Record<string, { "x-role"?: string }>> }> = {
+const openApi: Schema<{ paths: Record<string, Record<string, { "x-boreas-role"?: string }>> }> = {
   parse: (value) => value as ReturnType<typeof openApi.parse>,
 };
 /** An environment's picture is small: a list, or a list in an envelope. */

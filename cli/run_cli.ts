@@ -96,6 +96,7 @@ export function sayCommands(): string {
 ${lines.join("\n")}
 
 BOREAS_URL and BOREAS_TOKEN stand above the kept sign-in.
+The product itself: boreas start (without a deployment), boreas agent, boreas migrate.
 `;
 }
 

@@ -47,7 +47,7 @@ export const canI = command({
       { verb: wanted, call, role: user.role, allowed },
       allowed
         ? `Yes: as ${user.role} you may.`
-        : `No: it takes the role ${roles[0]}; ${user.username} is ${user.role}.`,
+        : `No: it takes ${roles[0] ? `the role ${roles[0]}` : "an agent"}; ${user.username} is ${user.role}.`,
     );
     return allowed ? 0 : 1;
   },

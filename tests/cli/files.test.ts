@@ -299,8 +299,8 @@ webhookSecret: \${env.BOREAS_SHOP_SECRET}
     );
     api.on("GET /openapi.json", () => ({
       paths: {
-        "/api/v1/deployments": { post: { "x-role": "deployer" } },
-        "/api/v1/users": { post: { "x-role": "admin" } },
+        "/api/v1/deployments": { post: { "x-boreas-role": "deployer" } },
+        "/api/v1/users": { post: { "x-boreas-role": "admin" } },
       },
     }));
     expect(await runAgainst(api.url, ["can-i", "deploy"])).toMatchObject({
