@@ -88,6 +88,7 @@ describe("the master's own certificate", () => {
     }).output();
     const printed = new TextDecoder().decode(stdout).split("=")[1]!.trim().replaceAll(":", "").toLowerCase();
     expect(tls.fingerprint).toBe(printed);
+    expect((await readFile(join(dataDir, "ca.sha256"), "utf8")).trim()).toBe(printed);
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * The listener's certificate: the files that were given, or the master's own in `<data dir>/tls` (ca.pem, ca.key,
  * server.pem, server.key). The authority is made once and kept; the certificate is made anew when it nears its end or
- * misses a name. A crash between two writes leaves a pair that does not fit: it is noticed and made anew.
+ * misses a name. `<data dir>/ca.sha256` says the fingerprint to those who may not see the keys. A crash between two writes leaves a pair that does not fit: it is noticed and made anew.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
@@ -56,7 +56,9 @@ export async function ownTls({ dataDir, hosts = [], now }: OwnTls): Promise<TlsM
     server = await issueCertificate(authority, wanted, now);
     await writePair(folder, "server", server);
   }
-  return { ...server, ca: authority.cert, fingerprint: await certificateFingerprint(authority.cert) };
+  const fingerprint = await certificateFingerprint(authority.cert);
+  await writeWhole(join(dataDir, "ca.sha256"), `${fingerprint}\n`, 0o644);
+  return { ...server, ca: authority.cert, fingerprint };
 }
 
 function isFresh(server: Issued, authority: Issued, wanted: string[], now: Date): boolean {

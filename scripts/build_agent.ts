@@ -6,9 +6,19 @@ const OUTPUT = ".build/agent/boreas-agent.js";
 export const buildAgent = (say: (sentence: string) => void) =>
   buildOnce({
     name: "agent",
-    sources: ["compose", "agents", "operators", "host", "protocol", "domain", "deno.lock"],
+    sources: ["deploy/agent", "compose", "agents", "operators", "host", "protocol", "domain", "deno.lock"],
     output: OUTPUT,
-    run: () => runTool(["bundle", "--quiet", "--minify", "--platform", "deno", "--output", OUTPUT, "compose/agent.ts"]),
+    run: () =>
+      runTool([
+        "bundle",
+        "--quiet",
+        "--minify",
+        "--platform",
+        "deno",
+        "--output",
+        OUTPUT,
+        "deploy/agent/boreas_agent.ts",
+      ]),
   }, say);
 
 if (import.meta.main) {

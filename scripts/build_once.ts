@@ -3,7 +3,7 @@
  * from. The hash goes first and comes last, so an interrupted build is never taken for a finished one.
  */
 import { createHash } from "node:crypto";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 export const root = join(import.meta.dirname!, "..");
 
@@ -40,10 +40,17 @@ export function pinned(name: string): string {
   return imports[name]!;
 }
 
+/** PATH on which the children of this process find the same Deno, wherever it was installed. */
+export const pathWithDeno = () => `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}`;
+
 /** Runs a tool of this project; its words are shown only when it fails. */
 export async function runTool(args: string[]): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stdin: "null" })
-    .output();
+  const { success, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", 'exec deno "$@"', "deno", ...args],
+    cwd: root,
+    stdin: "null",
+    env: { PATH: pathWithDeno() },
+  }).output();
   if (success) return;
   const decoder = new TextDecoder();
   throw new Error(`deno ${args.join(" ")} failed:\n${decoder.decode(stdout)}${decoder.decode(stderr)}`);

@@ -1,6 +1,6 @@
 /** Starts a process exactly as `deno.json` spells it, permissions included, without a `deno task` in between. */
-import { dirname, join } from "node:path";
-import { root } from "./build_once.ts";
+import { join } from "node:path";
+import { pathWithDeno, root } from "./build_once.ts";
 
 export function taskCommand(
   name: string,
@@ -15,6 +15,6 @@ export function taskCommand(
     stdin: "null",
     // Of a session of its own: Ctrl-C in a terminal reaches the starter alone, which ends things in their order.
     detached: true,
-    env: { ...options.env, PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}` },
+    env: { ...options.env, PATH: pathWithDeno() },
   });
 }

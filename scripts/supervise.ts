@@ -23,7 +23,7 @@ export interface Supervised {
 }
 
 const PAUSES = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
-const GRACE_MS = 60_000;
+const GRACE_MS = 40_000;
 /** An agent that lived this long had a good start: its next end is a new story. */
 const GOOD_LIFE_MS = 60_000;
 
@@ -69,14 +69,19 @@ async function keepAgent(parts: Supervised, stop: AbortSignal): Promise<void> {
   }
 }
 
-/** Asks, and after the grace no longer asks. */
+/**
+ * Asks; asks again half-way (the agent first lets running tasks end, and stops them when asked twice); after the grace
+ * no longer asks.
+ */
 async function end(child: Deno.ChildProcess, { graceMs = GRACE_MS, say }: Supervised): Promise<void> {
   if (!kill(child, "SIGTERM")) return;
+  const hurry = setTimeout(() => kill(child, "SIGTERM"), graceMs / 2);
   const late = setTimeout(() => {
     say(`Process ${child.pid} did not end within ${graceMs / 1000} s and is killed`);
     kill(child, "SIGKILL");
   }, graceMs);
   await child.status;
+  clearTimeout(hurry);
   clearTimeout(late);
 }
 

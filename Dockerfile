@@ -1,0 +1,31 @@
+# One image, every command: start (default), master, agent, redis-rest, and the client's. See deploy/image/entrypoint.sh.
+# A base of your own is fine: glibc, and what it has of git, tini and deno is kept; the rest is added.
+ARG BASE_IMAGE=node:22-bookworm-slim
+
+FROM ${BASE_IMAGE} AS base
+ARG DENO_VERSION=2.9.6
+RUN command -v git && command -v tini \
+    || (apt-get update && apt-get install -y --no-install-recommends git openssh-client ca-certificates tini \
+        && rm -rf /var/lib/apt/lists/*)
+RUN command -v deno || (npm install --global deno@${DENO_VERSION} && deno --version)
+# PostgreSQL refuses root, and nothing here needs it.
+RUN useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin boreas \
+    && mkdir -p /app /data/tls /data/git /data/agent && chown -R boreas:boreas /app /data && chmod 700 /data
+ENV DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1 DENO_DIR=/home/boreas/.cache/deno
+USER boreas
+WORKDIR /app
+
+FROM base AS build
+COPY --chown=boreas:boreas deno.json deno.lock ./
+RUN deno install --frozen
+COPY --chown=boreas:boreas . .
+RUN deno run -A scripts/build_web.ts && deno run -A scripts/build_agent.ts
+
+FROM base
+COPY --from=build --chown=boreas:boreas /app /app
+ENV BOREAS_DATA_DIR=/data BOREAS_LISTEN=0.0.0.0 BOREAS_STATE_DIR=/data/agent
+VOLUME /data
+EXPOSE 8080 8090
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["/app/deploy/image/entrypoint.sh", "healthy"]
+ENTRYPOINT ["tini", "--", "/app/deploy/image/entrypoint.sh"]
+CMD ["start"]
