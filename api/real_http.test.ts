@@ -10,7 +10,7 @@ import { MAX_BODY_BYTES } from "./middleware/body_limit.ts";
 
 const db = await createTestDatabase();
 const api = await createTestApi(db);
-const server = createServer(getRequestListener(api.app.fetch));
+const server = createServer(getRequestListener(api.app.fetch, { overrideGlobalObjects: false }));
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address() as AddressInfo;
 const base = `http://127.0.0.1:${port}`;
