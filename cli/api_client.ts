@@ -91,7 +91,7 @@ export function createApiClient(
     createEnvironment: (body: Input<typeof CreateEnvironment>) => post(Environment, "/environments", body),
     updateEnvironment: (id: string, body: Input<typeof UpdateEnvironment>) =>
       patch(Environment, `/environments/${id}`, body),
-    environmentStatus: (id: string) => get(statesOf, `/environments/${id}/status`),
+    environmentStatus: (id: string) => list(AppStateItem, `/environments/${id}/status`),
 
     applications: () => list(Application, "/applications"),
 
@@ -149,11 +149,4 @@ const pageOf = <T>(item: Schema<T>): Schema<{ items: T[]; nextCursor: string | n
 });
 const openApi: Schema<{ paths: Record<string, Record<string, { "x-boreas-role"?: string }>> }> = {
   parse: (value) => value as ReturnType<typeof openApi.parse>,
-};
-/** An environment's picture is small: a list, or a list in an envelope. */
-const statesOf: Schema<AppStateItem[]> = {
-  parse(value) {
-    const items = Array.isArray(value) ? value : (value as { items?: unknown[] } | null)?.items ?? [];
-    return items.map((item) => AppStateItem.parse(item));
-  },
 };
