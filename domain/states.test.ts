@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { canMoveDeployment, DEPLOYMENT_STATES, isActive, isEnded } from "./deployment_state.ts";
 import { parseDuration, parseSize } from "./duration.ts";
-import { globToRegExp, matchesAny } from "./glob.ts";
 import { trustUntil } from "./lease_trust.ts";
 import { matchTargets } from "./match_targets.ts";
 import { reason, REASON_CODES } from "./reason.ts";
@@ -69,17 +68,6 @@ it.each([["512m", 536_870_912], ["10", 10], ["1t", undefined]])(
   "the size %s is %s bytes",
   (text, bytes) => expect(parseSize(text)).toBe(bytes),
 );
-
-it.each([
-  ["services/order/**", "services/order/a/b.ts", true],
-  ["services/order/**", "services/orders/a.ts", false],
-  ["**/*.md", "README.md", true],
-  ["*.md", "docs/a.md", false],
-  ["v*", "v1.2", true],
-  ["release/{a,b}", "release/b", true],
-  ["a.b", "axb", false],
-])("the glob %s on %s: %s", (glob, text, expected) => expect(matchesAny(text, [glob])).toBe(expected));
-it("a glob is anchored at both ends", () => expect(globToRegExp("a").test("ba")).toBe(false));
 
 const machines = [{ id: "1", name: "m1", labels: { role: "web" } }, { id: "2", name: "m2", labels: { role: "db" } }];
 it("targets come by the environment's map first, then by name, then by label, else all", () => {

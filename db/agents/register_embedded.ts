@@ -24,3 +24,8 @@ export async function bindEmbedded(db: Database): Promise<void> {
     select a.id, e.id from agent a join environment e on e.type = a.kind and e.project_id = a.project_id where a.embedded
     on conflict do nothing`;
 }
+
+/** Its sealing key lives as long as its process, so each start brings a new one. */
+export async function setSealingKey(db: Database, agentId: string, sealingKey: string): Promise<void> {
+  await db.sql`update agent set sealing_key = ${sealingKey} where id = ${agentId} and embedded`;
+}

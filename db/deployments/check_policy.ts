@@ -1,5 +1,5 @@
 import { AppError } from "../../domain/app_error.ts";
-import { matchesAny } from "../../domain/glob.ts";
+import { matchesName } from "../../domain/match_glob.ts";
 import type { EnvironmentRow, VersionRow } from "./load_plan.ts";
 
 /** The environment's own floor: which versions may come here at all. @throws AppError `policy.refused` with the rule */
@@ -33,15 +33,17 @@ export function checkPolicy(version: VersionRow, environment: EnvironmentRow): v
     );
   }
   const { branches, tags, repositories } = environment.policy;
-  if (repositories && !matchesAny(version.repository, repositories)) {
+  if (repositories && !repositories.some((r) => matchesName(r, version.repository))) {
     refuse(`its policy allows the repositories ${repositories.join(", ")} only.`);
   }
   if (version.gitTag) {
-    if (tags && !matchesAny(version.gitTag, tags)) refuse(`its policy allows the tags ${tags.join(", ")} only.`);
+    if (tags && !tags.some((t) => matchesName(t, version.gitTag!))) {
+      refuse(`its policy allows the tags ${tags.join(", ")} only.`);
+    }
     if (branches && !tags) {
       refuse(`its policy allows versions of the branches ${branches.join(", ")} only, and this one is of a tag.`);
     }
-  } else if (branches && !branches.some((b) => matchesAny(branchOf(version), [b]))) {
+  } else if (branches && !branches.some((b) => matchesName(b, branchOf(version)))) {
     refuse(`its policy allows the branches ${branches.join(", ")} only.`);
   } else if (tags && !branches) refuse(`its policy allows versions of the tags ${tags.join(", ")} only.`);
 }

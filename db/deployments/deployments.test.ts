@@ -148,7 +148,10 @@ describe("a deployment", () => {
       await db.sql`update task set run_after = boreas_now() where deployment_id = ${id}`;
       await playAll(db, [w.player], () => failure("no way"));
     }
-    expect(await read(id)).toMatchObject({ status: "rollback_failed", errorMessage: "Failed after 3 attempts, last: no way" });
+    expect(await read(id)).toMatchObject({
+      status: "rollback_failed",
+      errorMessage: "Failed after 3 attempts, last: no way",
+    });
   });
 
   it("pauses on a failure when asked to, and goes on after a retry", async () => {

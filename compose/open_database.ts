@@ -1,0 +1,90 @@
+/** Opens the database of the settings: a server, or the embedded one; migrated, and checked to belong to our key. */
+import { join } from "node:path";
+import { openClient } from "../db/client.ts";
+import type { ConnectionTarget, Sql } from "../db/client.ts";
+import type { Database } from "../db/database.ts";
+import { lockFolder } from "../db/embedded/lock_folder.ts";
+import { startEmbeddedPostgres } from "../db/embedded/embedded_postgres.ts";
+import { migrateDatabase } from "../db/migrate.ts";
+import type { Vault } from "../db/secrets/vault.ts";
+import { newId } from "../host/new_id.ts";
+import type { Settings } from "./settings.ts";
+
+export interface OpenedDatabase extends Database {
+  kind: "embedded" | "server";
+  target: ConnectionTarget;
+  close(): Promise<void>;
+}
+
+export async function openDatabase(settings: Settings, say: (sentence: string) => void): Promise<OpenedDatabase> {
+  await Deno.mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+  const lock = lockFolder(settings.dataDir);
+  try {
+    const server = settings.databaseUrl
+      ? undefined
+      : await startEmbeddedPostgres({ dataDir: settings.dataDir, onProgress: say });
+    const target = settings.databaseUrl ?? server!.connection;
+    let sql: Sql | undefined;
+    try {
+      await migrate(target, settings);
+      sql = openClient(target, { max: 12, pooler: settings.pooler, applicationName: "boreas-master" });
+    } catch (error: unknown) {
+      await server?.stop();
+      throw error;
+    }
+    return {
+      sql,
+      newId,
+      target,
+      kind: server ? "embedded" : "server",
+      async close() {
+        await sql.end({ timeout: 5 });
+        await server?.stop();
+        lock.release();
+      },
+    };
+  } catch (error: unknown) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function migrate(target: ConnectionTarget, settings: Settings): Promise<void> {
+  try {
+    await migrateDatabase(target);
+  } catch (error: unknown) {
+    if (!settings.databaseUrl) throw error;
+    const host = new URL(settings.databaseUrl).host;
+    throw new Error(
+      `The database at ${host} could not be opened or migrated: ${
+        error instanceof Error ? error.message : String(error)
+      }. Check DATABASE_URL.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The id that agents pin; made once per database. */
+export async function readMasterId(db: Database): Promise<string> {
+  await db.sql`insert into setting (key, value) values ('masterId', ${db.sql.json(db.newId())}) on conflict do nothing`;
+  const [row] = await db.sql<{ value: string }[]>`select value from setting where key = 'masterId'`;
+  return row!.value;
+}
+
+/** Refuses to start with a key that cannot read what is there: a wrong key must not write beside the right one. */
+export async function checkSecretKey(db: Database, vault: Vault): Promise<void> {
+  const place = "setting:keyCheck:value";
+  const sealed = Array.from(await vault.seal(place, "boreas"));
+  await db.sql`insert into setting (key, value) values ('keyCheck', ${db.sql.json(sealed)}) on conflict do nothing`;
+  const [row] = await db.sql<{ value: number[] }[]>`select value from setting where key = 'keyCheck'`;
+  try {
+    await vault.open(place, new Uint8Array(row!.value));
+  } catch (error: unknown) {
+    throw new Error(
+      `The secrets of this database were sealed with another BOREAS_SECRET_KEY (in embedded mode: the file ${
+        join("<data dir>", "secret.key")
+      }). Nothing was changed.`,
+      { cause: error },
+    );
+  }
+}

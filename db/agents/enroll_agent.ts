@@ -1,0 +1,104 @@
+/**
+ * A machine trades its join token for an identity. The token's use, the agent, the event and the audit row are one
+ * transaction; the row of the token is locked by the first of many, so one use makes one agent.
+ */
+import { AppError } from "../../domain/app_error.ts";
+import { reason } from "../../domain/reason.ts";
+import type { EnrollRequest } from "../../protocol/agent_messages.ts";
+import { recordAudit } from "../audit/record_audit.ts";
+import type { Actor } from "../database.ts";
+import { hashJoinToken } from "../enrollment/join_token.ts";
+import { recordEvents } from "../events/record_event.ts";
+import { inTransaction } from "../retry.ts";
+import type { AgentDeps } from "./change_agent.ts";
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
+interface SpentToken {
+  id: string;
+  projectId: string;
+  kind: string;
+  labels: Record<string, string>;
+  environmentIds: string[];
+}
+
+/** @throws AppError unauthenticated (the token), invalid or conflict (the name) */
+export async function enrollAgent(
+  deps: AgentDeps,
+  request: EnrollRequest,
+  ip: string | null,
+): Promise<{ agentId: string; name: string }> {
+  const { db, hints } = deps;
+  const { name } = request;
+  if (!NAME.test(name)) {
+    throw new AppError(
+      "invalid",
+      "agent.name",
+      "An agent's name has letters, digits, dots, dashes and underscores only.",
+    );
+  }
+  const hash = await hashJoinToken(request.token);
+  const agentId = db.newId();
+  const outcome = await inTransaction(db, async (tx) => {
+    const [token] = await tx<SpentToken[]>`
+      update enrollment_token set uses_left = uses_left - 1
+      where hash = ${hash} and uses_left > 0 and expires_at > boreas_now()
+      returning id, project_id, kind, labels, environment_ids`;
+    if (!token) return "refused";
+    const actor: Actor = {
+      userId: null,
+      name: `enrollment token ${token.id}`,
+      role: "agent",
+      ip,
+      projectId: token.projectId,
+    };
+    // The name of a revoked machine is free again; what it did keeps pointing to its row.
+    await tx`update agent set name = name || '~' || right(id::text, 8)
+      where project_id = ${token.projectId} and name = ${name} and status = 'revoked'`;
+    const said = reason("agent.never_connected");
+    const [made] = await tx`
+      insert into agent (id, project_id, name, kind, public_key, sealing_key, labels, facts, status, reason, created_by)
+      values (${agentId}, ${token.projectId}, ${name}, ${token.kind}, ${request.publicKey}, ${request.sealingKey},
+        ${tx.json(token.labels)}, ${tx.json(request.facts as never)}, 'disconnected', ${
+      tx.json(said as never)
+    }, ${actor.name})
+      on conflict (project_id, name) do nothing returning id`;
+    if (!made) {
+      // Whoever holds a token must not be able to take the place of a machine that is there; the use is given back.
+      await tx`update enrollment_token set uses_left = uses_left + 1 where id = ${token.id}`;
+      await recordAudit(db, tx, actor, "agent.enroll_refused", `enrollment-token:${token.id}`, {
+        name,
+        why: "the name is taken",
+      });
+      return "taken";
+    }
+    // An environment that was deleted since the token was made is passed over.
+    await tx`insert into agent_environment (agent_id, environment_id)
+      select ${agentId}, id from environment
+      where id = any(${token.environmentIds}::uuid[]) and project_id = ${token.projectId}`;
+    await recordEvents(tx, [{
+      topic: "agent",
+      projectId: token.projectId,
+      subjectId: agentId,
+      kind: "agent.enrolled",
+      data: { name, reason: said },
+    }]);
+    await recordAudit(db, tx, actor, "agent.enroll", `agent:${agentId}`, { name });
+    return "enrolled";
+  });
+  if (outcome === "refused") {
+    throw new AppError(
+      "unauthenticated",
+      "enroll.token",
+      "This join token is unknown, expired or used up; ask an admin for a new one.",
+    );
+  }
+  if (outcome === "taken") {
+    throw new AppError(
+      "conflict",
+      "agent.name_taken",
+      `There is an agent called ${name} already; choose another name, or revoke that one first.`,
+    );
+  }
+  hints.announce("events");
+  return { agentId, name };
+}
