@@ -14,12 +14,12 @@ export function createRouter(): OpenAPIHono<ApiEnv> {
       if (result.success) return;
       const input = "data" in result ? (result as { data: unknown }).data : undefined;
       const errors = sayIssues(result.error.issues, input);
-      const places = errors.map((e) => e.path ? `${e.path} ${e.message}` : e.message).slice(0, 3).join("; ");
+      const places = errors.map((e) => e.path ? `${e.path}: ${e.message}` : e.message).slice(0, 3).join("; ");
       const more = errors.length > 3 ? `; and ${errors.length - 3} more` : "";
       throw new AppError(
         "invalid",
         "request.invalid",
-        `${WHERE[result.target] ?? "The request"}: ${places}${more}.`,
+        `${WHERE[result.target] ?? "The request does not fit"}. ${places}${more}.`,
         errors,
       );
     },

@@ -26,7 +26,9 @@ function sayIssue(issue: z.core.$ZodIssue, value: unknown): string {
     case "invalid_type":
       return value === undefined ? `is missing; expected ${issue.expected}` : `must be ${issue.expected}`;
     case "invalid_value":
-      return `must be one of ${issue.values.map(String).join(", ")}`;
+      return `${value === undefined ? "is missing; expected" : "must be"} one of ${
+        issue.values.map(String).join(", ")
+      }`;
     case "invalid_format":
       if (issue.format === "uuid") return "must be an id, such as 01890a5d-ac96-774b-bcce-b302099a8057";
       return issue.message.startsWith("Invalid") ? `must match ${issue.pattern ?? issue.format}` : issue.message;

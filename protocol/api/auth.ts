@@ -9,7 +9,10 @@ export const User = z.object({
 }).meta({ id: "User" });
 export type User = z.infer<typeof User>;
 export const CreateUser = z.strictObject({
-  username: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/),
+  username: z.string().regex(
+    /^[a-z0-9][a-z0-9._-]{0,62}$/,
+    "1 to 63 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+  ),
   password: z.string().min(10).max(200),
   role: z.enum(ROLES),
 });

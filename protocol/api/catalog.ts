@@ -243,7 +243,10 @@ export const Secret = z.object({
   updatedAt: Instant,
 }).meta({ id: "Secret" });
 export const PutSecret = z.strictObject({
-  name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
+  name: z.string().regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+    "1 to 128 letters, digits and underscores, not beginning with a digit",
+  ),
   /** Write-only. At least 4 characters: a shorter one could not be masked in logs without ruining them. */
   value: z.string().min(4).max(65_536),
   environmentId: Id.nullable().default(null),
