@@ -142,7 +142,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
     if (!s) return;
     if (s.spool.finished && isSent(s)) options.onSent(taskId);
     if (isDrained(s)) return options.onDrained(taskId);
-    if (hasWork(s)) return void pump();
+    if (hasWork(s)) void pump();
     s.flush ??= clock.after(FLUSH_MS, () => {
       s.flush = undefined;
       s.flushTo = s.spool.end;
