@@ -8,16 +8,22 @@ import { crossSiteGuard } from "./middleware/cross_site.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { requestContext } from "./middleware/request_context.ts";
 import { createOpenApiDocument } from "./openapi_document.ts";
+import { agentRoutes } from "./routes/agents.ts";
 import { applicationRoutes } from "./routes/applications.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { blobRoutes } from "./routes/blobs.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
+import { deploymentRoutes } from "./routes/deployments.ts";
+import { enrollmentRoutes } from "./routes/enrollment.ts";
 import { environmentRoutes } from "./routes/environments.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { logRoutes } from "./routes/logs.ts";
+import { overviewRoutes } from "./routes/overview.ts";
 import { schemaRoutes } from "./routes/schema.ts";
 import { secretRoutes } from "./routes/secrets.ts";
+import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { userRoutes } from "./routes/users.ts";
 
@@ -29,8 +35,14 @@ const API_ROUTES = [
   applicationRoutes,
   environmentRoutes,
   secretRoutes,
+  deploymentRoutes,
+  taskRoutes,
   logRoutes,
   liveRoutes,
+  agentRoutes,
+  enrollmentRoutes,
+  blobRoutes,
+  overviewRoutes,
   auditRoutes,
 ];
 

@@ -112,7 +112,7 @@ export function logRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
 async function findLog(deps: ApiDeps, projectId: string, taskId: string, attempt?: number): Promise<TaskLog> {
   const log = await findTaskLog(deps.db, projectId, taskId, attempt);
-  if (!log) throw new AppError("not_found", "task.unknown", "There is no task with this id.");
+  if (!log) throw new AppError("not_found", "task.not_found", `There is no task ${taskId} in this project.`);
   const latest = Math.max(1, log.latestAttempt);
   if (log.isLeaf && attempt !== undefined && (attempt < 1 || attempt > latest)) {
     throw new AppError(

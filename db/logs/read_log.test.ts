@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import { seedWork } from "../../tests/helpers/seed_work.ts";
+import { findGrownLogs } from "./find_grown_logs.ts";
 import { concatBytes, findTaskLog, readLog, readLogRange } from "./read_log.ts";
 
 const db = await createTestDatabase();
@@ -73,4 +74,19 @@ it("finds the latest attempt of a leaf, and of each part of a parent in order", 
   ]);
   expect((await findTaskLog(db, seed.projectId, second))!.sources[0]).toMatchObject({ attempt: 2, bytes: 5 });
   expect(await findTaskLog(db, await seed.project(), second)).toBeUndefined();
+});
+
+it("finds the logs that have something to say beyond a reader's position", async () => {
+  const tasks = await Promise.all(
+    (["running", "running", "running", "success", "success"] as const).map((state) =>
+      seed.task({ deploymentId, environmentId, state, attempt: 1 })
+    ),
+  );
+  const [grown, quiet, tried, ended, known] = tasks as [string, string, string, string, string];
+  for (const taskId of tasks) await seed.log(taskId, 1, "12345");
+  await db.sql`update task set attempt = 2 where id = ${tried}`;
+  const at = (taskId: string, offset: number, isEnded = false) => ({ taskId, attempt: 1, offset, isEnded });
+  const found = await findGrownLogs(db, [at(grown, 4), at(quiet, 5), at(tried, 5), at(ended, 5), at(known, 5, true)]);
+  expect(found.sort()).toEqual([grown, tried, ended].sort());
+  expect(await findGrownLogs(db, [])).toEqual([]);
 });

@@ -93,6 +93,18 @@ export type Deployment = z.infer<typeof Deployment>;
 export const DeploymentWithTasks = Deployment.extend({ tasks: z.array(Task) }).meta({ id: "DeploymentWithTasks" });
 export type DeploymentWithTasks = z.infer<typeof DeploymentWithTasks>;
 
+/** What happened to a deployment and its tasks, in order. `id` tells it apart from what the live stream brings again. */
+export const TimelineEntry = z.object({
+  id: z.number().int(),
+  at: Instant,
+  deploymentId: Id,
+  taskId: Id.nullable(),
+  kind: z.string(),
+  name: z.string(),
+  reason: Reason,
+}).meta({ id: "TimelineEntry" });
+export type TimelineEntry = z.infer<typeof TimelineEntry>;
+
 /** The plan, nothing stored: what would be created, in order. */
 export const PlannedTask = z.object({
   key: z.string(),
@@ -153,6 +165,7 @@ export const EnrollmentToken = z.object({
   createdBy: z.string(),
   createdAt: Instant,
 }).meta({ id: "EnrollmentToken" });
+export type EnrollmentToken = z.infer<typeof EnrollmentToken>;
 /** The token is shown here once and never again. */
 export const CreatedEnrollmentToken = EnrollmentToken.extend({ token: z.string() });
 

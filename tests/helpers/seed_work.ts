@@ -34,9 +34,9 @@ export function seedWork(db: Database, projectId = DEFAULT_PROJECT) {
   let count = 0;
   const unique = (word: string) => `${word}-${++count}-${projectId.slice(-4)}`;
 
-  const project = async (name = unique("project")): Promise<string> => {
+  const project = async (): Promise<string> => {
     const id = db.newId();
-    await sql`insert into project (id, name) values (${id}, ${name})`;
+    await sql`insert into project (id, name) values (${id}, ${`project-${id}`})`;
     return id;
   };
   const user = async (username = unique("user"), role = "deployer"): Promise<string> => {

@@ -1,0 +1,104 @@
+/** Tasks: what runs, what waits and for whom. */
+import { createRoute, z } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { AppError } from "../../domain/app_error.ts";
+import { TASK_STATUSES, TASK_STEPS } from "../../domain/task_state.ts";
+import type { Actor } from "../../db/database.ts";
+import { cancelTask } from "../../db/tasks/cancel_task.ts";
+import { getTask, listTasks } from "../../db/tasks/read_tasks.ts";
+import { retryTask } from "../../db/tasks/retry_task.ts";
+import { Act, Id, listOf, ListQuery, Task } from "../../protocol/http_api.ts";
+import type { ApiDeps, ApiEnv } from "../deps.ts";
+import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
+import { actorOf, createRouter, IdParams, json, jsonBody, optionalJsonBody, problemResponses } from "../route.ts";
+import { notCarriedOutYet } from "./not_yet.ts";
+
+const tags = ["tasks"];
+const list = createRoute({
+  method: "get",
+  path: "/tasks",
+  tags,
+  summary: "Tasks of applications, newest first; with tree=all their parts too",
+  request: {
+    query: ListQuery.extend({
+      deploymentId: Id.optional(),
+      status: z.enum(TASK_STATUSES).optional(),
+      step: z.enum(TASK_STEPS).optional(),
+      tree: z.enum(["all"]).optional(),
+    }),
+  },
+  responses: { 200: json(listOf(Task), "A page"), ...problemResponses },
+});
+const get = createRoute({
+  method: "get",
+  path: "/tasks/{id}",
+  tags,
+  summary: "One task",
+  request: { params: IdParams },
+  responses: { 200: json(Task, "The task"), ...problemResponses },
+});
+const act = <A extends string>(name: A, summary: string) =>
+  createRoute({
+    method: "post",
+    path: `/tasks/{id}/${name}`,
+    tags,
+    summary,
+    request: { params: IdParams, body: optionalJsonBody(Act) },
+    responses: { 200: json(Task, "The task afterwards"), ...problemResponses },
+  });
+const decide = createRoute({
+  method: "post",
+  path: "/tasks/{id}/decide",
+  tags,
+  summary: "Decide how a task that waits for a person goes on",
+  request: {
+    params: IdParams,
+    body: jsonBody(z.strictObject({
+      choice: z.enum(["fail", "retry", "ignore", "exclude"]),
+      note: z.string().max(2000).optional(),
+    })),
+  },
+  responses: { 200: json(Task, "The task afterwards"), ...problemResponses },
+});
+
+type Verb = (deps: ApiDeps, id: string, actor: Actor, note?: string) => Promise<unknown>;
+const ACTS: readonly [ReturnType<typeof act>, Verb][] = [
+  [act("retry", "Try a failed task again"), retryTask],
+  [act("cancel", "Stop this task"), cancelTask],
+  [act("approve", "Approve a gate"), notCarriedOutYet("approve single tasks; approve the deployment instead")],
+  [act("reject", "Reject a gate"), notCarriedOutYet("reject single tasks; reject the deployment instead")],
+  [act("skip", "Skip a task"), notCarriedOutYet("skip single tasks")],
+];
+
+export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
+  const router = createRouter();
+  const { db } = deps;
+  const read = async (actor: Actor, id: string) => {
+    const task = await getTask(db, actor.projectId, id);
+    if (!task) throw new AppError("not_found", "task.not_found", `There is no task ${id} in this project.`);
+    return Task.parse(task);
+  };
+
+  router.openapi(list, async (c) => {
+    const { limit = DEFAULT_LIMIT, cursor, tree, ...filter } = c.req.valid("query");
+    const wanted = { ...filter, wholeTree: tree === "all", before: decodeCursor(cursor) };
+    const rows = await listTasks(db, actorOf(c).projectId, wanted, limit + 1);
+    return c.json(page(rows, limit, (row) => Task.parse(row)), 200);
+  });
+  router.openapi(get, async (c) => c.json(await read(actorOf(c), c.req.valid("param").id), 200));
+  for (const [route, verb] of ACTS) {
+    router.openapi(route, async (c) => {
+      const actor = actorOf(c);
+      const { id } = c.req.valid("param");
+      await read(actor, id);
+      await verb(deps, id, actor, c.req.valid("json").note);
+      return c.json(await read(actor, id), 200);
+    });
+  }
+  router.openapi(decide, async (c) => {
+    const task = await read(actorOf(c), c.req.valid("param").id);
+    await notCarriedOutYet("let a person decide over a single task; retry it, roll back or cancel the deployment")();
+    return c.json(task, 200);
+  });
+  return router;
+}
