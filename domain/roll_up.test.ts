@@ -30,6 +30,7 @@ describe("nextMove", () => {
       ["running", { failed: 1, running: 1 }, {}, "pause", "pause"],
       ["paused", { failed: 1, pending: 1 }, {}, "pause", "none"],
       ["running", { failed: 1, pending: 1 }, {}, "stop", "stop"],
+      ["running", { failed: 1, running: 1 }, {}, "stop", "none"],
       ["running", { failed: 1, pending: 1 }, {}, "continue", "none"],
       ["running", { failed: 1, success: 1 }, {}, "continue", "fail"],
       ["running", { cancelled: 1, success: 1 }, {}, "stop", "cancelled"],
@@ -42,6 +43,6 @@ describe("nextMove", () => {
       ["rolling_back", { skipped: 1 }, {}, "rollback", "rolled_back"],
     ] as const,
   )("%s with %o and rollback %o under %s: %s", (status, forward, backward, onFailure, expected) => {
-    expect(nextMove(status, forward, backward, onFailure)).toBe(expected);
+    expect(nextMove(status, forward, backward, onFailure, "pending" in forward ? 1 : 0)).toBe(expected);
   });
 });

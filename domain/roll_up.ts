@@ -44,12 +44,14 @@ export type DeploymentMove =
  * @param status of the deployment now
  * @param forward app tasks of the deployment itself
  * @param backward app tasks of its rollback, if one was planned
+ * @param waiting tasks of any level, forward, that have not begun
  */
 export function nextMove(
   status: "running" | "paused" | "cancelling" | "rolling_back",
   forward: StateCounts,
   backward: StateCounts,
   onFailure: FailureAction,
+  waiting: number,
 ): DeploymentMove {
   if (status === "rolling_back") {
     if (unfinished(backward) > 0 || unfinished(forward) > 0) return "none";
@@ -59,7 +61,7 @@ export function nextMove(
   if (count(forward, "failed") > 0) {
     if (onFailure === "rollback") return "roll_back";
     if (onFailure === "pause") return status === "paused" ? "none" : "pause";
-    if (onFailure === "stop" && unfinished(forward) > 0) return "stop";
+    if (onFailure === "stop" && waiting > 0) return "stop";
     return unfinished(forward) > 0 ? "none" : "fail";
   }
   if (unfinished(forward) > 0) return "none";

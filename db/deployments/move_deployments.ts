@@ -24,7 +24,7 @@ interface Row {
   backward: StateCounts | null;
   /** The first top-level task that failed, of the half that is under way. */
   cause: { id: string; name: string; text: string } | null;
-  skipped: string | null;
+  waiting: number;
 }
 
 export async function moveDeployments(db: Database, tx: Tx, deploymentIds: readonly string[]): Promise<void> {
@@ -33,6 +33,7 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
     select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and t.is_rollback group by state) s) as backward,
+      (select count(*)::int from task t where t.deployment_id = d.id and not t.is_rollback and t.state in ('blocked', 'pending')) as waiting,
       (select jsonb_build_object('id', t.id, 'name', t.name, 'text', t.reason ->> 'text') from task t where t.deployment_id = d.id and t.parent_id is null
         and t.state = 'failed' and t.is_rollback = (d.status = 'rolling_back') order by t.completed_at, t.id limit 1) as cause
     from deployment d join version v on v.id = d.version_id
@@ -44,7 +45,7 @@ async function move(db: Database, tx: Tx, row: Row): Promise<void> {
   const { forward = {}, backward = {}, cause } = row;
   const status = row.status as "running" | "paused" | "cancelling" | "rolling_back";
   const params = { task: cause?.name ?? "a task", detail: cause?.text ?? "" };
-  switch (nextMove(status, forward ?? {}, backward ?? {}, row.onFailure)) {
+  switch (nextMove(status, forward ?? {}, backward ?? {}, row.onFailure, row.waiting)) {
     case "none":
       return;
     case "complete":
@@ -68,8 +69,8 @@ async function move(db: Database, tx: Tx, row: Row): Promise<void> {
       const said = reason("task.skipped_stopped", {
         detail: `${params.task} failed, and the deployment stops on a failure.`,
       });
-      await skipWaitingTasks(tx, row.id, said);
-      return await moveDeployments(db, tx, [row.id]);
+      const skipped = await skipWaitingTasks(tx, row.id, said);
+      return skipped > 0 ? await moveDeployments(db, tx, [row.id]) : undefined;
     }
     case "roll_back":
       await beginRollback(db, tx, row, reason("deployment.rolling_back", params), {

@@ -5,9 +5,9 @@ import type { Tx } from "../database.ts";
 import { settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
 
-/** What has not begun is skipped, with the reason. */
-export async function skipWaitingTasks(tx: Tx, deploymentId: string, said: Reason): Promise<void> {
-  await endWaiting(tx, deploymentId, "skipped", said);
+/** What has not begun is skipped, with the reason. @returns how many */
+export async function skipWaitingTasks(tx: Tx, deploymentId: string, said: Reason): Promise<number> {
+  return await endWaiting(tx, deploymentId, "skipped", said);
 }
 
 /**
@@ -19,7 +19,7 @@ export async function cancelTasks(tx: Tx, deploymentId: string, said: Reason): P
   await askToStop(tx, deploymentId);
 }
 
-async function endWaiting(tx: Tx, deploymentId: string, state: "skipped" | "cancelled", said: Reason): Promise<void> {
+async function endWaiting(tx: Tx, deploymentId: string, state: "skipped" | "cancelled", said: Reason): Promise<number> {
   const ended = await tx<EndedTask[]>`
     update task t set state = ${state}, reason = ${
     tx.json(said as never)
@@ -28,6 +28,7 @@ async function endWaiting(tx: Tx, deploymentId: string, state: "skipped" | "canc
       and not exists (select 1 from task c where c.parent_id = t.id and c.state not in ('blocked', 'pending'))
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
   await settleTasks(tx, ended);
+  return ended.length;
 }
 
 export async function askToStop(tx: Tx, deploymentId: string): Promise<void> {
