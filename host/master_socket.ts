@@ -21,6 +21,7 @@ export async function openMasterSocket(address: MasterAddress, verify = true): P
     rejectUnauthorized: verify,
     ALPNProtocols: ["http/1.1"],
   });
+  secure.once("close", () => raw.destroy()); // the stream below does not end by itself
   return await connected(secure, "secureConnect");
 }
 
