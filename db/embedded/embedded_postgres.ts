@@ -181,7 +181,7 @@ async function readyWithin(
   seconds: number,
   onProgress?: (sentence: string) => void,
 ): Promise<boolean> {
-  const deadline = performance.now() + seconds * 1000;
+  const [from, deadline] = [performance.now(), performance.now() + seconds * 1000];
   let told = false;
   while (true) {
     const state = exists(join(connection.host, `.s.PGSQL.${PORT}`)) ? await probeServer(connection) : "absent";
@@ -189,8 +189,11 @@ async function readyWithin(
     if (performance.now() > deadline) {
       throw new Error(`The embedded PostgreSQL is there but took no connection for ${seconds} s.`);
     }
-    if (!told) onProgress?.("Waiting for the embedded PostgreSQL to finish its recovery");
-    told = true;
+    // Every start is busy for a moment; only what takes longer is worth a word.
+    if (!told && performance.now() - from > 1_000) {
+      onProgress?.("Waiting for the embedded PostgreSQL to finish its recovery");
+      told = true;
+    }
     await pause(50);
   }
 }
