@@ -309,6 +309,7 @@ CREATE TABLE "repository" (
 	"poll_seconds" integer NOT NULL,
 	"next_poll_at" timestamp with time zone,
 	"last_synced_at" timestamp with time zone,
+	"polled_at" timestamp with time zone,
 	"reason" jsonb NOT NULL,
 	"created_by" text NOT NULL,
 	"created_at" timestamp with time zone DEFAULT boreas_now() NOT NULL,

@@ -12,7 +12,7 @@ export async function claimPolls(db: Database, limit: number): Promise<Repositor
     where id in (select id from repository where next_poll_at <= boreas_now()
       order by next_poll_at for no key update skip locked limit ${limit})
     returning id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential, poll_seconds,
-      last_synced_at, reason`;
+      last_synced_at, polled_at, reason`;
 }
 
 /** Seconds until the next repository's turn; undefined when nothing is polled. */

@@ -30,4 +30,4 @@ export async function findRepositoriesOf(db: Database, provider: string, limit: 
 
 const rows = (db: Database) =>
   db.sql`select id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential,
-    poll_seconds, last_synced_at, reason from repository`;
+    poll_seconds, last_synced_at, polled_at, reason from repository`;

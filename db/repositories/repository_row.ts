@@ -23,6 +23,7 @@ export interface RepositoryRow {
   credential: Uint8Array | null;
   pollSeconds: number;
   lastSyncedAt: string | null;
+  polledAt: string | null;
   reason: Reason;
 }
 

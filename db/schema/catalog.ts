@@ -33,6 +33,8 @@ export const repository = pgTable("repository", {
   /** When the poller looks next; claimed by moving it forward, so that one master polls at a time. */
   nextPollAt: instant("next_poll_at"),
   lastSyncedAt: instant("last_synced_at"),
+  /** The poller's first look: tags that were there by then are history. */
+  polledAt: instant("polled_at"),
   reason: reasonColumn(),
   createdBy: text("created_by").notNull(),
   createdAt: createdAt(),

@@ -1,0 +1,114 @@
+/**
+ * Works on deliveries.
+ *
+ *   received --claim--> processing --> processed | ignored | failed
+ *      ^                    |
+ *      '---- retry in N s --'   transient trouble, at most MAX_ATTEMPTS times
+ *
+ * A claim is a lease of LEASE_SECONDS that is renewed while the work goes on; `attempts` is its fence. A crash leaves the
+ * row in `processing` until the lease ends, then the next claim takes it. One repository is worked on by one claim at a
+ * time, several repositories side by side.
+ */
+import { claimDelivery, renewDelivery } from "../db/repositories/claim_delivery.ts";
+import type { ClaimedDelivery } from "../db/repositories/claim_delivery.ts";
+import { finishDelivery } from "../db/repositories/finish_delivery.ts";
+import type { DeliveryEnd } from "../db/repositories/finish_delivery.ts";
+import { findRepository } from "../db/repositories/read_repositories.ts";
+import { GitError } from "../domain/git.ts";
+import type { Timer } from "../domain/ports.ts";
+import { reason } from "../domain/reason.ts";
+import { retryDelaySeconds } from "../domain/retry_delay.ts";
+import type { GitopsDeps } from "./gitops/deps.ts";
+import { processDelivery } from "./gitops/process_delivery.ts";
+import { createLoop } from "./loop.ts";
+import type { Loop } from "./loop.ts";
+
+const LEASE_SECONDS = 60;
+const MAX_ATTEMPTS = 5;
+const SIDE_BY_SIDE = 2;
+
+export function createDeliveryLoop(deps: GitopsDeps): Loop {
+  let stopped = false;
+  const loop = createLoop({
+    name: "delivery loop",
+    sweepSeconds: deps.sweepSeconds,
+    clock: deps.clock,
+    logger: deps.logger,
+    run: async () => {
+      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, workOff));
+    },
+  });
+  async function workOff(): Promise<void> {
+    while (!stopped) {
+      const claim = await claimDelivery(deps.db, LEASE_SECONDS);
+      if (!claim) return;
+      await workOn(deps, claim);
+    }
+  }
+  let unsubscribe = () => {};
+  return {
+    start() {
+      stopped = false;
+      unsubscribe();
+      unsubscribe = deps.hints.on("deliveries", () => loop.wake());
+      loop.start();
+    },
+    wake: loop.wake,
+    async stop() {
+      stopped = true;
+      unsubscribe();
+      await loop.stop();
+    },
+  };
+}
+
+async function workOn(deps: GitopsDeps, claim: ClaimedDelivery): Promise<void> {
+  const lease = keepLease(deps, claim);
+  let end: DeliveryEnd | undefined;
+  try {
+    const repository = await findRepository(deps.db, claim.repositoryId);
+    if (!repository) return; // deleted, and the delivery with it
+    end = await processDelivery(deps, repository, claim);
+  } catch (error: unknown) {
+    end = decideRetry(deps, claim, error);
+  } finally {
+    lease.cancel();
+  }
+  if (end) await finishDelivery(deps, claim, end);
+}
+
+function decideRetry(deps: GitopsDeps, claim: ClaimedDelivery, error: unknown): DeliveryEnd {
+  const isExpected = error instanceof GitError;
+  const detail = isExpected ? error.message : "Something unexpected happened; the process log has it.";
+  if (!isExpected) {
+    const stack = error instanceof Error ? error.stack : String(error);
+    deps.logger.log("ERROR", "a delivery could not be worked on", { deliveryId: claim.id, error: stack });
+  }
+  if (claim.attempts >= MAX_ATTEMPTS) {
+    const said = `${detail} Gave up after ${claim.attempts} attempts; deliver it again when that is mended.`;
+    return { status: "failed", reason: reason("delivery.failed", { detail: said }) };
+  }
+  const seconds = retryDelaySeconds(claim.attempts, deps.chance());
+  const said = reason("delivery.retrying", { attempt: claim.attempts, detail, seconds: Math.ceil(seconds) });
+  return { status: "received", reason: said, retrySeconds: seconds };
+}
+
+/** A first fetch of a large repository takes longer than any lease should last. */
+function keepLease(deps: GitopsDeps, claim: ClaimedDelivery): Timer {
+  let timer: Timer | undefined;
+  const renew = () => {
+    timer = deps.clock.after((LEASE_SECONDS / 3) * 1000, () => {
+      renewDelivery(deps.db, claim, LEASE_SECONDS).then((held) => held && timer && renew(), (error: unknown) => {
+        deps.logger.log("WARN", "the lease of a delivery could not be renewed", { error: String(error) });
+        if (timer) renew();
+      });
+    });
+  };
+  renew();
+  return {
+    cancel() {
+      timer?.cancel();
+      timer = undefined;
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { DeploymentDeps } from "../../db/deployments/load_plan.ts";
+import type { Vault } from "../../db/secrets/vault.ts";
+import type { Git } from "../../domain/git.ts";
+import type { CheckOutgoing } from "../../domain/outgoing_check.ts";
+import type { Chance, Clock, CrashPoint, Logger } from "../../domain/ports.ts";
+
+/** What the loops between a push and its deployments need, passed in. */
+export interface GitopsDeps extends DeploymentDeps {
+  vault: Vault;
+  clock: Clock;
+  chance: Chance;
+  logger: Logger;
+  crashPoint: CrashPoint;
+  git: Git;
+  /** Outgoing HTTP, to registries and artifact stores; redirects are followed here, each checked again. */
+  fetch: typeof fetch;
+  checkOutgoing: CheckOutgoing;
+  sweepSeconds: number;
+  /** Seconds between two looks for a late artifact. */
+  buildCheckSeconds?: number;
+}
+
+/** Ends the work on a delivery with a sentence; anything else that is thrown is tried again. */
+export class DeliveryError extends Error {
+  override readonly name = "DeliveryError";
+  constructor(readonly status: "ignored" | "failed", message: string) {
+    super(message);
+  }
+}
