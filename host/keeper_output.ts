@@ -55,12 +55,13 @@ export async function* followOutput(
   folder: string,
   from: number,
   stop: AbortSignal,
-  hasEnded: () => boolean,
+  process: { ended: Promise<unknown>; hasEnded(): boolean },
 ): AsyncGenerator<OutputPart> {
   const out = `${folder}/out`;
   await Deno.mkdir(out, { recursive: true });
   const watch = watchFolder(out);
   stop.addEventListener("abort", watch.poke);
+  process.ended.then(watch.poke);
   let position = from;
   let quietSince: number | undefined;
   let open: { number: number; file: Deno.FsFile } | undefined;
@@ -69,7 +70,7 @@ export async function* followOutput(
     while (true) {
       // Asked before the read, so that what came before the answer is read after it.
       const last = stop.aborted || await exists(`${folder}/drained`);
-      const ended = hasEnded();
+      const ended = process.hasEnded();
       let moved = false;
       const files = await listFiles(out);
       for (const { number, path } of files) {

@@ -178,7 +178,7 @@ export class KeptProcess {
   }
 
   follow(from: number, stop: AbortSignal): AsyncIterable<OutputPart> {
-    return followOutput(this.folder, from, stop, () => this.#hasEnded);
+    return followOutput(this.folder, from, stop, this);
   }
 
   lastLines(count: number): Promise<string[]> {

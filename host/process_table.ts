@@ -25,9 +25,9 @@ export function readBootId(): Promise<string> {
 }
 
 /** A line of /proc/PID/stat: the name in parentheses may hold anything, so count from the last one. */
-export function parseStat(stat: string): { state: string; startTime: string } | undefined {
+export function parseStat(stat: string): { state: string; group: number; startTime: string } | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
-  return fields.length > 19 ? { state: fields[0]!, startTime: fields[19]! } : undefined;
+  return fields.length > 19 ? { state: fields[0]!, group: Number(fields[2]), startTime: fields[19]! } : undefined;
 }
 
 /** The start time out of what the keeper wrote down: a stat line, or what `ps` says. */
@@ -63,16 +63,18 @@ export function sendSignal(pid: number, signal: string): boolean {
 }
 
 /**
- * The pids whose environment holds all of `tags`: finds also what left its group and its parent. Programs that cleared
+ * The processes whose environment holds all of `tags`: finds also what left its group and its parent. Programs that cleared
  * their environment stay unseen, and keepers are left out: they must live to write down how it ended.
  */
-export async function findTagged(tags: string[]): Promise<number[]> {
+export async function findTagged(tags: string[]): Promise<{ pid: number; group: number }[]> {
   if (!isLinux || tags.length === 0) return [];
   const script = 'found=$(grep -lszxF -- "$1" /proc/[0-9]*/environ); shift; ' +
     'for tag do [ -n "$found" ] && found=$(grep -lszxF -- "$tag" $found); done; ' +
-    'for environ in $found; do grep -qszxF boreas-keeper "${environ%environ}cmdline" || echo "$environ"; done';
+    'for environ in $found; do grep -qszxF boreas-keeper "${environ%environ}cmdline" || cat "${environ%environ}stat" 2>/dev/null; done';
   const found = await textOf("/bin/sh", ["-c", script, "find-tagged", ...tags]);
-  return [...found.matchAll(/\/proc\/(\d+)\/environ/g)].map((match) => Number(match[1])).filter((pid) =>
-    pid !== Deno.pid
-  );
+  return found.split("\n").flatMap((line) => {
+    const stat = parseStat(line);
+    const pid = parseInt(line, 10);
+    return stat && pid !== Deno.pid && stat.state !== "Z" ? [{ pid, group: stat.group }] : [];
+  });
 }

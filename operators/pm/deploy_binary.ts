@@ -65,7 +65,7 @@ export async function deployBinary(
   try {
     context.signal.throwIfAborted();
     const secrets = Object.fromEntries(spec.secrets.map((name) => [name, context.secrets[name]]));
-    const fingerprint = await sha256Of({ spec, secrets });
+    const fingerprint = await sha256Of({ versionId: operation.versionId, spec, secrets });
     const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
     if (!saved && record.current?.fingerprint === fingerprint && await isHealthyNow(pm, folder, record)) {
       await context.trusted();

@@ -37,6 +37,8 @@ export interface PmOptions {
 
 export function createPmOperator(options: PmOptions): Operator {
   const { machine, clock, logger, root, node } = options;
+  // Programs are started in folders of their own: a relative path would mean another place there.
+  if (!root.startsWith("/")) throw new Error(`the folder of applications must be an absolute path, not ${root}`);
   const policy = options.policy ?? { modes: ["binary", "script"] };
   const supervisor = new Supervisor({ machine, clock, logger });
   const pm: PmParts = { machine, clock, logger, node, policy, supervisor, active: new Map() };
@@ -134,6 +136,13 @@ export function createPmOperator(options: PmOptions): Operator {
       for (const [folder, record] of await listApps(pm, root)) {
         if (record.current) yield await observeApp(pm, folder, record);
       }
+    },
+    async tail(application, lines) {
+      for (const [folder, { app, current }] of await listApps(pm, root)) {
+        if (app !== application || !current?.slot) continue;
+        return await (await machine.adoptProcess(folder.run(current.slot)))?.lastLines(lines);
+      }
+      return undefined;
     },
     async start() {
       await machine.files.makeFolder(root);

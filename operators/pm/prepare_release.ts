@@ -56,7 +56,7 @@ export async function prepareRelease(
     for (const [label, artifact] of artifacts) {
       parts.push(await fetchArtifact(machine, clock, folder, operation.app, label, artifact, context, log));
     }
-    if (spec.bundle) parts.push({ label: "bundle", file: await context.fetchBlob(spec.bundle.sha256) });
+    if (spec.bundle) parts.push(await fetchBlob("bundle", operation.app, spec.bundle.sha256, context));
 
     await context.trusted();
     await files.makeFolder(fresh);
@@ -113,7 +113,7 @@ async function fetchArtifact(
   log: TaskLog,
 ): Promise<Part> {
   if (artifact.kind === "image") throw new PmFailure("artifact.kind", `The artifact ${label} of ${app} is an image.`);
-  if (artifact.kind === "blob") return { label: `artifact ${label}`, file: await context.fetchBlob(artifact.sha256) };
+  if (artifact.kind === "blob") return fetchBlob(`artifact ${label}`, app, artifact.sha256, context);
   const platform = `${machine.os}-${machine.arch}`;
   const sha256 = typeof artifact.sha256 === "string" ? artifact.sha256 : artifact.sha256[platform];
   if (sha256 === undefined) {
@@ -149,5 +149,15 @@ async function fetchArtifact(
     await log.say(`${error}; trying again in ${2 ** tries / 2} s.`);
     await wait(clock, 2 ** tries * 500, context.signal);
     context.signal.throwIfAborted();
+  }
+}
+
+async function fetchBlob(label: string, app: string, sha256: string, context: RunContext): Promise<Part> {
+  try {
+    return { label, file: await context.fetchBlob(sha256) };
+  } catch (error: unknown) {
+    context.signal.throwIfAborted();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PmFailure("artifact.fetch", `The ${label} of ${app} could not be fetched: ${why}.`, { retryable: true });
   }
 }

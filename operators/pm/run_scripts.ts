@@ -43,10 +43,17 @@ export async function runScripts(
   const log = new TaskLog(context);
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
-  context.signal.throwIfAborted();
-  const attemptName = `${context.taskId}-${context.fence}`;
+  const attemptName = nameOf(context);
+  if (context.signal.aborted) {
+    // Stopped while the agent was away: what it had started is ended before anybody is told so.
+    await endAttempt(pm, folder, attemptName, graceOf(context.signal));
+    context.signal.throwIfAborted();
+  }
   for (const other of await machine.files.list(folder.tasks(""))) {
-    if (other !== attemptName) await machine.files.remove(folder.tasks(other));
+    if (other === attemptName) continue;
+    await context.trusted();
+    await endAttempt(pm, folder, other, 0);
+    await machine.files.remove(folder.tasks(other));
   }
   const name = await prepareRelease(pm, folder, operation, spec, context, log);
   const release = folder.release(name);
@@ -106,7 +113,7 @@ export async function runScripts(
     name,
     versionId: operation.versionId,
     version: operation.version,
-    fingerprint: await sha256Of({ spec, secrets }),
+    fingerprint: await sha256Of({ versionId: operation.versionId, spec, secrets }),
     slot: null,
     ports: {},
     taskId: context.taskId,
@@ -125,6 +132,19 @@ export async function runScripts(
     message: `${operation.app} ${operation.version} is deployed on ${pm.node.name} by ${runtime.deploy}.`,
     details: { release: name, version: operation.version, ports: {}, pid: null, keptPrevious: false },
   };
+}
+
+const nameOf = ({ taskId, fence }: { taskId: string; fence: number }) => `${taskId}-${fence}`;
+
+/** Ends an attempt whose script still runs. One that ended may have left a service behind, which is meant to stay. */
+async function endAttempt(pm: PmParts, folder: AppFolder, name: string, graceSeconds: number): Promise<void> {
+  const fence = Number(/-(\d+)$/.exec(name)?.[1]);
+  const taskId = name.replace(/-\d+$/, "");
+  for (const step of STEPS) {
+    const kept = await pm.machine.adoptProcess(`${folder.tasks(name)}/${step}`);
+    if (!kept || kept.hasEnded()) continue;
+    await stopProcess(pm.machine, pm.clock, kept, tagsOf({ taskId, fence }), { graceSeconds });
+  }
 }
 
 /** A script that is executable is run as it is, by its first line; any other by sh. */
