@@ -1,4 +1,5 @@
 /** Operators that live inside the master: agents like any other, over a link in memory. */
+import { hostname } from "node:os";
 import { createAgent } from "../agents/agent.ts";
 import type { Agent } from "../agents/agent.ts";
 import { createEmbeddedIdentity } from "../agents/identity.ts";
@@ -7,7 +8,6 @@ import { createMemoryLinkPair } from "../agents/memory_link.ts";
 import { bindEmbedded, registerEmbedded, setSealingKey } from "../db/agents/register_embedded.ts";
 import type { Database } from "../db/database.ts";
 import type { Chance, Clock, Logger } from "../domain/ports.ts";
-import { readFacts } from "../host/facts.ts";
 import { createMockOperator } from "../operators/mock/mock_operator.ts";
 import type { Operator } from "../operators/operator.ts";
 import type { Gateway } from "../scheduler/agent_gateway.ts";
@@ -52,7 +52,16 @@ export async function startEmbeddedAgents(options: EmbeddedOptions): Promise<Age
       disk: createMemoryDisk(),
       logger,
       chance,
-      facts: await readFacts([kind]),
+      // Of no machine of its own: what the master knows without asking the system.
+      facts: {
+        hostname: hostname(),
+        os: Deno.build.os,
+        arch: Deno.build.arch,
+        cpus: 0,
+        memoryBytes: 0,
+        bootId: "",
+        modes: [kind],
+      },
       fetchBlob: () => Promise.reject(new Error(`the ${kind} operator needs no repository files`)),
     });
     await agent.start();

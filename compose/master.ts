@@ -52,7 +52,7 @@ export async function runMaster(env: Env): Promise<number> {
   const db = await openDatabase(settings, say);
   const undo: (() => Promise<unknown> | void)[] = [() => db.close()];
   try {
-    await startParts({ settings, clock, logger, say, db, undo });
+    await startParts({ env, settings, clock, logger, say, db, undo });
     await stop.first;
     return 0;
   } finally {
@@ -68,6 +68,7 @@ export async function runMaster(env: Env): Promise<number> {
 }
 
 interface Parts {
+  env: Env;
   settings: Settings;
   clock: Clock;
   logger: Logger;
@@ -77,7 +78,7 @@ interface Parts {
   undo: (() => Promise<unknown> | void)[];
 }
 
-async function startParts({ settings, clock, logger, say, db, undo }: Parts): Promise<void> {
+async function startParts({ env, settings, clock, logger, say, db, undo }: Parts): Promise<void> {
   const secretKey = await loadSecretKey(settings.dataDir, settings.secretKey);
   const vault = await createVault(secretKey);
   await checkSecretKey(db, vault);
@@ -108,7 +109,7 @@ async function startParts({ settings, clock, logger, say, db, undo }: Parts): Pr
     restartGraceSeconds: settings.restartGraceSeconds,
   };
   const scheduler = createScheduler(schedulerDeps);
-  const gitops = await createGitopsParts(settings, schedulerDeps);
+  const gitops = createGitopsParts(env, settings, schedulerDeps);
 
   const redis = openRedis(settings, logger);
   const web = await readWebFiles(new URL("../.build/web", import.meta.url).pathname);
@@ -123,7 +124,6 @@ async function startParts({ settings, clock, logger, say, db, undo }: Parts): Pr
     secureCookies: settings.publicUrl.startsWith("https://"),
     allowFileRepositories: settings.allowFileRepositories,
     checkOutgoing: gitops.checkOutgoing,
-    recentDeliveries: redis?.recentDeliveries,
     ready: () =>
       readReadiness({
         db,

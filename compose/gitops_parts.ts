@@ -1,0 +1,43 @@
+/** From a push to its deployments: git, the loops, and what they may reach. */
+import { join } from "node:path";
+import { lookup } from "node:dns/promises";
+import { parseNetworks } from "../domain/outgoing_address.ts";
+import { createOutgoingCheck } from "../domain/outgoing_check.ts";
+import type { CheckOutgoing } from "../domain/outgoing_check.ts";
+import { createGit } from "../host/git.ts";
+import { createDeliveryLoop } from "../scheduler/delivery_loop.ts";
+import type { SchedulerDeps } from "../scheduler/deps.ts";
+import type { GitopsDeps } from "../scheduler/gitops/deps.ts";
+import { createPollLoop } from "../scheduler/poll_loop.ts";
+import type { Env, Settings } from "./settings.ts";
+
+export interface GitopsParts {
+  checkOutgoing: CheckOutgoing;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export function createGitopsParts(env: Env, settings: Settings, scheduler: SchedulerDeps): GitopsParts {
+  const checkOutgoing = createOutgoingCheck({
+    resolve: async (host) => (await lookup(host, { all: true })).map((a) => a.address),
+    allow: parseNetworks(settings.allowNetworks.join(",")),
+  });
+  const passedOn = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "GIT_SSL_CAINFO"];
+  const git = createGit({
+    gitPath: "git",
+    cacheDir: join(settings.dataDir, "git"),
+    allowFile: settings.allowFileRepositories,
+    env: Object.fromEntries(passedOn.flatMap((name) => (env(name) ? [[name, env(name)!]] : []))),
+  });
+  const deps: GitopsDeps = { ...scheduler, git, fetch, checkOutgoing, sweepSeconds: settings.pollSeconds };
+  const loops = [createDeliveryLoop(deps), createPollLoop(deps)];
+  return {
+    checkOutgoing,
+    start() {
+      for (const loop of loops) loop.start();
+    },
+    async stop() {
+      for (const loop of [...loops].reverse()) await loop.stop();
+    },
+  };
+}
