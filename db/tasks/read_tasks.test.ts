@@ -47,6 +47,27 @@ describe("reading tasks", () => {
     expect((await getTasks(db, [other, parent])).map((t) => t.id)).toEqual([parent, other]);
   });
 
+  it("finds what waits and runs in deployments that are open, and anywhere within one", async () => {
+    const mine = seedWork(db, await seed.project());
+    const listed = async (filter: Parameters<typeof listTasks>[2]) =>
+      (await listTasks(db, mine.projectId, filter, 10)).map((t) => t.id);
+    const [running, planned, old] = [
+      await mine.deployment({ status: "running" }),
+      await mine.deployment({ status: "pending" }),
+      await mine.deployment({ status: "superseded" }),
+    ];
+    const of = (d: { id: string; environmentId: string }) => ({ deploymentId: d.id, environmentId: d.environmentId });
+    const atWork = await mine.task({ ...of(running), state: "running" });
+    const parent = await mine.task({ ...of(running), state: "running", isLeaf: false });
+    const waiting = await mine.task({ ...of(running), state: "pending" });
+    const next = await mine.task({ ...of(planned), state: "pending" });
+    const never = await mine.task({ ...of(old), state: "pending" });
+    expect(await listed({ status: "running" })).toEqual([parent, atWork]);
+    expect(await listed({ status: "cancelling" })).toEqual([]);
+    expect(await listed({ step: "pending" })).toEqual([next, waiting]);
+    expect(await listed({ step: "pending", deploymentId: old.id })).toEqual([never]);
+  });
+
   it("shows nothing of another project", async () => {
     const foreign = seedWork(db, await seed.project());
     const { id: deploymentId, environmentId } = await foreign.deployment();

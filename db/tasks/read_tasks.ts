@@ -1,5 +1,7 @@
 /** Tasks as the API shows them. Set-based: one statement for the tasks, one for what they wait for. */
-import { statesWhere, statusOf, stepOf } from "../../domain/task_state.ts";
+import { ACTIVE_DEPLOYMENT_STATES, EDITABLE_DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
+import type { DeploymentState } from "../../domain/deployment_state.ts";
+import { HELD_STATES, isFinal, statesWhere, statusOf, stepOf } from "../../domain/task_state.ts";
 import type { TaskState, TaskStatus, TaskStep } from "../../domain/task_state.ts";
 import type { Task } from "../../protocol/http_api.ts";
 import type { Fragment } from "../client.ts";
@@ -39,18 +41,27 @@ export async function listTasks(
       ${filter.deploymentId ? sql`and t.deployment_id = ${filter.deploymentId}` : sql``}
       ${filter.wholeTree ? sql`` : sql`and t.parent_id is null`}
       ${filter.before ? sql`and t.id < ${filter.before}` : sql``}
-      ${filter.status || filter.step ? inStates(db, statesWhere(filter)) : sql``}
+      ${filter.status || filter.step ? inStates(db, statesWhere(filter), filter.deploymentId !== undefined) : sql``}
       order by t.id desc limit ${limit}`,
     ),
   );
 }
 
-/** Failures are what people look for among very many successes: spelled out, so that their partial index is used. */
-function inStates(db: Database, states: TaskState[]): Fragment {
-  const isTrouble = states.length > 0 && states.every((s) => s === "failed" || s === "cancelled" || s === "skipped");
-  return db.sql`and t.state = any(${states}) ${
-    isTrouble ? db.sql`and t.state in ('failed', 'cancelled', 'skipped')` : db.sql``
-  }`;
+/**
+ * What people look for are a few tasks among very many that succeeded. Failures have an index of their own, which wants
+ * its condition spelled out. What waits or runs is found through the deployments that are open: no index on its state,
+ * which would cost every step of every task. (A superseded deployment's tasks wait for nothing; asked for by its id
+ * they are listed.)
+ */
+function inStates(db: Database, states: TaskState[], isWithinDeployment: boolean): Fragment {
+  const within = db.sql`and t.state = any(${states})`;
+  if (states.length === 0 || isWithinDeployment || states.includes("success")) return within;
+  if (states.some(isFinal)) return db.sql`${within} and t.state in ('failed', 'cancelled', 'skipped')`;
+  const open: readonly DeploymentState[] = states.every((s) => (HELD_STATES as readonly TaskState[]).includes(s))
+    ? ACTIVE_DEPLOYMENT_STATES
+    : [...EDITABLE_DEPLOYMENT_STATES, ...ACTIVE_DEPLOYMENT_STATES];
+  return db.sql`${within} and exists (
+    select from deployment d where d.id = t.deployment_id and d.status = any(${open}))`;
 }
 
 export async function getTask(db: Database, projectId: string, id: string): Promise<Task | undefined> {
