@@ -1,5 +1,6 @@
 /** A real Git remote in a folder, with the hook that tells Boreas of every push, and a clone to push from. */
 import { join } from "node:path";
+import { StoryError } from "./wait_until.ts";
 
 export const SERVICES = ["user-service", "order-service", "payment-service"] as const;
 export type ServiceName = (typeof SERVICES)[number];
@@ -77,7 +78,7 @@ async function requireGit(): Promise<void> {
     await run(["git", "--version"], ".");
   } catch (error: unknown) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Error("This machine has no git, which the demo pushes with. Install git and run it again.");
+    throw new StoryError("This machine has no git, which the demo pushes with. Install git and run it again.");
   }
 }
 

@@ -1,5 +1,6 @@
 /** A Boreas of our own for the story: started as `deno task start` starts it, on a free port and an empty data folder. */
 import { dirname, join } from "node:path";
+import { StoryError } from "./wait_until.ts";
 
 const root = join(import.meta.dirname!, "..", "..");
 
@@ -24,7 +25,7 @@ const READY_WITHIN = 110_000;
 const LOOK_EVERY = 100;
 const END_WITHIN = 30_000;
 
-/** @throws Error with its last lines, when it ended or did not serve in time */
+/** @throws StoryError with its last lines, when it ended or did not serve in time */
 export async function startProduct({ folder, say }: ProductOptions): Promise<Product> {
   const dataDir = join(folder, "data");
   const logFile = join(folder, "boreas.log");
@@ -84,7 +85,7 @@ export async function startProduct({ folder, say }: ProductOptions): Promise<Pro
   const lines = await lastLines(20);
   const how = ended === undefined ? `does not serve after ${READY_WITHIN / 1000} s` : `ended with code ${ended}`;
   await product.stop();
-  throw new Error(`Boreas ${how}. Its last lines:\n${lines.map((l) => `  ${l}`).join("\n")}`);
+  throw new StoryError(`Boreas ${how}. Its last lines:\n${lines.map((l) => `  ${l}`).join("\n")}`);
 }
 
 async function isReady(url: string): Promise<boolean> {
