@@ -23,6 +23,8 @@ export interface FollowDeps {
   hints: Hints;
   clock: Clock;
   shutdown?: AbortSignal;
+  /** Whether the one who follows still may. */
+  stillAllowed(): Promise<boolean>;
 }
 /** Bytes read for one pull. */
 export const LOG_PIECE_BYTES = 64 * 1024;
@@ -82,7 +84,7 @@ export function followLogAsText(deps: FollowDeps, taskId: string, start: LogPosi
       },
       close: waiter.close,
     };
-  });
+  }, deps);
 }
 
 /** Each event's id is where to go on after it: `attempt:offset`. `end` says that nothing will follow. */
@@ -111,5 +113,5 @@ export function followLogAsEvents(deps: FollowDeps, taskId: string, start: LogPo
       },
       close: waiter.close,
     };
-  });
+  }, deps);
 }

@@ -44,7 +44,7 @@ export function followPartsAsText(deps: FollowDeps, projectId: string, parentId:
       },
       close: waiter.close,
     };
-  });
+  }, deps);
 }
 
 const newPart = (taskId: string, name: string): Followed => ({

@@ -150,7 +150,7 @@ export function createLiveStream(deps: FollowDeps, feed: EventFeed, input: LiveS
   };
 
   return {
-    body: pullStream(open),
+    body: pullStream(open, deps),
     setTopics(next) {
       topics = next;
       logs.follow(next.logs);

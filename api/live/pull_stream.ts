@@ -1,3 +1,12 @@
+import type { Clock } from "../../domain/ports.ts";
+
+/** A stream may live for days; the right to read it may end sooner. */
+export interface Guard {
+  clock: Clock;
+  stillAllowed(): Promise<boolean>;
+}
+const CHECK_MS = 15_000;
+
 export interface Source {
   /** The next piece, undefined at the end. */
   next(): Promise<Uint8Array | undefined>;
@@ -7,10 +16,17 @@ export interface Source {
 
 /**
  * A body that does nothing until its reader asks: so a slow reader costs one piece, and nobody else anything; a body
- * that is never read (HEAD) costs nothing at all, for its source is only opened by the first read.
+ * that is never read (HEAD) costs nothing at all, for its source is only opened by the first read. With a guard, nothing
+ * is given later than CHECK_MS after the reader's right to it has ended.
  */
-export function pullStream(open: () => Source): ReadableStream<Uint8Array> {
+export function pullStream(open: () => Source, guard?: Guard): ReadableStream<Uint8Array> {
   let source: Source | undefined;
+  let checkedAt = guard?.clock.monotonic() ?? 0;
+  const isAllowed = async () => {
+    if (!guard || guard.clock.monotonic() - checkedAt < CHECK_MS) return true;
+    checkedAt = guard.clock.monotonic();
+    return await guard.stillAllowed();
+  };
   let ended = false;
   const end = () => {
     if (ended) return false;
@@ -23,7 +39,7 @@ export function pullStream(open: () => Source): ReadableStream<Uint8Array> {
       try {
         source ??= open();
         const piece = await source.next();
-        if (piece) {
+        if (piece && await isAllowed()) {
           if (!ended) controller.enqueue(piece);
         } else if (end()) controller.close();
       } catch (error: unknown) {

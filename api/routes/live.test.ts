@@ -5,7 +5,7 @@ import { LiveEvent } from "../../protocol/live_events.ts";
 import { seedWork } from "../../tests/helpers/seed_work.ts";
 import { bytesOf, readFrames, serveApi } from "../../tests/helpers/serve_api.ts";
 import type { Frame } from "../../tests/helpers/serve_api.ts";
-import { createTestApi } from "../../tests/helpers/test_api.ts";
+import { createTestApi, TEST_PASSWORD } from "../../tests/helpers/test_api.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import { createApp } from "../create_app.ts";
 
@@ -363,4 +363,31 @@ it("leaves nothing behind when the reader goes, and ends with the process", asyn
   shutdown.abort();
   expect((await waiting).done).toBe(true);
   await expect.poll(() => [open, timers]).toEqual([0, 0]);
+});
+
+it("ends when the right to read it has ended", async () => {
+  let ahead = 0;
+  const app = createApp({
+    ...api.deps,
+    clock: { ...api.deps.clock, monotonic: () => api.deps.clock.monotonic() + ahead },
+  });
+  const login = await app.request("/api/v1/auth/login", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username: "viewer", password: TEST_PASSWORD }),
+  });
+  const { accessToken, user } = await login.json();
+  const frames = readFrames(
+    await app.request("/api/v1/live?topics=agents", { headers: { authorization: `Bearer ${accessToken}` } }),
+  );
+  await frames.next();
+  const news = async () => {
+    ahead += 16_000;
+    await record({ topic: "agent", subjectId: db.newId() });
+    return (await frames.next()).value?.event;
+  };
+  expect(await news()).toBe("changed");
+  await db.sql`update app_user set sessions_valid_from = boreas_now() + interval '1 hour' where id = ${user.id}`;
+  await db.sql`delete from refresh_token where user_id = ${user.id}`;
+  expect(await news()).toBeUndefined();
 });

@@ -9,6 +9,7 @@ import { EVENT_STREAM_HEADERS } from "../live/event_frame.ts";
 import { createLiveStream } from "../live/live_stream.ts";
 import type { LiveStream } from "../live/live_stream.ts";
 import { parseResumePoint } from "../live/resume_point.ts";
+import { stillAllowed } from "../live/still_allowed.ts";
 import { readTopics } from "../live/topics.ts";
 import { actorOf, createRouter, json, jsonBody, problemResponses } from "../route.ts";
 
@@ -54,7 +55,7 @@ export function liveRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const topics = await readTopics(deps.db, actor.projectId, (query.topics ?? "").split(",").filter(Boolean));
     const lastId = c.req.valid("header")["last-event-id"] ?? query.lastEventId;
     const streamId = crypto.randomUUID();
-    const stream: LiveStream = createLiveStream(deps, feed, {
+    const stream: LiveStream = createLiveStream({ ...deps, stillAllowed: stillAllowed(deps, c) }, feed, {
       streamId,
       projectId: actor.projectId,
       topics,

@@ -11,6 +11,7 @@ import { EVENT_STREAM_HEADERS } from "../live/event_frame.ts";
 import { followLogAsEvents, followLogAsText } from "../live/follow_log.ts";
 import { followPartsAsText } from "../live/follow_parts.ts";
 import { logDocument, streamDocument } from "../live/log_document.ts";
+import { stillAllowed } from "../live/still_allowed.ts";
 import { actorOf, createRouter, IdParams, json, problemResponses } from "../route.ts";
 
 const MAX_LINES = 2000;
@@ -67,6 +68,7 @@ export function logRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const { id } = c.req.valid("param");
     const query = c.req.valid("query");
     const { projectId } = actorOf(c);
+    const follow = { ...deps, stillAllowed: stillAllowed(deps, c) };
     const asEvents = c.req.header("accept")?.includes("text/event-stream") ?? false;
     const resume = asEvents ? parsePosition(c.req.valid("header")["last-event-id"]) : undefined;
     const log = await findLog(deps, projectId, id, resume?.attempt ?? query.attempt);
@@ -76,13 +78,13 @@ export function logRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     if (asEvents) {
       if (attempt === undefined) throw isParent("followed as events");
       const start = { attempt, offset: resume?.offset ?? query.offset ?? 0 };
-      return c.body(followLogAsEvents(deps, id, start), 200, { ...common, ...EVENT_STREAM_HEADERS });
+      return c.body(followLogAsEvents(follow, id, start), 200, { ...common, ...EVENT_STREAM_HEADERS });
     }
     const headers = { ...common, "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" };
     if (query.follow === "true") {
       const body = attempt === undefined
-        ? followPartsAsText(deps, projectId, id)
-        : followLogAsText(deps, id, { attempt, offset: query.offset ?? 0 });
+        ? followPartsAsText(follow, projectId, id)
+        : followLogAsText(follow, id, { attempt, offset: query.offset ?? 0 });
       return c.body(body, 200, headers);
     }
     const document = logDocument(log);
