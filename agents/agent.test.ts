@@ -65,14 +65,17 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     expect(master.complaints).toEqual([]);
   });
 
-  it("takes a dispatch that is said twice once", async () => {
-    const { master, runs } = await setUp();
+  it("takes a dispatch that is said twice once, also when it comes again after its end", async () => {
+    const { master, agent, runs } = await setUp();
     master.send(dispatchOf("t1"), dispatchOf("t1"));
     await master.until(() => master.ofType("task.accept").length >= 1);
     master.send(dispatchOf("t1"));
     await master.until(() => master.ofType("task.accept").length >= 2);
     runs[0]!.end();
     await master.until(() => master.results.length === 1);
+    await expect.poll(() => agent.status().unacknowledged).toBe(0);
+    master.send(dispatchOf("t1"));
+    await master.until(() => master.ofType("task.refuse").length === 1);
     expect(runs.length).toBe(1);
   });
 

@@ -24,11 +24,12 @@ export interface Journal {
   raiseGeneration(place: string, generation: number): Promise<void>;
 }
 
-const GENERATIONS = "generations.json";
+/** A line per change, so that remembering one does not cost what all of them weigh. */
+const GENERATIONS = "generations";
 
 export async function openJournal(disk: Disk): Promise<Journal> {
   const path = (taskId: string) => `journal/${taskId}.json`;
-  const generations = new Map<string, number>(Object.entries(await readJson(disk, GENERATIONS, {})));
+  const generations = await loadGenerations(disk);
   /** One write per task at a time, in the order they were asked for. */
   const turns = new Map<string, Promise<void>>();
   const inTurn = (key: string, write: () => Promise<void>): Promise<void> => {
@@ -53,12 +54,32 @@ export async function openJournal(disk: Disk): Promise<Journal> {
     raiseGeneration(place, generation) {
       if (generation <= (generations.get(place) ?? 0)) return Promise.resolve();
       generations.set(place, generation);
-      return inTurn(GENERATIONS, () => disk.writeAtomic(GENERATIONS, toJson(Object.fromEntries(generations))));
+      return inTurn(GENERATIONS, async () => {
+        await disk.append(GENERATIONS, generationLine(place, generation));
+        await disk.sync(GENERATIONS);
+      });
     },
   };
 }
 
-export const toJson = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+const generationLine = (place: string, generation: number) => toJson([place, generation], "\n");
+
+/** Each place once; a line that a crash tore is dropped, with the task it was written for. */
+async function loadGenerations(disk: Disk): Promise<Map<string, number>> {
+  const generations = new Map<string, number>();
+  const lines = new TextDecoder().decode(await disk.read(GENERATIONS)).split("\n");
+  for (const line of lines.slice(0, -1)) {
+    const [place, generation] = JSON.parse(line) as [string, number];
+    generations.set(place, Math.max(generation, generations.get(place) ?? 0));
+  }
+  if (lines.length > generations.size + 1 || lines.at(-1) !== "") {
+    const whole = [...generations].map(([place, generation]) => JSON.stringify([place, generation]) + "\n").join("");
+    await disk.writeAtomic(GENERATIONS, new TextEncoder().encode(whole));
+  }
+  return generations;
+}
+
+export const toJson = (value: unknown, end = ""): Uint8Array => new TextEncoder().encode(JSON.stringify(value) + end);
 
 /** Files are written whole or not at all, so one that does not parse was damaged from outside: worth stopping for. */
 export async function readJson<T>(disk: Disk, path: string, otherwise: T): Promise<T> {

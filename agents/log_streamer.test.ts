@@ -149,9 +149,21 @@ describe("log streamer", () => {
     await clock.settle();
     expect(done).toEqual(["sent a"]);
     ack(sent[0]!);
-    expect(done).toEqual(["sent a", "drained a"]);
+    expect(done).toEqual(["sent a", "sent a", "drained a"]);
     await (await add("empty")).finish();
-    expect(done.slice(2)).toEqual(["sent empty", "drained empty"]);
+    expect(done.slice(3)).toEqual(["sent empty", "drained empty"]);
+  });
+
+  it("says so also when a late word tells that nothing has to be sent again", async () => {
+    const { clock, sent, done, streamer, add, ack } = setUp();
+    const spool = await add("a");
+    streamer.connected();
+    await spool.append(bytesOf("all"), 3);
+    await clock.advance(FLUSH_MS);
+    streamer.acknowledged("a", 1, 0);
+    await spool.finish();
+    ack(sent[0]!);
+    expect(done).toEqual(["sent a", "drained a"]);
   });
 
   it("goes on after a lost connection from where the master is, whatever was on its way", async () => {

@@ -200,6 +200,8 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
         s.rewinds = 0;
         const last = answered.at(-1);
         if (last) adapt(clock.monotonic() - last.sentAt);
+        // Also when what was to be sent again turns out to have arrived: nobody else would notice.
+        if (isSent(s)) options.onSent(taskId);
         if (isDrained(s)) options.onDrained(taskId);
       } else if (offset === s.spool.acknowledged && s.inFlight.length > 0) {
         rewind(s);

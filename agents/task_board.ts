@@ -60,6 +60,9 @@ export interface TaskBoardOptions {
   fetchBlob(sha256: string, ticket: string): Promise<string>;
 }
 
+/** Ended leases that are kept in mind; a copy of a dispatch comes soon after it or never. */
+const REMEMBERED = 10_000;
+
 export function createTaskBoard(options: TaskBoardOptions) {
   const { clock, disk, logger, crashPoint, journal, outbox, keeper, streamer, send } = options;
   const operators = new Map(options.operators.map((operator) => [operator.kind, operator]));
@@ -69,6 +72,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
   /** Why nothing new is taken: the master's wish, for this connection, and this agent's own. */
   let draining: string | undefined;
   let ending: string | undefined;
+  /** The newest leases that ended here, so that a dispatch which arrives once more begins nothing. */
+  const ended = new Map<string, number>();
   /** Removals under way: a new attempt of the same task waits for it. */
   const leaving = new Map<string, Promise<void>>();
   let changed = () => {};
@@ -109,6 +114,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
       return;
     }
     if (known && known.fence > fence) return refuse("This agent holds a newer lease of the task.");
+    if (!known && fence <= (ended.get(taskId) ?? -1)) return refuse("This attempt has ended here.");
     if (known?.slot) {
       known.successor = message;
       known.slot.stop(new StopReason("lost", "The task was handed out anew.", 0));
@@ -215,6 +221,9 @@ export function createTaskBoard(options: TaskBoardOptions) {
   function drop(entry: Entry): Promise<void> {
     const { taskId } = entry;
     if (entries.get(taskId) === entry) entries.delete(taskId);
+    ended.delete(taskId);
+    ended.set(taskId, entry.fence);
+    if (ended.size > REMEMBERED) ended.delete(ended.keys().next().value!);
     keeper.release(taskId);
     streamer.remove(taskId);
     const gone = removeTraces(entry).then(() => {
