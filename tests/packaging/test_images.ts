@@ -2,7 +2,8 @@
  * Images for tests where no registry of images can be reached: one Debian system made by debootstrap, as the base of
  * ours and, with an entry point each, in the place of postgres:15 and redis:7. Made once per machine and kept.
  */
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { docker, run } from "../helpers/docker.ts";
@@ -15,7 +16,6 @@ export interface TestImages {
 
 const PACKAGES = "git,ca-certificates,tini,postgresql-15,redis-server";
 const BASE = "boreas-test-base:1";
-const POSTGRES = "boreas-test-postgres:1";
 
 export async function makeTestImages(): Promise<TestImages> {
   if (!await isThere(BASE)) await makeBase();
@@ -43,40 +43,36 @@ async function makeBase(): Promise<void> {
 }
 
 /** Understands what docker-compose.yml tells the official image: user, password, database, the place of the data. */
-async function makePostgres(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "boreas-postgres-"));
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    join(folder, "entrypoint.sh"),
-    `#!/bin/sh
+const ENTRYPOINT = `#!/bin/sh
 set -eu
 D=/var/lib/postgresql/data
 if [ ! -e $D/PG_VERSION ]; then
   printf %s "$POSTGRES_PASSWORD" > /tmp/password
-  initdb -D $D -U "$POSTGRES_USER" --pwfile=/tmp/password --auth-host=scram-sha-256 --auth-local=trust
+  initdb -D $D -U "$POSTGRES_USER" --pwfile=/tmp/password --auth-host=scram-sha-256 --auth-local=trust -E UTF8
   rm /tmp/password
   echo 'host all all all scram-sha-256' >> $D/pg_hba.conf
   pg_ctl -D $D -o "-c listen_addresses=" -w start
-  createdb -h /tmp -U "$POSTGRES_USER" "$POSTGRES_DB"
+  createdb -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB"
   pg_ctl -D $D -m fast -w stop
 fi
-exec postgres -D $D
-`,
-    { mode: 0o755 },
-  );
-  await writeFile(
-    join(folder, "Dockerfile"),
-    `FROM ${BASE}
+exec postgres -D $D -c "listen_addresses=*"
+`;
+const RECIPE = `FROM ${BASE}
 COPY entrypoint.sh /entrypoint.sh
-RUN mkdir -p /var/lib/postgresql/data && chown postgres:postgres /var/lib/postgresql/data
+RUN mkdir -p /var/lib/postgresql/data /var/run/postgresql \\
+    && chown postgres:postgres /var/lib/postgresql/data /var/run/postgresql
 USER postgres
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin
 STOPSIGNAL SIGINT
 VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["/entrypoint.sh"]
-`,
-  );
-  // Both servers of that start: sockets in /tmp, and all addresses for the second.
+`;
+const POSTGRES = `boreas-test-postgres:${createHash("sha256").update(ENTRYPOINT + RECIPE).digest("hex").slice(0, 12)}`;
+
+async function makePostgres(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "boreas-postgres-"));
+  await writeFile(join(folder, "entrypoint.sh"), ENTRYPOINT, { mode: 0o755 });
+  await writeFile(join(folder, "Dockerfile"), RECIPE);
   await docker(["build", "--quiet", "--tag", POSTGRES, folder]);
   await rm(folder, { recursive: true });
 }
