@@ -1,8 +1,7 @@
 /** The agent's socket: WebSocket over `openMasterSocket`, with the limits of the wire. */
 import WebSocket from "ws";
 import type { Dialer, Link } from "../domain/ports.ts";
-import type { MasterAddress } from "./master_address.ts";
-import { openMasterSocket } from "./master_socket.ts";
+import { type MasterAddress, openMasterSocket } from "./master_socket.ts";
 
 const HANDSHAKE_MS = 10_000;
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { openRequest } from "./http_request.ts";
-import type { MasterAddress } from "./master_address.ts";
+import type { MasterAddress } from "./master_socket.ts";
 
 export function createBlobFetcher(address: MasterAddress, folder: string) {
   /** One download per blob at a time. */

@@ -1,7 +1,6 @@
 /** Requests to the master over `openMasterSocket`, so that proxy, pinned CA and plain address hold for all of them alike. */
 import http from "node:http";
-import type { MasterAddress } from "./master_address.ts";
-import { openMasterSocket } from "./master_socket.ts";
+import { type MasterAddress, openMasterSocket } from "./master_socket.ts";
 
 export interface MasterRequest {
   path: string;

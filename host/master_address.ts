@@ -1,15 +1,9 @@
 /** Where the master is and what of it is believed: one place for the socket, enrolment and downloads. */
 import { certificateFingerprint } from "./certificate_authority.ts";
 import { requestOnce } from "./http_request.ts";
+import type { MasterAddress } from "./master_socket.ts";
 
-export interface MasterAddress {
-  /** `https://boreas.example.com`, without a trailing slash. */
-  url: URL;
-  /** PEM of the only root that is trusted for it; undefined means the system's roots. */
-  ca: string | undefined;
-  /** `http://[user:password@]host:port` that leads there, if one does. */
-  proxy: URL | undefined;
-}
+export type { MasterAddress };
 
 export interface MasterAddressOptions {
   /** BOREAS_URL */

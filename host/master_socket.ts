@@ -1,7 +1,15 @@
 /** A plain byte stream to the master: directly, or through a proxy's CONNECT; encrypted when the address says https. */
 import net from "node:net";
 import tls from "node:tls";
-import type { MasterAddress } from "./master_address.ts";
+
+export interface MasterAddress {
+  /** `https://boreas.example.com`, without a trailing slash. */
+  url: URL;
+  /** PEM of the only root that is trusted for it; undefined means the system's roots. */
+  ca: string | undefined;
+  /** `http://[user:password@]host:port` that leads there, if one does. */
+  proxy: URL | undefined;
+}
 
 const CONNECT_MS = 10_000;
 
