@@ -4,7 +4,7 @@ import { pathWithDeno, root } from "./build_once.ts";
 
 export function taskCommand(
   name: string,
-  options: { env?: Record<string, string>; edit?: (task: string) => string } = {},
+  options: { env?: Record<string, string>; edit?: (task: string) => string; output?: "inherit" | "piped" } = {},
 ) {
   const config = JSON.parse(Deno.readTextFileSync(join(root, "deno.json"))) as { tasks: Record<string, string> };
   const task = config.tasks[name];
@@ -13,6 +13,8 @@ export function taskCommand(
     args: ["-c", `exec ${options.edit?.(task) ?? task}`],
     cwd: root,
     stdin: "null",
+    stdout: options.output ?? "inherit",
+    stderr: options.output ?? "inherit",
     // Of a session of its own: Ctrl-C in a terminal reaches the starter alone, which ends things in their order.
     detached: true,
     env: { ...options.env, PATH: pathWithDeno() },

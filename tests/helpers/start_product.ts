@@ -1,0 +1,201 @@
+/** Real processes for tests: a master and agents, started exactly as `deno.json` spells them, killed as a test likes. */
+import { Agent, request as httpsRequest } from "node:https";
+import { request as httpRequest } from "node:http";
+import { afterAll } from "vitest";
+import { taskCommand } from "../../scripts/run_task.ts";
+import { freePorts } from "./free_ports.ts";
+
+export const ADMIN_PASSWORD = "correct-horse-battery";
+
+export interface Master {
+  url: string;
+  dataDir: string;
+  /** SHA-256 of its own authority, when it speaks TLS. */
+  fingerprint: string | undefined;
+  /** Any call under /api/v1 as admin; throws on an answer that is no success. */
+  api<T = any>(method: string, path: string, body?: unknown): Promise<T>; // deno-lint-ignore-line no-explicit-any
+  raw(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; text: string }>;
+  kill(signal: Deno.Signal): Promise<number>;
+  /** Starts it again on the same data and port. */
+  restart(): Promise<void>;
+  output(): string;
+}
+
+export interface RunningAgent {
+  kill(signal: Deno.Signal): Promise<void>;
+  output(): string;
+}
+
+const cleanups: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+export async function startMaster(env: Record<string, string> = {}): Promise<Master> {
+  const dataDir = env.BOREAS_DATA_DIR ?? await Deno.makeTempDir({ prefix: "boreas-fault-" });
+  const [port] = freePorts(1);
+  const secure = env.BOREAS_PUBLIC_URL?.startsWith("https");
+  const url = `${secure ? "https" : "http"}://127.0.0.1:${port}`;
+  const settings = {
+    BOREAS_PORT: String(port),
+    BOREAS_DATA_DIR: dataDir,
+    BOREAS_ADMIN_PASSWORD: ADMIN_PASSWORD,
+    BOREAS_ALLOW_FILE_REPOSITORIES: "1",
+    BOREAS_LEASE_SECONDS: "3",
+    BOREAS_SWEEP_SECONDS: "1",
+    BOREAS_POLL_SECONDS: "1",
+    BOREAS_RESTART_GRACE_SECONDS: "6",
+    BOREAS_LOG_FORMAT: "text",
+    BOREAS_LOG_LEVEL: "INFO",
+    ...env,
+    ...(env.BOREAS_PUBLIC_URL ? { BOREAS_PUBLIC_URL: env.BOREAS_PUBLIC_URL.replace("PORT", String(port)) } : {}),
+  };
+  let process: Spawned;
+  let token = "";
+  const lax = new Agent({ rejectUnauthorized: false });
+
+  const raw: Master["raw"] = (method, path, body, headers = {}) =>
+    new Promise((resolve, reject) => {
+      const send = secure ? httpsRequest : httpRequest;
+      const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+      const outgoing = send(`${url}${path}`, {
+        method,
+        ...(secure ? { agent: lax } : {}),
+        headers: {
+          ...(text === undefined
+            ? {}
+            : { "content-type": "application/json", "content-length": String(new TextEncoder().encode(text).length) }),
+          ...headers,
+        },
+      }, (answer) => {
+        const parts: Uint8Array[] = [];
+        answer.on("data", (part: Uint8Array) => parts.push(part));
+        answer.on("end", () =>
+          resolve({ status: answer.statusCode ?? 0, text: new TextDecoder().decode(joined(parts)) }));
+        answer.on("error", reject);
+      });
+      outgoing.on("error", reject);
+      outgoing.end(text);
+    });
+  const launch = async () => {
+    process = spawn("master", settings);
+    await process.waitFor(/Boreas is ready/);
+    const { text } = await raw("POST", "/api/v1/auth/login", { username: "admin", password: ADMIN_PASSWORD });
+    token = JSON.parse(text).accessToken;
+  };
+  await launch();
+  cleanups.push(async () => {
+    await process.kill("SIGTERM");
+    if (!env.BOREAS_DATA_DIR) await Deno.remove(dataDir, { recursive: true });
+  });
+  return {
+    url,
+    dataDir,
+    fingerprint: /fingerprint ([0-9a-f]{64})/.exec(process!.output())?.[1],
+    raw,
+    async api(method, path, body) {
+      const { status, text } = await raw(method, `/api/v1${path}`, body, { authorization: `Bearer ${token}` });
+      if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${text}`);
+      return text ? JSON.parse(text) : undefined;
+    },
+    kill: (signal) => process.kill(signal),
+    restart: launch,
+    output: () => process.output(),
+  };
+}
+
+export async function startAgent(
+  env: { url: string; stateDir?: string; token?: string; fingerprint?: string; name?: string; namespace?: string },
+): Promise<RunningAgent> {
+  const stateDir = env.stateDir ?? await Deno.makeTempDir({ prefix: "boreas-agent-" });
+  const process = spawn("agent", {
+    BOREAS_URL: env.url,
+    BOREAS_STATE_DIR: stateDir,
+    BOREAS_TOKEN: env.token ?? "",
+    BOREAS_CA_FINGERPRINT: env.fingerprint ?? "",
+    BOREAS_NAME: env.name ?? "",
+    BOREAS_LOG_FORMAT: "text",
+    BOREAS_LOG_LEVEL: "INFO",
+  }, env.namespace ? (task) => `ip netns exec ${env.namespace} ${task}` : undefined);
+  await process.waitFor(/agent started/);
+  cleanups.push(async () => void await process.kill("SIGTERM"));
+  return { kill: async (signal) => void await process.kill(signal), output: process.output };
+}
+
+interface Spawned {
+  waitFor(pattern: RegExp): Promise<void>;
+  kill(signal: Deno.Signal): Promise<number>;
+  output(): string;
+}
+
+function spawn(task: string, env: Record<string, string>, edit?: (task: string) => string): Spawned {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const child = taskCommand(task, { env: given, output: "piped", ...(edit ? { edit } : {}) });
+  const process = child.spawn();
+  let text = "";
+  const waiting = new Set<() => void>();
+  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      for (const wake of waiting) wake();
+    }
+  };
+  const ended = Promise.all([read(process.stdout), read(process.stderr)]).then(() => process.status);
+  return {
+    output: () => text,
+    waitFor: (pattern) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => done(new Error(`${task} did not say ${pattern} within 40 s:\n${text}`)), 40_000);
+        const look = () => pattern.test(text) && done();
+        const done = (error?: Error) => {
+          clearTimeout(timer);
+          waiting.delete(look);
+          if (error) reject(error);
+          else resolve();
+        };
+        waiting.add(look);
+        ended.then((status) =>
+          done(pattern.test(text) ? undefined : new Error(`${task} ended with ${status.code}:\n${text}`))
+        );
+        look();
+      }),
+    async kill(signal) {
+      try {
+        process.kill(signal);
+      } catch (error: unknown) {
+        if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error; // it has ended already
+      }
+      return (await process.status).code;
+    },
+  };
+}
+
+function joined(parts: Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Reads again and again until it is so, with a bound; for what a test can only see from outside a process. */
+export async function eventually<T>(
+  read: () => Promise<T | false | undefined>,
+  what: string,
+  seconds = 40,
+): Promise<T> {
+  const deadline = performance.now() + seconds * 1000;
+  while (true) {
+    const value = await read();
+    if (value) return value;
+    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${seconds} s`);
+    await new Promise((done) => setTimeout(done, 40));
+  }
+}
