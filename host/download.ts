@@ -1,5 +1,6 @@
 /** Fetches a file whose content is known by its hash. */
 import { createHash } from "node:crypto";
+import { isDiskTrouble } from "./process_files.ts";
 
 export type Fetched = { ok: true; bytes: number } | {
   ok: false;
@@ -50,8 +51,7 @@ export async function download(
     return { ok: true, bytes };
   } catch (error: unknown) {
     signal.throwIfAborted();
-    if (!(error instanceof Error)) throw error;
-    if (isDiskTrouble(error)) return refuse(`cannot store ${url}: ${error.message}`);
+    if (!(error instanceof Error) || isDiskTrouble(error)) throw error;
     return refuse(`cannot fetch ${url}: ${error.message}`, { retryable: true });
   } finally {
     await Deno.remove(part).catch((error: unknown) => {
@@ -59,7 +59,3 @@ export async function download(
     });
   }
 }
-
-const isDiskTrouble = (error: Error): boolean =>
-  ["ENOSPC", "EDQUOT", "EROFS", "EACCES"].includes((error as { code?: string }).code ?? "") ||
-  /No space left|Disk quota|Read-only file system/i.test(error.message);

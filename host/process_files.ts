@@ -4,6 +4,11 @@ import { isExecutable } from "./process_run.ts";
 const isMissing = (error: unknown) =>
   error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 
+/** Trouble of this machine's disk, whatever was being written. */
+export const isDiskTrouble = (error: Error): boolean =>
+  ["ENOSPC", "EDQUOT", "EROFS"].includes((error as { code?: string }).code ?? "") ||
+  /No space left|Disk quota|Read-only file system/i.test(error.message);
+
 async function syncFolder(path: string): Promise<void> {
   const folder = await Deno.open(path);
   try {

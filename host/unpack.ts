@@ -3,6 +3,7 @@
  * outside the folder: no absolute or climbing name, no name twice, no write through a link, no link that leads out, no
  * device, hard link, FIFO or set-id bit, and bounds on entries and bytes. On any refusal the caller throws the folder away.
  */
+import { isDiskTrouble } from "./process_files.ts";
 import { readPax, readTarHeader, TarRefusal } from "./unpack_header.ts";
 import type { TarEntry } from "./unpack_header.ts";
 
@@ -31,7 +32,7 @@ export async function unpack(
     await unpackEntries(reader, await Deno.realPath(folder), limits);
     return { ok: true };
   } catch (error: unknown) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof Error) || isDiskTrouble(error)) throw error; // no fault of the archive
     return { error: error instanceof TarRefusal ? error.message : `it cannot be unpacked: ${error.message}` };
   } finally {
     await reader?.cancel();

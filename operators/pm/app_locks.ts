@@ -14,8 +14,4 @@ export class Locks {
       if (this.#last.get(key) === mine.promise) this.#last.delete(key);
     }
   }
-
-  isHeld(key: string): boolean {
-    return this.#last.has(key);
-  }
 }

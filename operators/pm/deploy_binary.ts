@@ -74,7 +74,7 @@ export async function deployBinary(
       return succeed(pm, operation, record, supervisor.running(folder), "runs already and is healthy");
     }
 
-    const name = saved?.name ?? await prepareRelease(pm, folder, operation, spec, context, log);
+    const name = saved?.name ?? await prepareRelease(pm, { folder, operation, spec, context, log });
     const slot = saved?.slot ?? otherSlot(record.current?.slot);
     kept = saved ? await machine.adoptProcess(folder.run(slot)) : undefined;
     const run = saved ? saved.run + (kept ? 0 : 1) : 0;
@@ -99,8 +99,10 @@ export async function deployBinary(
       await context.trusted();
       await stopSlot(machine, pm.clock, folder, slot);
       await requireFree(machine, operation.app, runtime.ports ?? {}, shared);
+      // An attempt before this one may have stopped it and died.
+      const stoppedOld = shared.length > 0 || (record.pending?.stoppedOld ?? false);
       record.generation = operation.generation;
-      record.pending = { taskId: context.taskId, fence: context.fence, slot, stoppedOld: shared.length > 0 };
+      record.pending = { taskId: context.taskId, fence: context.fence, slot, stoppedOld };
       record.ports[slot] = ports;
       await writeRecord(machine, folder, record);
       if (shared.length > 0) {

@@ -112,7 +112,6 @@ export function createPmOperator(options: PmOptions): Operator {
     if (!record.pending) return;
     const timer = clock.after(PENDING_MS, () => {
       timers.delete(timer);
-      if (locks.isHeld(folder.path)) return; // a task is at it, and leaves it in order
       locks.hold(folder.path, () => settlePending(folder)).catch((error: unknown) =>
         logger.log("ERROR", "an interrupted deploy could not be cleared", { folder: folder.path, error: String(error) })
       );

@@ -18,22 +18,29 @@ const TRIES = 3;
 const MARK = ".boreas.json";
 const ARCHIVE = /\.(tgz|tar\.gz|tar)$/;
 
-interface Part {
+interface FetchedFile {
   label: string;
   file: string;
   /** undefined for an archive, which is unpacked. */
   name?: string;
 }
 
-export async function prepareRelease(
-  { machine, clock }: { machine: Machine; clock: Clock },
-  folder: AppFolder,
-  operation: Operation,
-  spec: RenderedSpec,
-  context: RunContext,
-  log: TaskLog,
-): Promise<string> {
-  const { files } = machine;
+interface Parts {
+  machine: Machine;
+  clock: Clock;
+}
+interface Wanted {
+  folder: AppFolder;
+  operation: Operation;
+  spec: RenderedSpec;
+  context: RunContext;
+  log: TaskLog;
+}
+
+/** The name of the release's folder. Nothing is done when it is there already. */
+export async function prepareRelease(parts: Parts, wanted: Wanted): Promise<string> {
+  const { machine } = parts;
+  const { folder, operation, spec } = wanted;
   const artifacts = wantedArtifacts(spec);
   const made = await sha256Of({
     artifacts,
@@ -44,30 +51,41 @@ export async function prepareRelease(
   });
   // The same version with other contents (its environment's overlay changed) must not overwrite what may be running.
   for (const name of [operation.versionId, `${operation.versionId}-${made.slice(0, 8)}`]) {
-    const mark = await files.readText(`${folder.release(name)}/${MARK}`);
+    const mark = await machine.files.readText(`${folder.release(name)}/${MARK}`);
     if (mark !== undefined && JSON.parse(mark).made === made) return name;
     if (mark !== undefined) continue;
-    const fresh = `${folder.release(name)}.new`;
-    await context.trusted();
-    await files.remove(fresh);
-    await files.remove(folder.fetch);
-    await files.makeFolder(folder.fetch);
-    const parts: Part[] = [];
-    for (const [label, artifact] of artifacts) {
-      parts.push(await fetchArtifact(machine, clock, folder, operation.app, label, artifact, context, log));
+    await makeRelease(parts, wanted, name, made);
+    return name;
+  }
+  throw new Error(`two releases share the name ${operation.versionId}-${made.slice(0, 8)}`);
+}
+
+/** Unpacks beside, then renames; whatever goes wrong leaves no half of it behind to fill the disk. */
+async function makeRelease(parts: Parts, wanted: Wanted, name: string, made: string): Promise<void> {
+  const { machine } = parts;
+  const { folder, operation, spec, context } = wanted;
+  const { files } = machine;
+  const fresh = `${folder.release(name)}.new`;
+  await context.trusted();
+  await files.remove(fresh);
+  await files.remove(folder.fetch);
+  await files.makeFolder(folder.fetch);
+  try {
+    const fetched: FetchedFile[] = [];
+    for (const [label, artifact] of wantedArtifacts(spec)) {
+      fetched.push(await fetchArtifact(parts, wanted, label, artifact));
     }
-    if (spec.bundle) parts.push(await fetchBlob("bundle", operation.app, spec.bundle.sha256, context));
+    if (spec.bundle) fetched.push(await fetchBlob("bundle", operation.app, spec.bundle.sha256, context));
 
     await context.trusted();
     await files.makeFolder(fresh);
-    for (const { label, file, name } of parts) {
+    for (const { label, file, name } of fetched) {
       if (name !== undefined) {
         await files.copy(file, `${fresh}/${name}`, 0o755);
         continue;
       }
       const unpacked = await machine.unpack(file, fresh);
       if ("error" in unpacked) {
-        await files.remove(fresh);
         throw new PmFailure("artifact.unpack", `The ${label} of ${operation.app} is refused: ${unpacked.error}.`);
       }
     }
@@ -81,10 +99,10 @@ export async function prepareRelease(
     await files.writeText(`${fresh}/${MARK}`, JSON.stringify({ made, version: operation.version }) + "\n", 0o644);
     await files.remove(folder.release(name)); // unmarked, so a leftover
     await files.rename(fresh, folder.release(name));
+  } finally {
+    await files.remove(fresh);
     await files.remove(folder.fetch);
-    return name;
   }
-  throw new Error(`two releases share the name ${operation.versionId}-${made.slice(0, 8)}`);
 }
 
 /** Scripts may use every artifact; a binary names its one. An image is no file. */
@@ -103,15 +121,11 @@ function wantedArtifacts(spec: RenderedSpec): [string, PinnedArtifact][] {
 }
 
 async function fetchArtifact(
-  machine: Machine,
-  clock: Clock,
-  folder: AppFolder,
-  app: string,
+  { machine, clock }: Parts,
+  { folder, operation: { app }, context, log }: Wanted,
   label: string,
   artifact: PinnedArtifact,
-  context: RunContext,
-  log: TaskLog,
-): Promise<Part> {
+): Promise<FetchedFile> {
   if (artifact.kind === "image") throw new PmFailure("artifact.kind", `The artifact ${label} of ${app} is an image.`);
   if (artifact.kind === "blob") return fetchBlob(`artifact ${label}`, app, artifact.sha256, context);
   const platform = `${machine.os}-${machine.arch}`;
@@ -152,7 +166,7 @@ async function fetchArtifact(
   }
 }
 
-async function fetchBlob(label: string, app: string, sha256: string, context: RunContext): Promise<Part> {
+async function fetchBlob(label: string, app: string, sha256: string, context: RunContext): Promise<FetchedFile> {
   try {
     return { label, file: await context.fetchBlob(sha256) };
   } catch (error: unknown) {

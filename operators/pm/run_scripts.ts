@@ -55,7 +55,7 @@ export async function runScripts(
     await endAttempt(pm, folder, other, 0);
     await machine.files.remove(folder.tasks(other));
   }
-  const name = await prepareRelease(pm, folder, operation, spec, context, log);
+  const name = await prepareRelease(pm, { folder, operation, spec, context, log });
   const release = folder.release(name);
   await context.trusted();
   record.generation = operation.generation;
