@@ -67,6 +67,6 @@ export async function startEmbeddedAgents(options: EmbeddedOptions): Promise<Age
     await agent.start();
     agents.push(agent);
   }
-  await bindEmbedded(db);
+  await bindEmbedded(db.sql);
   return agents;
 }

@@ -32,7 +32,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     logger: deps.logger,
     async run() {
       await touchAgents(deps.db, handlers.takeHeard());
-      await bindEmbedded(deps.db);
+      await bindEmbedded(deps.db.sql);
     },
   });
   const loops = [reaper, timer, upkeep, dispatch];

@@ -1,5 +1,6 @@
 import { reason } from "../../domain/reason.ts";
-import type { Database } from "../database.ts";
+import type { Sql } from "../client.ts";
+import type { Database, Tx } from "../database.ts";
 import { DEFAULT_PROJECT } from "../database.ts";
 
 /**
@@ -18,8 +19,8 @@ export async function registerEmbedded(db: Database, name: string, kind: string)
 }
 
 /** Binds embedded agents to the environments of their kind. */
-export async function bindEmbedded(db: Database): Promise<void> {
-  await db.sql`
+export async function bindEmbedded(sql: Sql | Tx): Promise<void> {
+  await sql`
     insert into agent_environment (agent_id, environment_id)
     select a.id, e.id from agent a join environment e on e.type = a.kind and e.project_id = a.project_id where a.embedded
     on conflict do nothing`;

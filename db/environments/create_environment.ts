@@ -1,3 +1,4 @@
+import { bindEmbedded } from "../agents/register_embedded.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Database } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
@@ -24,6 +25,7 @@ export async function createEnvironment(
       insert into environment (id, project_id, name, type, region, config, policy, status, created_by)
       values (${id}, ${actor.projectId}, ${input.name}, ${input.type}, ${input.region},
         ${tx.json(input.config as never)}, ${tx.json(input.policy as never)}, ${input.status}, ${actor.name})`;
+    await bindEmbedded(tx); // an operator inside a master serves every environment of its kind, from the first moment
     await recordEvents(tx, [{
       topic: "environment",
       projectId: actor.projectId,
@@ -34,5 +36,6 @@ export async function createEnvironment(
     await recordAudit(db, tx, actor, "environment.create", `environment:${id}`, { name: input.name, type: input.type });
   });
   hints.announce("events");
+  hints.announce("tasks");
   return id;
 }
