@@ -1,5 +1,5 @@
 /** `boreas agent`: enrols once, then dials the master and runs what it is given. Listens on nothing. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createAgent } from "../agents/agent.ts";
 import { enroll, loadIdentity } from "../agents/identity.ts";
 import type { Identity } from "../agents/identity.ts";
@@ -35,7 +35,7 @@ export async function runAgent(env: Env): Promise<number> {
   });
   const url = env("BOREAS_URL");
   if (!url) throw new Error("BOREAS_URL must be set to the address of the master, such as https://boreas.example.com.");
-  const stateDir = env("BOREAS_STATE_DIR") || "/var/lib/boreas";
+  const stateDir = resolve(env("BOREAS_STATE_DIR") || "/var/lib/boreas");
   const slots = whole(env, "BOREAS_SLOTS", 8, 1, 1000);
   const spoolBytes = whole(env, "BOREAS_SPOOL_BYTES", 256 * 1024 * 1024, 1024 * 1024, Number.MAX_SAFE_INTEGER);
   const disk = await createDisk(stateDir);
