@@ -115,7 +115,8 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
   it("refuses what it cannot take: slots, unknown kinds, older leases, older generations", async () => {
     const { master, runs } = await setUp({}, { slots: 1 });
     const { operation } = dispatchOf("x");
-    const refusals = () => master.ofType("task.refuse").map((m) => `${m.taskId} ${m.fence}: ${m.reason}`);
+    const refusals = () =>
+      master.ofType("task.refuse").map((m) => `${m.taskId} ${m.fence}: ${m.reason}${m.retryable ? " (for now)" : ""}`);
     master.send(dispatchOf("t1", { fence: 5, operation: { ...operation, generation: 3 } }));
     await expect.poll(() => runs.length).toBe(1);
     master.send(dispatchOf("t2"), dispatchOf("t1", { fence: 4 }), dispatchOf("../../etc/passwd"));
@@ -126,7 +127,7 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     master.send(dispatchOf("t4", { operation: { ...operation, generation: 2 } }));
     await master.until(() => refusals().length === 5);
     expect(refusals()).toEqual([
-      "t2 1: All 1 slots are taken.",
+      "t2 1: All 1 slots are taken. (for now)",
       "t1 4: This agent holds a newer lease of the task.",
       "../../etc/passwd 1: The task's id is not one.",
       "t3 1: This agent has no operator for k8s.",

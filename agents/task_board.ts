@@ -91,22 +91,26 @@ export function createTaskBoard(options: TaskBoardOptions) {
     return entry.spool;
   }
 
-  /** Why this task is not for us now; undefined when it is. */
-  function objection({ taskId, operation }: Dispatch): string | undefined {
-    if (!isTaskId(taskId)) return "The task's id is not one.";
-    if (ending ?? draining) return ending ?? draining;
-    if (!operators.has(operation.kind)) return `This agent has no operator for ${operation.kind}.`;
-    if (running().length >= options.slots) return `All ${options.slots} slots are taken.`;
+  /** Why this task is not for us; undefined when it is. */
+  function objection({ taskId, operation }: Dispatch): { why: string; retryable: boolean } | undefined {
+    const never = (why: string) => ({ why, retryable: false });
+    const notNow = (why: string) => ({ why, retryable: true });
+    if (!isTaskId(taskId)) return never("The task's id is not one.");
+    const closed = ending ?? draining;
+    if (closed) return notNow(closed);
+    if (!operators.has(operation.kind)) return never(`This agent has no operator for ${operation.kind}.`);
     if (operation.generation < journal.generation(placeOf(operation))) {
-      return "A newer deployment of this application has already been here.";
+      return never("A newer deployment of this application has already been here.");
     }
+    if (running().length >= options.slots) return notNow(`All ${options.slots} slots are taken.`);
     return undefined;
   }
 
   function dispatch(message: Dispatch): void {
     const { taskId, fence } = message;
     const known = entries.get(taskId);
-    const refuse = (why: string) => send({ type: "task.refuse", taskId, fence, reason: why });
+    const refuse = (why: string, retryable = false) =>
+      send({ type: "task.refuse", taskId, fence, reason: why, retryable });
     if (known && known.fence === fence) {
       // Said twice. What is running was accepted; what is finished has its answer.
       if (known.accepted && known.slot) send({ type: "task.accept", taskId, fence });
@@ -120,8 +124,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
       known.slot.stop(new StopReason("lost", "The task was handed out anew.", 0));
       return;
     }
-    const why = objection(message);
-    if (why) return refuse(why);
+    const objected = objection(message);
+    if (objected) return refuse(objected.why, objected.retryable);
     const entry = begin(message);
     const gone = known ? drop(known) : leaving.get(taskId) ?? Promise.resolve();
     gone.then(() => takeOn(entry, message)).catch(report("A task ended in a way nobody foresaw.", taskId));

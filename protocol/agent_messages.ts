@@ -80,7 +80,8 @@ export type LogChunk = z.infer<typeof LogChunk>;
 export const FromAgent = z.discriminatedUnion("type", [
   AgentHello,
   Lease.extend({ type: z.literal("task.accept") }),
-  Lease.extend({ type: z.literal("task.refuse"), reason: z.string().max(2000) }),
+  /** `retryable`: another attempt may fare better, here or elsewhere (no free slot, about to end). */
+  Lease.extend({ type: z.literal("task.refuse"), reason: z.string().max(2000), retryable: z.boolean().optional() }),
   /** Also sent with no leases, as the heartbeat that keeps the connection known to be fresh. `round` comes back in the answer. */
   z.object({
     type: z.literal("lease.renew"),
