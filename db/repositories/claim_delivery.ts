@@ -15,14 +15,27 @@ export interface ClaimedDelivery {
   versionId: string | null;
 }
 
+/** So many may take a repository just before us; then the sweep tries again. */
+const TRIES = 10;
+
 /**
  * Takes the oldest delivery that is due, of a repository in which no other is in work: versions are compared with the
  * ones before them, so one repository is worked on in order.
- *
- * Two statements on purpose: the repository's row is locked first, and the second statement, with a snapshot taken under
- * that lock, sees a claim that another worker committed meanwhile.
  */
 export async function claimDelivery(db: Database, leaseSeconds: number): Promise<ClaimedDelivery | undefined> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const claim = await tryClaim(db, leaseSeconds);
+    if (claim !== "raced") return claim;
+  }
+  return undefined;
+}
+
+/**
+ * Two statements on purpose: the repository's row is locked first, and the second statement, with a snapshot taken under
+ * that lock, sees a claim that another worker committed meanwhile. Waits for that lock instead of skipping it: it is
+ * also taken, shortly, by those who only note something on the repository, and to skip then would leave work lying.
+ */
+async function tryClaim(db: Database, leaseSeconds: number): Promise<ClaimedDelivery | undefined | "raced"> {
   return await db.sql.begin(async (tx) => {
     const [repository] = await tx<{ id: string }[]>`
       select r.id from repository r
@@ -32,7 +45,7 @@ export async function claimDelivery(db: Database, leaseSeconds: number): Promise
           and d.run_after > boreas_now())
       order by (select min(d.id::text) from delivery d where d.repository_id = r.id
         and d.status in ('received', 'processing') and d.run_after <= boreas_now())
-      for no key update of r skip locked limit 1`;
+      limit 1 for no key update of r`;
     if (!repository) return undefined;
     const [claimed] = await tx<ClaimedDelivery[]>`
       update delivery set status = 'processing', attempts = attempts + 1,
@@ -42,11 +55,10 @@ export async function claimDelivery(db: Database, leaseSeconds: number): Promise
         and not exists (select 1 from delivery d where d.repository_id = ${repository.id} and d.status = 'processing'
           and d.run_after > boreas_now())
       returning id, project_id, repository_id, source, event, ref, commit, attempts, version_id`;
-    if (!claimed) return undefined;
+    if (!claimed) return "raced";
     await tx`update delivery set reason = ${
       tx.json(reason("delivery.processing", { attempt: claimed.attempts }) as never)
-    }
-      where id = ${claimed.id}`;
+    } where id = ${claimed.id}`;
     return claimed;
   });
 }

@@ -82,6 +82,8 @@ async function record(db: Database, tx: Tx, input: VersionToRecord): Promise<Rec
     on conflict (project_id, repository, version) do nothing returning id`;
   const versionId = made?.id ?? await adoptPosted(tx, input);
   if (typeof versionId !== "string") return versionId;
+  // An earlier attempt of this delivery recorded it and got no further.
+  if (versionId === delivery.versionId) return { kind: "recorded", versionId, status: "normal", reason: normal };
 
   await tx`update delivery set version_id = ${versionId} where id = ${delivery.id}`;
   const ids = await declareApplications(db, tx, input);
@@ -134,6 +136,7 @@ async function adoptPosted(tx: Tx, input: VersionToRecord): Promise<string | Rec
   if (!there) {
     throw new AppError("unavailable", "version.gone", "The version was deleted while it was recorded; try again.");
   }
+  if (there.id === input.delivery.versionId) return there.id;
   if (there.gitCommit !== null && !input.commit.startsWith(there.gitCommit)) {
     return { kind: "moved", commit: there.gitCommit };
   }

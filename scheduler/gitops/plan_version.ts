@@ -160,7 +160,7 @@ async function chooseApplications(
       if (compared.get(there.versionId)!.has(app.name)) chosen.add(app.name);
     }
   }
-  return [...chosen];
+  return [...chosen].sort();
 
   async function changedSince(there: Standing): Promise<Set<string>> {
     if (there.versionId === version.versionId) return new Set();

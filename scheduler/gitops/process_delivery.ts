@@ -182,7 +182,8 @@ async function checkNames(
 }
 
 const MAX_PROBLEMS = 100;
-function failWith(problems: readonly ConfigProblem[]): DeliveryEnd {
+function failWith(found: readonly ConfigProblem[]): DeliveryEnd {
+  const problems = [...found].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line));
   const first = sayProblem(problems[0]!);
   const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
   return {

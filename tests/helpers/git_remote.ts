@@ -1,6 +1,6 @@
 /** A real remote for tests: a bare repository in a temporary folder, and a work tree that pushes to it. */
 import { dirname, join } from "node:path";
-import { afterAll } from "vitest";
+import { onTestFinished } from "vitest";
 
 export interface GitRemoteFixture {
   /** Address of the bare repository. */
@@ -35,7 +35,7 @@ export async function runGitCommand(cwd: string, ...args: string[]): Promise<str
 
 export async function createGitRemote(): Promise<GitRemoteFixture> {
   const folder = await Deno.makeTempDir({ prefix: "boreas-git-" });
-  afterAll(() => Deno.remove(folder, { recursive: true }));
+  onTestFinished(() => Deno.remove(folder, { recursive: true }));
   const [url, work] = [join(folder, "remote.git"), join(folder, "work")];
   await runGitCommand(folder, "init", "--quiet", "--bare", "--initial-branch=main", url);
   await runGitCommand(folder, "init", "--quiet", "--initial-branch=main", work);
