@@ -77,17 +77,27 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
           status: "failed",
           code: "agent.refused",
           message: `${session.name} refused it: ${m.reason}`,
+          retryable: m.retryable ?? false,
         }),
       }));
       await finish(session, refused);
     },
     "lease.renew": async (session, messages) => {
-      const leases = messages.flatMap((m) => m.leases);
-      const held = await renewals.add(leases.map(lease(session)));
-      const lost = leases.filter((_, i) => !held[i]).map((l) => l.taskId);
-      for (const id of lost) session.held.delete(id);
+      const held = await renewals.add(messages.flatMap((m) => m.leases).map(lease(session)));
       heard.add(session.agentId);
-      session.send({ type: "lease.renewed", taskIds: leases.filter((_, i) => held[i]).map((l) => l.taskId), lost });
+      // An answer to each: the agent counts its trust from the moment it sent the very renewal that is answered.
+      let at = 0;
+      session.send(...messages.map((m): ToAgent => {
+        const still = held.slice(at, at += m.leases.length);
+        const lost = m.leases.filter((_, i) => !still[i]).map((l) => l.taskId);
+        for (const id of lost) session.held.delete(id);
+        return {
+          type: "lease.renewed",
+          taskIds: m.leases.filter((_, i) => still[i]).map((l) => l.taskId),
+          lost,
+          round: m.round,
+        };
+      }));
     },
     "log.chunk": async (session, messages) => {
       const heads = await chunks.add(messages.map((m) => ({ ...m, data: decode(m) })));

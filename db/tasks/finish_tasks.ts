@@ -13,6 +13,7 @@ import type { Database, Tx } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
 import { inTransaction } from "../retry.ts";
 import { recordAppState } from "./record_app_state.ts";
+import { MAX_LOSSES } from "./lose_tasks.ts";
 import { lockDeployments, settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
 
@@ -76,14 +77,16 @@ function endOf(task: HeldTask, outcome: Outcome): EndedTask {
 async function tryAgain(tx: Tx, task: HeldTask, outcome: Outcome, chance: Chance): Promise<boolean> {
   if (outcome.status !== "failed" || task.state === "cancelling") return false;
   const failedAttempts = task.attempt - task.losses;
-  if (failedAttempts >= task.maxAttempts) return false;
+  // What an agent could not begin or had to leave is its loss, not the task's failure; both have a bound.
+  const isLoss = outcome.retryable && task.losses + 1 < MAX_LOSSES;
+  if (!isLoss && failedAttempts >= task.maxAttempts) return false;
   const delay = retryDelaySeconds(failedAttempts, chance());
   const said = reason("task.retrying", { attempt: task.attempt, detail: outcome.message, seconds: Math.ceil(delay) });
   await tx`
     with again as (
       update task set state = 'pending', agent_id = null, lease_expires_at = null, state_since = boreas_now(), updated_at = boreas_now(),
         run_after = boreas_now() + make_interval(secs => ${delay}), reason = ${tx.json(said as never)},
-        result = ${tx.json(outcome as never)}
+        result = ${tx.json(outcome as never)}, losses = losses + ${isLoss ? 1 : 0}
       where id = ${task.id} returning *
     )
     insert into event (project_id, topic, subject_id, deployment_id, kind, data)

@@ -221,6 +221,34 @@ describe("a lease", () => {
   });
 });
 
+describe("a failure", () => {
+  const due = (id: string) => db.sql`update task set run_after = boreas_now() where id = ${id}`;
+  const outcome = (retryable: boolean) => ({
+    status: "failed" as const,
+    message: "The machine is leaving.",
+    retryable,
+  });
+
+  it("that another attempt may mend is tried again, a bounded number of times, without counting as the task's own", async () => {
+    const [first] = await claim(db, mine, 1);
+    let held = first!;
+    for (let i = 1; i < 5; i++) {
+      await finish(db, held, outcome(true));
+      expect(await task(first!.id)).toMatchObject({ state: "pending", losses: i });
+      await due(first!.id);
+      held = (await claim(db, mine)).find((t) => t.id === first!.id)!;
+    }
+    await finish(db, held, outcome(true));
+    expect((await task(first!.id)).state).toBe("failed");
+  });
+
+  it("of the task's own is final when its attempts are used up", async () => {
+    const [held] = await claim(db, mine, 1);
+    await finish(db, held!, outcome(false));
+    expect((await task(held!.id)).state).toBe("failed");
+  });
+});
+
 describe("an arrival", () => {
   const arrive = (
     agentId: string,

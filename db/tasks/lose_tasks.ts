@@ -12,7 +12,7 @@ import { settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
 
 /** An agent that dies with the same task again and again is killed by it: it is not handed out for ever. */
-const MAX_LOSSES = 5;
+export const MAX_LOSSES = 5;
 
 export interface LostTask extends EndedTask {
   attempt: number;
