@@ -132,12 +132,23 @@ describe.skipIf(lacks)(`the image and docker-compose.yml${lacks}`, () => {
     expect((await docker(["inspect", "--format", "{{.State.ExitCode}}", master])).trim()).toBe("0");
   });
 
-  it("alone, keep a PostgreSQL of its own and survive a kill", async () => {
+  it("alone and without a network, keep a PostgreSQL of its own and survive a kill", async () => {
     const name = `${project}-alone`;
     const healthy = async () => (await docker(["inspect", "--format", "{{.State.Health.Status}}", name])).trim();
-    await docker(["run", "--detach", "--name", name, "--env", `BOREAS_ADMIN_PASSWORD=${password}`, image]);
+    await docker([
+      "run",
+      "--detach",
+      "--network",
+      "none",
+      "--name",
+      name,
+      "--env",
+      `BOREAS_ADMIN_PASSWORD=${password}`,
+      image,
+    ]);
     try {
       await expect.poll(healthy, { timeout: 120_000, interval: 500 }).toBe("healthy");
+      expect(await docker(["logs", name])).not.toContain("Download");
       await docker(["kill", "--signal", "KILL", name]);
       await docker(["start", name]);
       await expect.poll(healthy, { timeout: 120_000, interval: 500 }).toBe("healthy");
