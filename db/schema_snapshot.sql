@@ -357,6 +357,7 @@ create table repository (
   poll_seconds integer not null,
   next_poll_at timestamp with time zone,
   last_synced_at timestamp with time zone,
+  polled_at timestamp with time zone,
   reason jsonb not null,
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
