@@ -1,4 +1,5 @@
 /** Everything the API needs, passed in: so `createApp(deps).request()` tests it without a port. */
+import type { CheckOutgoing } from "../domain/outgoing_check.ts";
 import type { Clock, Logger } from "../domain/ports.ts";
 import type { PlanStages } from "../domain/plan_deployment.ts";
 import type { Ready } from "../protocol/http_api.ts";
@@ -32,7 +33,9 @@ export interface ApiDeps {
   /** A file of the built dashboard by its path (`/assets/x.js`); undefined when there is none. */
   webFile: (path: string) => Promise<{ bytes: Uint8Array<ArrayBuffer>; contentType: string } | undefined>;
   /** Checks an outgoing address (S33) before it is stored; throws AppError. */
-  checkOutgoing: (url: string) => Promise<void>;
+  checkOutgoing: CheckOutgoing;
+  /** Delivery ids that are committed already; the unique key in the database stays the truth. */
+  recentDeliveries?: { seen(key: string): Promise<boolean>; remember(key: string): Promise<void> };
   productVersion: string;
   /** Aborted when the process ends: open streams end with it. */
   shutdown?: AbortSignal;
