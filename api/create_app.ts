@@ -21,20 +21,25 @@ import { healthRoutes } from "./routes/health.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { overviewRoutes } from "./routes/overview.ts";
+import { repositoryRoutes } from "./routes/repositories.ts";
 import { schemaRoutes } from "./routes/schema.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { userRoutes } from "./routes/users.ts";
+import { versionRoutes } from "./routes/versions.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 
 /** Below /api/v1, in the order in which the document lists them. */
 const API_ROUTES = [
   authRoutes,
   userRoutes,
   tokenRoutes,
+  repositoryRoutes,
   applicationRoutes,
   environmentRoutes,
   secretRoutes,
+  versionRoutes,
   deploymentRoutes,
   taskRoutes,
   logRoutes,
@@ -59,6 +64,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.use("/api/*", idempotency(deps));
 
   for (const routes of API_ROUTES) app.route("/api/v1", routes(deps));
+  app.route("/", webhookRoutes(deps));
   app.route("/", healthRoutes(deps));
   app.route("/", schemaRoutes(deps, () => createOpenApiDocument(app, deps)));
   app.all("/api/*", notFound); // the dashboard's fallback must not answer for a call that does not exist
