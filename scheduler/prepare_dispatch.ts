@@ -59,7 +59,7 @@ async function sealSecrets(
       "secret.missing",
       `${spec.application} needs the secret ${
         missing.join(", ")
-      }, which has no value for this environment; set it with POST /secrets.`,
+      }, which has no value for this environment; set it with PUT /secrets.`,
     );
   }
   const key = await importJWK({ kty: "OKP", crv: "X25519", x: session.sealingKey }, "ECDH-ES");

@@ -1,6 +1,8 @@
 /** Starts the loops in order and stops them in reverse. Several schedulers may run on one database. */
 import { bindEmbedded } from "../db/agents/register_embedded.ts";
 import { readAgentIdentity, touchAgents } from "../db/agents/read_agent_identity.ts";
+import { sealAudit } from "../db/audit/seal_audit.ts";
+import { deleteOldRequests } from "../db/idempotency/finish_request.ts";
 import { CLOSE } from "../protocol/agent_messages.ts";
 import { createGateway } from "./agent_gateway.ts";
 import type { Gateway } from "./agent_gateway.ts";
@@ -33,6 +35,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     async run() {
       await touchAgents(deps.db, handlers.takeHeard());
       await bindEmbedded(deps.db.sql);
+      await deleteOldRequests(deps.db);
+      await sealAudit(deps.db);
     },
   });
   const loops = [reaper, timer, upkeep, dispatch];

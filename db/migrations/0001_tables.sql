@@ -117,8 +117,10 @@ CREATE TABLE "audit" (
 	"target" text NOT NULL,
 	"detail" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"ip" text,
+	"seal_number" bigint,
 	"hash" text,
 	"created_at" timestamp with time zone DEFAULT boreas_now() NOT NULL,
+	CONSTRAINT "audit_seal" UNIQUE("seal_number"),
 	CONSTRAINT "audit_sequence" UNIQUE("sequence")
 );
 --> statement-breakpoint

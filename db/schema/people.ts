@@ -61,7 +61,7 @@ export const idempotency = pgTable("idempotency", {
   createdAt: createdAt(),
 }, (t) => [primaryKey({ columns: [t.projectId, t.actor, t.key] })]);
 
-/** What a person or a token did. `seal` fills the hash chain later, in order of `sequence`, outside the hot path. */
+/** What a person or a token did. `db/audit/seal_audit.ts` chains the rows later, so that no global lock stands in the hot path. */
 export const audit = pgTable("audit", {
   id: id(),
   sequence: bigint("sequence", { mode: "number" }).notNull().generatedAlwaysAsIdentity(),
@@ -71,9 +71,11 @@ export const audit = pgTable("audit", {
   target: text("target").notNull(),
   detail: jsonb("detail").$type<Record<string, unknown>>().notNull().default({}),
   ip: text("ip"),
+  /** Place in the chain, in order of sealing; null until then. */
+  sealNumber: bigint("seal_number", { mode: "number" }),
   hash: text("hash"),
   createdAt: createdAt(),
-}, (t) => [unique("audit_sequence").on(t.sequence), index("audit_project").on(t.projectId, t.id)]);
+}, (t) => [unique("audit_seal").on(t.sealNumber), unique("audit_sequence").on(t.sequence), index("audit_project").on(t.projectId, t.id)]);
 
 /** Values sealed with AES-256-GCM bound to this row (the row's table, id and column are authenticated). */
 export const secret = pgTable("secret", {
