@@ -13,7 +13,7 @@ import { join, resolve } from "node:path";
 import { findBinaries } from "./binaries.ts";
 import { disownStaleLock } from "./disown_stale_lock.ts";
 import { probeServer } from "./probe_server.ts";
-import { asServerUser, ownerOfCluster, ownerOfFolders, runAsServerUser, SERVER_PATH } from "./server_user.ts";
+import { asServerUser, ownerOfCluster, ownerOfFolders, runAsServerUser, serverEnvironment } from "./server_user.ts";
 import type { ServerUser } from "./server_user.ts";
 
 export interface EmbeddedOptions {
@@ -81,8 +81,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       stdin: "null",
       stdout: "null",
       stderr: "piped", // until it answers; then its words go to its own log files
-      clearEnv: true, // none of the master's secrets
-      env: { PATH: SERVER_PATH, TZ: "UTC" },
+      clearEnv: true,
+      env: serverEnvironment(),
       detached: true,
     }).spawn();
     child.unref();

@@ -7,8 +7,8 @@
  */
 import { dirname, join } from "node:path";
 
-/** Where `unshare` is found; PostgreSQL itself is called by its full path. */
-export const SERVER_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+/** None of the master's secrets: of its environment the server is told only where programs are. */
+export const serverEnvironment = () => ({ PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", TZ: "UTC" });
 
 export interface ServerUser {
   uid: number;
@@ -58,7 +58,7 @@ export async function runAsServerUser(user: ServerUser | undefined, program: str
     cwd: "/",
     stdin: "null",
     clearEnv: true,
-    env: { PATH: SERVER_PATH, TZ: "UTC" },
+    env: serverEnvironment(),
   }).output();
   if (success) return;
   const decoder = new TextDecoder();
