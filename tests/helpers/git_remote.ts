@@ -33,9 +33,12 @@ export async function runGitCommand(cwd: string, ...args: string[]): Promise<str
   return said.decode(output.stdout).trim();
 }
 
-export async function createGitRemote(): Promise<GitRemoteFixture> {
+/** @param atEnd when it goes: with the test, or `afterAll` for one that a whole file shares */
+export async function createGitRemote(
+  atEnd: (clean: () => Promise<void>) => void = onTestFinished,
+): Promise<GitRemoteFixture> {
   const folder = await Deno.makeTempDir({ prefix: "boreas-git-" });
-  onTestFinished(() => Deno.remove(folder, { recursive: true }));
+  atEnd(() => Deno.remove(folder, { recursive: true }));
   const [url, work] = [join(folder, "remote.git"), join(folder, "work")];
   await runGitCommand(folder, "init", "--quiet", "--bare", "--initial-branch=main", url);
   await runGitCommand(folder, "init", "--quiet", "--initial-branch=main", work);
