@@ -62,20 +62,30 @@ export const idempotency = pgTable("idempotency", {
 }, (t) => [primaryKey({ columns: [t.projectId, t.actor, t.key] })]);
 
 /** What a person or a token did. `db/audit/seal_audit.ts` chains the rows later, so that no global lock stands in the hot path. */
-export const audit = pgTable("audit", {
-  id: id(),
-  sequence: bigint("sequence", { mode: "number" }).notNull().generatedAlwaysAsIdentity(),
-  projectId: projectId().references(() => project.id),
-  actor: text("actor").notNull(),
-  action: text("action").notNull(),
-  target: text("target").notNull(),
-  detail: jsonb("detail").$type<Record<string, unknown>>().notNull().default({}),
-  ip: text("ip"),
-  /** Place in the chain, in order of sealing; null until then. */
-  sealNumber: bigint("seal_number", { mode: "number" }),
-  hash: text("hash"),
-  createdAt: createdAt(),
-}, (t) => [unique("audit_seal").on(t.sealNumber), unique("audit_sequence").on(t.sequence), index("audit_project").on(t.projectId, t.id)]);
+export const audit = pgTable(
+  "audit",
+  {
+    id: id(),
+    sequence: bigint("sequence", { mode: "number" }).notNull().generatedAlwaysAsIdentity(),
+    projectId: projectId().references(() => project.id),
+    actor: text("actor").notNull(),
+    action: text("action").notNull(),
+    target: text("target").notNull(),
+    detail: jsonb("detail").$type<Record<string, unknown>>().notNull().default({}),
+    ip: text("ip"),
+    /** Place in the chain, in order of sealing; null until then. */
+    sealNumber: bigint("seal_number", { mode: "number" }),
+    hash: text("hash"),
+    createdAt: createdAt(),
+  },
+  (
+    t,
+  ) => [
+    unique("audit_seal").on(t.sealNumber),
+    unique("audit_sequence").on(t.sequence),
+    index("audit_project").on(t.projectId, t.id),
+  ],
+);
 
 /** Values sealed with AES-256-GCM bound to this row (the row's table, id and column are authenticated). */
 export const secret = pgTable("secret", {
