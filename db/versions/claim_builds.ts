@@ -22,6 +22,7 @@ export interface WaitingApp {
   waitUntil: string;
   /** The database's clock says that the wait is over. */
   isOver: boolean;
+  claimedAt: string;
 }
 
 /**
@@ -39,7 +40,8 @@ export async function claimBuilds(db: Database, everySeconds: number, limit: num
     select va.version_id, va.project_id, v.repository_id, v.version, v.git_commit as commit, va.application_id,
       a.name as application, va.changed, va.document_sha256, f.content as document, va.artifacts,
       v.app_builds -> a.name as build, va.builds_reason, va.wait_until,
-      coalesce(va.wait_until <= boreas_now(), false) as is_over
+      coalesce(va.wait_until <= boreas_now(), false) as is_over,
+      boreas_now() as claimed_at
     from version_app va join version v on v.id = va.version_id join application a on a.id = va.application_id
     join frozen_document f on f.sha256 = va.document_sha256
     where va.version_id = any(${versions.map((v) => v.id)}::uuid[]) and va.builds = 'waiting'

@@ -35,6 +35,12 @@ export async function writeBuilds(
         where version_id = ${versionId} and application_id = ${finding.applicationId} and builds = 'waiting'`;
     }
     const builds = await rollUpBuilds(tx, versionId, "later");
+    // People see in their deployments what is waited for and when it was last looked for; that is no event.
+    await tx`
+      update deployment d set reason = jsonb_set(jsonb_set(d.reason, '{text}', v.builds_reason -> 'text'),
+        '{params,detail}', v.builds_reason -> 'text')
+      from version v where v.id = ${versionId} and d.version_id = v.id and v.builds = 'waiting' and d.status = 'pending'
+        and d.reason ->> 'code' = 'deployment.waiting_for_builds'`;
     return { builds, changed: builds !== version.builds };
   });
   if (result?.changed) hints.announce("events");

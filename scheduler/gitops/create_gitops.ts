@@ -1,0 +1,23 @@
+/** Everything between a push and its deployments, as one part of a process. */
+import { createBuildLoop } from "../build_loop.ts";
+import { createDeliveryLoop } from "../delivery_loop.ts";
+import { createPollLoop } from "../poll_loop.ts";
+import type { GitopsDeps } from "./deps.ts";
+
+export interface Gitops {
+  start(): void;
+  /** Waits for the work that is under way. */
+  stop(): Promise<void>;
+}
+
+export function createGitops(deps: GitopsDeps): Gitops {
+  const loops = [createBuildLoop(deps), createDeliveryLoop(deps), createPollLoop(deps)];
+  return {
+    start() {
+      for (const loop of loops) loop.start();
+    },
+    async stop() {
+      for (const loop of [...loops].reverse()) await loop.stop();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** Asks a container registry (OCI distribution API) which digest a tag has. */
+import { callOut, OutgoingError, readText } from "./outgoing_http.ts";
+import type { GitopsDeps } from "./deps.ts";
+
+type Deps = Pick<GitopsDeps, "fetch" | "checkOutgoing" | "clock">;
+
+export interface ImageAddress {
+  registry: string;
+  repository: string;
+}
+
+/** `order`, `team/order` and `docker.io/...` are Docker Hub's; else the first part is the registry. */
+export function parseImageRef(ref: string): ImageAddress | undefined {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/.test(ref) || ref.includes("//") || ref.endsWith("/")) return undefined;
+  const [first, ...rest] = ref.split("/");
+  const isHost = rest.length > 0 && (/[.:]/.test(first!) || first === "localhost");
+  const registry = isHost ? first! : "docker.io";
+  const path = isHost ? rest.join("/") : ref;
+  if (!/^[a-z0-9._/-]+$/.test(path)) return undefined;
+  if (registry !== "docker.io" && registry !== "index.docker.io") return { registry, repository: path };
+  return { registry: "registry-1.docker.io", repository: path.includes("/") ? path : `library/${path}` };
+}
+
+/** Any manifest or index will do: what counts is its digest. */
+const ACCEPT = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+/**
+ * @returns the digest; undefined while the registry has no such tag
+ * @throws OutgoingError: it is away, or does not let us in
+ */
+export async function findDigest(deps: Deps, ref: string, tag: string): Promise<string | undefined> {
+  const address = parseImageRef(ref);
+  if (!address || !/^[\w][\w.-]{0,127}$/.test(tag)) {
+    throw new OutgoingError(`"${ref}:${tag}" is not the name of an image`);
+  }
+  // A registry on this machine is spoken to without TLS, as docker does.
+  const scheme = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(address.registry) ? "http" : "https";
+  const url = `${scheme}://${address.registry}/v2/${address.repository}/manifests/${tag}`;
+  const ask = (headers: Record<string, string>) =>
+    callOut(deps, url, { method: "HEAD", headers: { accept: ACCEPT, ...headers } }, async (response) => {
+      await response.body?.cancel();
+      return { status: response.status, headers: response.headers };
+    });
+  let answer = await ask({});
+  const challenge = answer.headers.get("www-authenticate");
+  if (answer.status === 401 && challenge !== null && /^bearer /i.test(challenge)) {
+    answer = await ask({ authorization: `Bearer ${await fetchToken(deps, challenge)}` });
+  }
+  if (answer.status === 404) return undefined;
+  if (answer.status === 401 || answer.status === 403) {
+    throw new OutgoingError("the registry does not let us read it without signing in, which is not carried out yet");
+  }
+  if (answer.status !== 200) throw new OutgoingError(`the registry answers ${answer.status}`);
+  const digest = answer.headers.get("docker-content-digest");
+  if (digest === null || !/^sha256:[0-9a-f]{64}$/.test(digest)) throw new OutgoingError("the registry tells no digest");
+  return digest;
+}
+
+/** Anonymous token of a registry that wants one. */
+async function fetchToken(deps: Deps, challenge: string): Promise<string> {
+  const fields = Object.fromEntries(
+    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!, value!]),
+  );
+  if (!URL.canParse(fields.realm ?? "")) throw new OutgoingError("the registry names no place to get a token");
+  const url = new URL(fields.realm!);
+  for (const key of ["service", "scope"]) if (fields[key] !== undefined) url.searchParams.set(key, fields[key]!);
+  const body = await callOut(deps, url.href, {}, (response) => readText(response, 1024 * 1024));
+  let parsed: { token?: unknown; access_token?: unknown };
+  try {
+    parsed = JSON.parse(body);
+  } catch (error: unknown) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new OutgoingError("the registry's token service does not answer JSON");
+  }
+  const token = parsed?.token ?? parsed?.access_token;
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new OutgoingError("the registry's token service gives no token");
+  }
+  return token;
+}
