@@ -50,7 +50,8 @@ export async function watchDeployment(
   throw new CliError("Stopped watching; the deployment goes on.");
 }
 
-const nameOf = (task: Task): string => task.parentId === null ? task.name : `  ${task.name} (${task.type})`;
+const nameOf = (task: Task): string =>
+  (task.parentId === null ? "" : "  ") + task.name + (task.type === "deploy" ? "" : ` (${task.type})`);
 
 /** What a person wants to know of a deployment that did not complete: which tasks failed, and why. */
 export const failedTasks = (deployment: DeploymentWithTasks): Task[] =>

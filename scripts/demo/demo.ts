@@ -2,40 +2,30 @@
  * `deno task demo`: the main job on real input, unattended; exits 0 when all of it was seen to work. It does what a
  * person would do from outside: signs in over REST, pushes with Git, asks the services over HTTP.
  */
-import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
-import { type ApiClient, createApiClient } from "../../cli/api_client.ts";
+import type { ApiClient } from "../../cli/api_client.ts";
 import { CliError } from "../../cli/host.ts";
 import { failedTasks } from "../../cli/watch_deployment.ts";
 import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
-import { createGitRemote, type ServiceName, SERVICES } from "./git_remote.ts";
-import { type Product, startProduct, stopKept } from "./product.ts";
+import { type ServiceName, SERVICES } from "./git_remote.ts";
+import { type Product, stopKept } from "./product.ts";
 import {
-  bindMachine,
   expectAnswers,
   expectCompleted,
   expectNotDeployedAgain,
   expectOrder,
   expectRolledBack,
-  findOrMakeEnvironment,
-  registerRepository,
   release,
   type Stage,
 } from "./story.ts";
+import { findServer, setStage } from "./set_stage.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { StoryError } from "./wait_until.ts";
-
-const template = join(import.meta.dirname!, "..", "..", "examples", "demo");
 
 interface Options {
   keep: boolean;
   /** The folder of an earlier run that was kept. */
   end?: string;
   breaks: ServiceName;
-}
-interface Server {
-  api: ApiClient;
-  product?: Product;
 }
 
 export async function runDemo(argv: readonly string[], write: (text: string) => void): Promise<number> {
@@ -57,7 +47,7 @@ export async function runDemo(argv: readonly string[], write: (text: string) => 
   Deno.addSignalListener("SIGINT", interrupt);
   let worked = false;
   try {
-    const server = await timeline.step("start Boreas", () => findServer(folder, timeline), ({ api }) => api.url);
+    const server = await timeline.step("find a Boreas", () => findServer(folder, timeline.note), ({ api }) => api.url);
     product = server.product;
     const stage = await setStage(server, folder, timeline);
     await tellStory(stage, options.breaks, timeline, (deployment) => lastDeployment = { api: stage.api, deployment });
@@ -98,45 +88,6 @@ function readOptions(argv: readonly string[]): Options | string {
   return options;
 }
 
-/** The one that BOREAS_URL names, else one of our own. */
-async function findServer(folder: string, timeline: Timeline): Promise<Server> {
-  const given = Deno.env.get("BOREAS_URL");
-  const token = Deno.env.get("BOREAS_TOKEN");
-  if (given && token) return { api: createApiClient(host, { url: given.replace(/\/+$/, ""), token }) };
-  const product = given ? undefined : await startProduct({ folder, say: timeline.note });
-  const url = (given ?? product!.url).replace(/\/+$/, "");
-  const password = product?.password ?? Deno.env.get("BOREAS_ADMIN_PASSWORD");
-  if (!password) throw new StoryError("With BOREAS_URL, set BOREAS_TOKEN or BOREAS_ADMIN_PASSWORD too.");
-  const session = await createApiClient(host, { url }).login({ username: "admin", password });
-  const api = createApiClient(host, { url, token: session.accessToken, refreshToken: session.refreshToken });
-  return product ? { api, product } : { api };
-}
-
-async function setStage({ api }: Server, folder: string, timeline: Timeline): Promise<Stage> {
-  const remote = await timeline.step(
-    "make a Git remote with three services",
-    () => createGitRemote({ folder: join(remoteFolder(folder)), template, addressBook: join(folder, "addresses") }),
-    (made) => made.url,
-  );
-  const [environment, repository] = await timeline.step(
-    "register environment and repository",
-    async () => [await findOrMakeEnvironment(api, "demo"), await registerRepository(api, remote)] as const,
-    ([, repository]) => repository.webhookPath,
-  );
-  await timeline.step("bind this machine", () => bindMachine(api, environment, hostname()), (agent) => agent.name);
-  return { api, remote, environment, repository };
-}
-
-/**
- * A product or a database that lives longer than this run knows the applications by their repository, so that one is
- * kept and pushed to again.
- */
-function remoteFolder(folder: string): string {
-  const lasting = Deno.env.get("BOREAS_URL") ?? Deno.env.get("DATABASE_URL");
-  if (!lasting) return join(folder, "remote");
-  return join(tmpdir(), `boreas-demo-remote-${lasting.replace(/^.*@/, "").replace(/[^A-Za-z0-9]+/g, "-")}`);
-}
-
 async function tellStory(
   stage: Stage,
   breaks: ServiceName,
@@ -174,7 +125,7 @@ async function tellStory(
     const why = await expectNotDeployedAgain(stage, commit);
     await expectAnswers(stage, "v2");
     return why;
-  }, (why) => why);
+  }, (why) => why.split(". ")[0]!);
 }
 
 /** For a person who has to find out: which task, why, its last lines, and where the whole log is. */
@@ -187,16 +138,6 @@ async function sayFailure(api: ApiClient, deployment: DeploymentWithTasks): Prom
   }
   return text;
 }
-
-const host = {
-  fetch: (url: string, init?: RequestInit) => fetch(url, init),
-  now: () => Date.now(),
-  wait: (milliseconds: number, signal?: AbortSignal) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    }),
-};
 
 if (import.meta.main) {
   const encoder = new TextEncoder();

@@ -88,7 +88,9 @@ export async function release(
       const delivery = (await api.deliveries(repository.id, 20)).find((d) => d.commit === commit);
       if (delivery?.status === "failed" || delivery?.status === "ignored") {
         const problems = delivery.problems.map((p) => `  ${p.file}:${p.line}: ${p.message}`);
-        throw new StoryError([`The push was ${delivery.status}: ${delivery.reason.text}`, ...problems].join("\n"));
+        throw new StoryError(
+          [`The push came to nothing (${delivery.status}): ${delivery.reason.text}`, ...problems].join("\n"),
+        );
       }
     },
   });
