@@ -124,6 +124,9 @@ function flattenIssues(issues: z.core.$ZodIssue[], at: PropertyKey[] = []): Flat
       branches.sort((a, b) => a.length - b.length || b[0]!.path.length - a[0]!.path.length);
       if (branches[0]) return branches[0];
     }
+    if (issue.code === "invalid_key" && issue.issues[0]) {
+      return [{ path, message: `the key must be ${issue.issues[0].message}` }];
+    }
     return [{ path, message: issue.message }];
   });
 }
