@@ -1,14 +1,14 @@
 /** From a push to its deployments: git, the loops, and what they may reach. */
 import { join } from "node:path";
 import { lookup } from "node:dns/promises";
+import { isRegisteredHost } from "../db/repositories/registered_hosts.ts";
 import { parseNetworks } from "../domain/outgoing_address.ts";
 import { createOutgoingCheck } from "../domain/outgoing_check.ts";
 import type { CheckOutgoing } from "../domain/outgoing_check.ts";
 import { createGit } from "../host/git.ts";
-import { createDeliveryLoop } from "../scheduler/delivery_loop.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
+import { createGitops } from "../scheduler/gitops/create_gitops.ts";
 import type { GitopsDeps } from "../scheduler/gitops/deps.ts";
-import { createPollLoop } from "../scheduler/poll_loop.ts";
 import type { Env, Settings } from "./settings.ts";
 
 export interface GitopsParts {
@@ -21,6 +21,7 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
   const checkOutgoing = createOutgoingCheck({
     resolve: async (host) => (await lookup(host, { all: true })).map((a) => a.address),
     allow: parseNetworks(settings.allowNetworks.join(",")),
+    isRegistered: (host) => isRegisteredHost(scheduler.db, host),
   });
   const passedOn = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "GIT_SSL_CAINFO"];
   const git = createGit({
@@ -30,14 +31,6 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
     env: Object.fromEntries(passedOn.flatMap((name) => (env(name) ? [[name, env(name)!]] : []))),
   });
   const deps: GitopsDeps = { ...scheduler, git, fetch, checkOutgoing, sweepSeconds: settings.pollSeconds };
-  const loops = [createDeliveryLoop(deps), createPollLoop(deps)];
-  return {
-    checkOutgoing,
-    start() {
-      for (const loop of loops) loop.start();
-    },
-    async stop() {
-      for (const loop of [...loops].reverse()) await loop.stop();
-    },
-  };
+  const { start, stop } = createGitops(deps);
+  return { checkOutgoing, start, stop };
 }

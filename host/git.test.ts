@@ -99,7 +99,7 @@ describe("a mirror", () => {
     const away = await errorOf(git.lsRemote(remoteOf("https://127.0.0.1:1/x.git")));
     expect([away.kind, away.isTransient]).toEqual(["unavailable", true]);
     const missing = await errorOf(open({ gitPath: "/nowhere/git" }).lsRemote(remoteOf(source.url)));
-    expect(missing.message).toBe("There is no git program at /nowhere/git; install git and start Boreas again.");
+    expect(missing.message).toBe("Boreas cannot run /nowhere/git; install git and start Boreas again.");
   });
 });
 

@@ -3,6 +3,7 @@
  * submodule, alias or configuration of it or of this machine is read, nothing is ever checked out, and only https and
  * ssh (and folders, where that was allowed) can be spoken. A mirror that is lost is fetched again.
  */
+import { resolve } from "node:path";
 import { parseRepositoryAddress } from "../domain/repository_address.ts";
 import { GitError } from "../domain/git.ts";
 import type { CommitInfo, Git, GitRemote, TreeEntry } from "../domain/git.ts";
@@ -45,7 +46,7 @@ const SETTINGS = [
 ].flatMap((setting) => ["-c", setting]);
 
 export function createGit(options: GitOptions): Git {
-  const { cacheDir } = options;
+  const cacheDir = resolve(options.cacheDir);
   const home = `${cacheDir}/home`;
   const protocols = options.allowFile ? "https:ssh:file" : "https:ssh";
   const baseEnv: Record<string, string> = {

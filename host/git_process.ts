@@ -68,7 +68,7 @@ function spawn(gitPath: string, run: GitRun): Deno.ChildProcess {
     }).spawn();
   } catch (error: unknown) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
-      throw new GitError("no_git", `There is no git program at ${gitPath}; install git and start Boreas again.`);
+      throw new GitError("no_git", `Boreas cannot run ${gitPath}; install git and start Boreas again.`);
     }
     throw error;
   }
