@@ -27,12 +27,17 @@ const END_WITHIN = 30_000;
 
 /** @throws StoryError with its last lines, when it ended or did not serve in time */
 export async function startProduct({ folder, say }: ProductOptions): Promise<Product> {
-  const dataDir = join(folder, "data");
+  // A database that was there before knows its first user's password, what its secrets were sealed with, and the agent.
+  const keep = lastingFolder() ?? folder;
+  const dataDir = join(keep, "data");
   const logFile = join(folder, "boreas.log");
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(logFile, "");
   const port = freePort();
-  const password = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(15)))).replace(/[+/=]/g, "x");
+  const password = Deno.env.get("BOREAS_ADMIN_PASSWORD") ?? await keptSecret(join(keep, "admin.password"), 15);
+  const secretKey: Record<string, string> = Deno.env.get("DATABASE_URL")
+    ? { BOREAS_SECRET_KEY: Deno.env.get("BOREAS_SECRET_KEY") ?? await keptSecret(join(keep, "secret.key"), 32) }
+    : {};
   const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json"))) as { tasks: Record<string, string> };
   const starter = new Deno.Command("sh", {
     // Its output goes to a file and not through us: with --keep it lives longer than we do.
@@ -48,10 +53,11 @@ export async function startProduct({ folder, say }: ProductOptions): Promise<Pro
       BOREAS_ADMIN_PASSWORD: password,
       BOREAS_ALLOW_FILE_REPOSITORIES: "1",
       BOREAS_LOCAL_AGENT: "on",
+      ...secretKey,
     },
   }).spawn();
   starter.unref();
-  await Deno.writeTextFile(join(folder, "starter.pid"), String(starter.pid));
+  await Deno.writeTextFile(join(folder, "started.json"), JSON.stringify({ pid: starter.pid, dataDir }));
   let ended: number | undefined;
   const status = starter.status.then(({ code }) => ended = code);
 
@@ -88,6 +94,26 @@ export async function startProduct({ folder, say }: ProductOptions): Promise<Pro
   throw new StoryError(`Boreas ${how}. Its last lines:\n${lines.map((l) => `  ${l}`).join("\n")}`);
 }
 
+/** What belongs to a Boreas or a database that lives longer than one run; undefined when nothing does. */
+export function lastingFolder(): string | undefined {
+  const lasting = Deno.env.get("BOREAS_URL") ?? Deno.env.get("DATABASE_URL");
+  // Without the password that an address may hold.
+  return lasting && join(root, ".build", "demo", lasting.replace(/^.*@/, "").replace(/[^A-Za-z0-9]+/g, "-"));
+}
+
+/** Made once, then read again: base64 of so many random bytes, for its owner alone. */
+async function keptSecret(path: string, bytes: number): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error: unknown) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const secret = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))));
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, secret, { mode: 0o600 });
+  return secret;
+}
+
 async function isReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(`${url}/v1/ready`, { signal: AbortSignal.timeout(2_000) });
@@ -99,16 +125,21 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
+interface Started {
+  pid: number;
+  dataDir: string;
+}
+
 /** Ends what `--keep` left running in this folder. */
 export async function stopKept(folder: string): Promise<void> {
-  const pid = Number(await Deno.readTextFile(join(folder, "starter.pid")));
+  const { pid, dataDir } = JSON.parse(await Deno.readTextFile(join(folder, "started.json"))) as Started;
   if (signal(pid, "SIGTERM")) {
     for (const giveUp = Date.now() + END_WITHIN; signal(pid, "SIGCONT");) {
       if (Date.now() > giveUp) throw new Error(`Process ${pid} does not end.`);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
   }
-  await endDeployed(join(folder, "data", "agent"));
+  await endDeployed(join(dataDir, "agent"));
 }
 
 /** @returns false when there is no such process */

@@ -3,13 +3,12 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { type ApiClient, createApiClient } from "../../cli/api_client.ts";
 import { createGitRemote, SERVICES } from "./git_remote.ts";
-import { type Product, startProduct } from "./product.ts";
+import { lastingFolder, type Product, startProduct } from "./product.ts";
 import { bindMachine, findOrMakeEnvironment, registerRepository, type Stage } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
 import { StoryError } from "./wait_until.ts";
 
-const root = join(import.meta.dirname!, "..", "..");
-const template = join(root, "examples", "demo");
+const template = join(import.meta.dirname!, "..", "..", "examples", "demo");
 
 export interface Server {
   api: ApiClient;
@@ -57,9 +56,7 @@ async function remoteFolder(api: ApiClient, folder: string): Promise<string> {
       `${api.url} has an application ${SERVICES[0]} of ${owner} already. The demo needs a Boreas without it.`,
     );
   }
-  const lasting = Deno.env.get("BOREAS_URL") ?? Deno.env.get("DATABASE_URL");
-  if (!lasting) return join(folder, "remote");
-  return join(root, ".build", "demo", lasting.replace(/^.*@/, "").replace(/[^A-Za-z0-9]+/g, "-"));
+  return join(lastingFolder() ?? folder, "remote");
 }
 
 async function isFolder(path: string): Promise<boolean> {
