@@ -27,6 +27,7 @@ const code = await supervise({
   }),
   ...localAgent(dataDir),
   say,
+  graceMs: 6_000, // Deno's watcher outlives its program until a second signal
 });
 web.kill("SIGTERM");
 await web.status;

@@ -60,6 +60,33 @@ describe("the starter of master and agent", () => {
     expect((await log()).slice(-2)).toEqual(["agent ends", "master ends"]);
   });
 
+  it("takes signals that come together for one, as when Ctrl-C reaches the group and is passed on", async () => {
+    const { child, ended } = start({ master: living("master"), agent: living("agent", "sleep 0.3; exit 0") });
+    await said("agent starts");
+    for (let i = 0; i < 3; i++) {
+      child.kill("SIGINT");
+      child.kill("SIGTERM");
+    }
+    expect((await ended).code).toBe(0);
+    expect((await log()).slice(-2)).toEqual(["agent ends", "master ends"]);
+  });
+
+  it("leaves at once when it is told again, and nothing stays behind", async () => {
+    const stubborn = (name: string) =>
+      `echo $$ > ${name}.pid; trap 'echo ${name} asked >> log' TERM; echo ${name} starts >> log; touch ready; ` +
+      "while :; do sleep 0.05; done";
+    const { child, ended } = start({ master: stubborn("master"), agent: stubborn("agent") }, 60_000);
+    await said("agent starts");
+    child.kill("SIGTERM");
+    await said("agent asked");
+    const asking = setInterval(() => child.kill("SIGTERM"), 250);
+    await ended.finally(() => clearInterval(asking));
+    for (const name of ["master", "agent"]) {
+      const pid = Number(await readFile(join(folder, `${name}.pid`), "utf8"));
+      expect(() => Deno.kill(pid, "SIGCONT")).toThrow();
+    }
+  });
+
   it("gives the master's exit code when that never got to serve, and starts no agent", async () => {
     const { ended } = start({ master: "echo 'Port 8080 is taken.' >&2; exit 7", agent: living("agent") });
     expect((await ended).code).toBe(7);

@@ -29,15 +29,15 @@ const GOOD_LIFE_MS = 60_000;
 
 /** @returns the exit code */
 export async function supervise(parts: Supervised): Promise<number> {
-  const stop = new AbortController();
-  const release = joinSignals(stop, parts.say);
+  const [stop, leave] = [new AbortController(), new AbortController()];
+  const release = joinSignals(stop, leave, parts.say);
   try {
     const master = parts.master.spawn();
     const ended = master.status.finally(() => stop.abort());
-    const agents = keepAgent(parts, stop.signal);
+    const agents = keepAgent(parts, stop.signal, leave.signal);
     await aborted(stop.signal);
     await agents;
-    await end(master, parts);
+    await end(master, parts, leave.signal);
     const { code, signal } = await ended;
     return signal === "SIGTERM" || signal === "SIGINT" ? 0 : code;
   } finally {
@@ -45,7 +45,7 @@ export async function supervise(parts: Supervised): Promise<number> {
   }
 }
 
-async function keepAgent(parts: Supervised, stop: AbortSignal): Promise<void> {
+async function keepAgent(parts: Supervised, stop: AbortSignal, leave: AbortSignal): Promise<void> {
   if (!parts.agent) return;
   try {
     await parts.ready(stop);
@@ -60,7 +60,7 @@ async function keepAgent(parts: Supervised, stop: AbortSignal): Promise<void> {
     const gone = new AbortController();
     agent.status.finally(() => gone.abort());
     await aborted(AbortSignal.any([stop, gone.signal]));
-    if (stop.aborted) return await end(agent, parts);
+    if (stop.aborted) return await end(agent, parts, leave);
     const { code } = await agent.status;
     if (performance.now() - startedAt > GOOD_LIFE_MS) failures = 0;
     const pause = pauses[Math.min(failures++, pauses.length - 1)]!;
@@ -73,14 +73,22 @@ async function keepAgent(parts: Supervised, stop: AbortSignal): Promise<void> {
  * Asks; asks again half-way (the agent first lets running tasks end, and stops them when asked twice); after the grace
  * no longer asks.
  */
-async function end(child: Deno.ChildProcess, { graceMs = GRACE_MS, say }: Supervised): Promise<void> {
+async function end(
+  child: Deno.ChildProcess,
+  { graceMs = GRACE_MS, say }: Supervised,
+  leave: AbortSignal,
+): Promise<void> {
   if (!kill(child, "SIGTERM")) return;
-  const hurry = setTimeout(() => kill(child, "SIGTERM"), graceMs / 2);
+  const killNow = () => kill(child, "SIGKILL");
+  const hurry = setTimeout(() => kill(child, "SIGINT"), graceMs / 2);
   const late = setTimeout(() => {
     say(`Process ${child.pid} did not end within ${graceMs / 1000} s and is killed`);
-    kill(child, "SIGKILL");
+    killNow();
   }, graceMs);
+  leave.addEventListener("abort", killNow);
+  if (leave.aborted) killNow();
   await child.status;
+  leave.removeEventListener("abort", killNow);
   clearTimeout(hurry);
   clearTimeout(late);
 }
