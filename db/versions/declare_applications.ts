@@ -2,7 +2,7 @@ import { AppError } from "../../domain/app_error.ts";
 import type { ApplicationDocument } from "../../protocol/config_file.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
-import type { VersionToRecord } from "./record_version.ts";
+import type { VersionToRecord } from "./version_to_record.ts";
 
 /** What REST calls the config of an application: its document without what has a place of its own. */
 function configOf(document: ApplicationDocument): Record<string, unknown> {

@@ -11,43 +11,18 @@
  */
 import { AppError } from "../../domain/app_error.ts";
 import { reason } from "../../domain/reason.ts";
-import type { LateArtifact } from "../../protocol/config/artifacts.ts";
-import type { ApplicationDocument, PlanDocument } from "../../protocol/config_file.ts";
-import type { PinnedArtifact } from "../../protocol/operation.ts";
 import type { AppBuild } from "../../protocol/http_api.ts";
 import { freezeDocument } from "../blobs/freeze_document.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import type { Hints } from "../hints.ts";
-import type { ClaimedDelivery } from "../repositories/claim_delivery.ts";
-import type { RepositoryRow } from "../repositories/repository_row.ts";
 import { inTransaction } from "../retry.ts";
 import { addBuilds } from "./add_builds.ts";
 import { declareApplications } from "./declare_applications.ts";
 import { rollUpBuilds } from "./roll_up_builds.ts";
+import type { VersionToRecord } from "./version_to_record.ts";
 import { writeVersionApp } from "./write_version_app.ts";
 
-export interface RecordedApplication {
-  document: ApplicationDocument;
-  changed: boolean;
-  bundle: { sha256: string; size: number } | null;
-  pinned: Record<string, PinnedArtifact>;
-  late: readonly LateArtifact[];
-}
-export interface VersionToRecord {
-  delivery: ClaimedDelivery;
-  repository: Pick<RepositoryRow, "id" | "projectId" | "url">;
-  name: string;
-  ref: string;
-  tag: string | null;
-  commit: string;
-  description: string;
-  createdBy: string;
-  plan: PlanDocument | null;
-  applications: readonly RecordedApplication[];
-  /** The default branch says what applications are like now; another ref only adds those that are new. */
-  isDefaultBranch: boolean;
-}
 export type RecordOutcome =
   | { kind: "recorded" | "known"; versionId: string; status: "normal" | "revert"; reason: { text: string } }
   | { kind: "moved"; commit: string | null }

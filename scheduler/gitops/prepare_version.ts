@@ -2,7 +2,7 @@
 import { documentHash } from "../../db/blobs/freeze_document.ts";
 import { readVersionApps, recentVersions } from "../../db/versions/read_history.ts";
 import type { PastApp, PastVersion } from "../../db/versions/read_history.ts";
-import type { RecordedApplication } from "../../db/versions/record_version.ts";
+import type { RecordedApplication } from "../../db/versions/version_to_record.ts";
 import { detectChanges } from "../../domain/detect_changes.ts";
 import { allArtifacts, sortArtifacts } from "../../protocol/config/artifacts.ts";
 import type { ApplicationDocument, ConfigProblem } from "../../protocol/config_file.ts";
