@@ -8,13 +8,11 @@ import type { CheckOutgoing } from "../domain/outgoing_check.ts";
 import { createGit } from "../host/git.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
 import { createGitops } from "../scheduler/gitops/create_gitops.ts";
-import type { GitopsDeps } from "../scheduler/gitops/deps.ts";
+import type { Gitops } from "../scheduler/gitops/create_gitops.ts";
 import type { Env, Settings } from "./settings.ts";
 
-export interface GitopsParts {
+export interface GitopsParts extends Gitops {
   checkOutgoing: CheckOutgoing;
-  start(): void;
-  stop(): Promise<void>;
 }
 
 export function createGitopsParts(env: Env, settings: Settings, scheduler: SchedulerDeps): GitopsParts {
@@ -30,7 +28,6 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
     allowFile: settings.allowFileRepositories,
     env: Object.fromEntries(passedOn.flatMap((name) => (env(name) ? [[name, env(name)!]] : []))),
   });
-  const deps: GitopsDeps = { ...scheduler, git, fetch, checkOutgoing, sweepSeconds: settings.pollSeconds };
-  const { start, stop } = createGitops(deps);
-  return { checkOutgoing, start, stop };
+  const gitops = createGitops({ ...scheduler, git, fetch, checkOutgoing, sweepSeconds: settings.pollSeconds });
+  return { ...gitops, checkOutgoing };
 }

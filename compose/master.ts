@@ -124,6 +124,7 @@ async function startParts({ env, settings, clock, logger, say, db, undo }: Parts
     secureCookies: settings.publicUrl.startsWith("https://"),
     allowFileRepositories: settings.allowFileRepositories,
     checkOutgoing: gitops.checkOutgoing,
+    ...(redis ? { recentDeliveries: redis.recentDeliveries } : {}),
     ready: () =>
       readReadiness({
         db,
