@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseConfigFile } from "../../protocol/config_file.ts";
 import { WEBHOOK_PROVIDERS } from "../../protocol/webhooks/providers.ts";
+import { runDemo } from "../../scripts/demo/demo.ts";
 import { createGitRemote, SERVICES } from "../../scripts/demo/git_remote.ts";
 import { createTimeline } from "../../scripts/demo/timeline.ts";
 
@@ -106,6 +107,31 @@ describe("the demo's Git remote", () => {
     const first = await (await makeRemote()).push("v1");
     const second = await (await makeRemote()).push("v1");
     expect(await git("rev-parse", `${second.commit}^`)).toBe(first.commit);
+  });
+});
+
+describe("the demo", () => {
+  it("refuses an argument it does not know with one sentence, and starts nothing", async () => {
+    let written = "";
+    expect(await runDemo(["--brake=user-service"], (text) => written += text)).toBe(2);
+    expect(written).toBe(
+      "Unknown argument --brake=user-service; there is --keep, --end=FOLDER and --break=user-service|order-service|payment-service.\n",
+    );
+  });
+
+  it("says in one sentence that git is missing", async () => {
+    const module = join(import.meta.dirname!, "../../scripts/demo/git_remote.ts");
+    const options = { folder, template, addressBook: folder };
+    const script = `import { createGitRemote } from ${JSON.stringify(module)};
+      await createGitRemote(${JSON.stringify(options)}).catch((error) => console.log(error.message));`;
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", script],
+      env: { PATH: "/nowhere" },
+    })
+      .output();
+    expect(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr)).toBe(
+      "This machine has no git, which the demo pushes with. Install git and run it again.\n",
+    );
   });
 });
 
