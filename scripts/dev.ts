@@ -7,7 +7,7 @@ import { buildAgent } from "./build_agent.ts";
 import { pinned, root } from "./build_once.ts";
 import { taskCommand } from "./run_task.ts";
 import { localAgent } from "./local_agent.ts";
-import { supervise } from "./supervise.ts";
+import { kill, supervise } from "./supervise.ts";
 
 const say = (sentence: string) => console.error(`boreas: ${sentence}`);
 const WATCHED = ["main.ts", "compose", "api", "scheduler", "db", "operators", "agents", "host", "protocol", "domain"];
@@ -29,6 +29,6 @@ const code = await supervise({
   say,
   graceMs: 6_000, // Deno's watcher outlives its program until a second signal
 });
-web.kill("SIGTERM");
+kill(web, "SIGTERM");
 await web.status;
 Deno.exit(code);

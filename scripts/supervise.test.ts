@@ -111,7 +111,7 @@ describe("the starter of master and agent", () => {
   });
 
   it("kills what does not end within its grace", async () => {
-    const agent = "trap '' TERM; echo agent starts >> log; while :; do sleep 0.05; done";
+    const agent = "trap '' TERM INT; echo agent starts >> log; while :; do sleep 0.05; done";
     const { child, ended } = start({ master: living("master"), agent }, 300);
     await said("agent starts");
     child.kill("SIGTERM");

@@ -94,7 +94,7 @@ async function end(
 }
 
 /** @returns false when it had ended already */
-function kill(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
+export function kill(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   try {
     child.kill(signal);
     return true;
