@@ -138,9 +138,11 @@ create table audit (
   target text not null,
   detail jsonb default '{}'::jsonb not null,
   ip text,
+  seal_number bigint,
   hash text,
   created_at timestamp with time zone default boreas_now() not null,
   constraint audit_pkey PRIMARY KEY (id),
+  constraint audit_seal UNIQUE (seal_number),
   constraint audit_sequence UNIQUE (sequence),
   constraint audit_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id)
 );

@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import type { EmbeddedServer } from "./embedded_postgres.ts";
+import type { ConnectionTarget } from "../client.ts";
 
 /** `busy`: a postmaster is there and will answer later (recovery after a crash, shutting down, no connection free). */
 export type ServerState = "ready" | "busy" | "absent";
@@ -11,7 +11,7 @@ const TOO_MANY_CONNECTIONS = "53300";
  * Only a living postmaster accepts on the socket, whatever postmaster.pid says: so "absent" means that none runs, and
  * a process that merely got the number of a dead one cannot pass for it.
  */
-export async function probeServer(connection: EmbeddedServer["connection"]): Promise<ServerState> {
+export async function probeServer(connection: Exclude<ConnectionTarget, string>): Promise<ServerState> {
   const sql = postgres({ ...connection, max: 1, connect_timeout: 2, onnotice: () => {} });
   try {
     await sql`select 1`;
