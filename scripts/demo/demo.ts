@@ -7,7 +7,7 @@ import { CliError } from "../../cli/host.ts";
 import { failedTasks } from "../../cli/watch_deployment.ts";
 import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
 import { type ServiceName, SERVICES } from "./git_remote.ts";
-import { type Product, stopKept } from "./product.ts";
+import { type Product, stopProduct } from "./product.ts";
 import {
   expectAnswers,
   expectCompleted,
@@ -20,6 +20,9 @@ import {
 import { findServer, setStage } from "./set_stage.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { StoryError } from "./wait_until.ts";
+
+/** As a shell says it of a program that SIGINT ended. */
+const INTERRUPTED = 130;
 
 interface Options {
   keep: boolean;
@@ -35,7 +38,7 @@ export async function runDemo(argv: readonly string[], write: (text: string) => 
     return 2;
   }
   if (options.end) {
-    await stopKept(options.end);
+    await stopProduct(options.end);
     await Deno.remove(options.end, { recursive: true });
     return 0;
   }
@@ -43,7 +46,11 @@ export async function runDemo(argv: readonly string[], write: (text: string) => 
   const folder = await Deno.makeTempDir({ prefix: "boreas-demo-" });
   let product: Product | undefined;
   let lastDeployment: { api: ApiClient; deployment: DeploymentWithTasks } | undefined;
-  const interrupt = () => void endAll().then(() => Deno.exit(130));
+  let interrupted: Promise<void> | undefined;
+  const interrupt = () => {
+    write("\nInterrupted; ending Boreas and the services.\n");
+    interrupted ??= endAll().then(() => Deno.exit(INTERRUPTED));
+  };
   Deno.addSignalListener("SIGINT", interrupt);
   let worked = false;
   try {
@@ -53,6 +60,8 @@ export async function runDemo(argv: readonly string[], write: (text: string) => 
     await tellStory(stage, options.breaks, timeline, (deployment) => lastDeployment = { api: stage.api, deployment });
     worked = true;
   } catch (error: unknown) {
+    // What fails now fails because it was taken away.
+    if (interrupted) await interrupted;
     if (!(error instanceof Error)) throw error;
     const known = error instanceof StoryError || error instanceof CliError;
     write(`\nThe demo failed at: ${timeline.current() ?? "its start"}\n${known ? error.message : error.stack}\n`);
@@ -72,7 +81,9 @@ export async function runDemo(argv: readonly string[], write: (text: string) => 
   return worked ? 0 : 1;
 
   async function endAll(): Promise<void> {
-    await product?.stop();
+    // Also when it is interrupted before the product was there.
+    await stopProduct(folder);
+    if (interrupted) await Deno.remove(folder, { recursive: true });
   }
 }
 

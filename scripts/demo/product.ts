@@ -59,7 +59,7 @@ export async function startProduct({ folder, say }: ProductOptions): Promise<Pro
   starter.unref();
   await Deno.writeTextFile(join(folder, "started.json"), JSON.stringify({ pid: starter.pid, dataDir }));
   let ended: number | undefined;
-  const status = starter.status.then(({ code }) => ended = code);
+  starter.status.then(({ code }) => ended = code);
 
   const lastLines = async (count: number) => (await Deno.readTextFile(logFile)).trimEnd().split("\n").slice(-count);
   const product: Product = {
@@ -67,15 +67,7 @@ export async function startProduct({ folder, say }: ProductOptions): Promise<Pro
     password,
     logFile,
     lastLines,
-    async stop() {
-      if (ended === undefined) {
-        starter.kill("SIGTERM");
-        const late = setTimeout(() => starter.kill("SIGKILL"), END_WITHIN);
-        await status;
-        clearTimeout(late);
-      }
-      await endDeployed(join(dataDir, "agent"));
-    },
+    stop: () => stopProduct(folder),
   };
 
   let said = 0;
@@ -130,16 +122,27 @@ interface Started {
   dataDir: string;
 }
 
-/** Ends what `--keep` left running in this folder. */
-export async function stopKept(folder: string): Promise<void> {
-  const { pid, dataDir } = JSON.parse(await Deno.readTextFile(join(folder, "started.json"))) as Started;
+/** Ends what was started in this folder, by this run or by one that was kept, and the services it deployed. */
+export async function stopProduct(folder: string): Promise<void> {
+  const started = await readStarted(folder);
+  if (!started) return;
+  const { pid, dataDir } = started;
   if (signal(pid, "SIGTERM")) {
     for (const giveUp = Date.now() + END_WITHIN; signal(pid, "SIGCONT");) {
-      if (Date.now() > giveUp) throw new Error(`Process ${pid} does not end.`);
+      if (Date.now() > giveUp) signal(pid, "SIGKILL");
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
   }
   await endDeployed(join(dataDir, "agent"));
+}
+
+async function readStarted(folder: string): Promise<Started | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(join(folder, "started.json"))) as Started;
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** @returns false when there is no such process */
