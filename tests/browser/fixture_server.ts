@@ -62,9 +62,10 @@ export function startFixtureServer(folder: string): FixtureServer {
   const isWanted = (stream: Stream, event: LiveEvent) =>
     topicsOf(event)?.some((topic) => stream.topics.has(topic)) ?? true;
 
-  function openStream(request: Request, url: URL): Response {
+  function openStream(url: URL): Response {
     if (refuses) return problem(503, "starting", "The master is starting.");
     const id = `s${++lastStream}`;
+    let end = () => false;
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         const send = (event: LiveEvent, at: number) => {
@@ -79,11 +80,12 @@ export function startFixtureServer(folder: string): FixtureServer {
           close: () => controller.close(),
         };
         streams.add(stream);
-        request.signal.addEventListener("abort", () => streams.delete(stream));
+        end = () => streams.delete(stream);
         const resume = Number(url.searchParams.get("lastEventId") ?? told.length);
         send({ type: "stream", streamId: id }, resume);
         for (const one of told) if (one.id > resume) send(one.event, one.id);
       },
+      cancel: () => void end(),
     });
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   }
@@ -108,7 +110,7 @@ export function startFixtureServer(folder: string): FixtureServer {
       return json({});
     }
     if (!cookie.includes("boreas=1") || isExpired) return problem(401, "auth.missing", "Sign in first.");
-    if (path === "/live") return openStream(request, url);
+    if (path === "/live") return openStream(url);
     const setTopics = path.match(/^\/live\/(\w+)\/topics$/);
     if (setTopics) {
       const stream = [...streams].find((one) => one.id === setTopics[1]);

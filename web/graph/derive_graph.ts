@@ -29,21 +29,18 @@ export function deriveGraph(tasks: Task[]): GraphSection[] {
     const parent = task.parentId ? byId.get(task.parentId) : undefined;
     return parent ? rootOf(parent) : task;
   };
-  const members = new Map<string, Task[]>();
-  for (const task of tasks) {
-    const root = rootOf(task);
-    members.set(root.id, [...(members.get(root.id) ?? []), task]);
-  }
+  const members = Map.groupBy(tasks, (task) => rootOf(task).id);
   const roots = tasks.filter((task) => rootOf(task) === task);
   const sections: GraphSection[] = [];
   for (const kind of ["deploy", "rollback"] as const) {
     const mine = roots.filter((root) => (root.type === "rollback") === (kind === "rollback"));
     if (mine.length === 0) continue;
+    const ids = new Set(mine.map((root) => root.id));
     const dependencies = new Map(mine.map((root) => {
       const needed = members.get(root.id)!.flatMap((task) => task.dependencies).map((id) => byId.get(id)).filter((t) =>
         t !== undefined
       ).map((t) => rootOf(t).id);
-      return [root.id, new Set(needed.filter((id) => id !== root.id && mine.some((other) => other.id === id)))];
+      return [root.id, new Set(needed.filter((id) => id !== root.id && ids.has(id)))];
     }));
     if (mine.length <= MOST_NODES_TO_REDUCE) dropImplied(dependencies);
     sections.push({

@@ -30,7 +30,7 @@ export interface LogInput {
 }
 type Piece = Extract<LiveEvent, { type: "log" | "logGap" }>;
 
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 2 * 1024 * 1024;
 const endOf = (piece: Piece) => piece.offset + (piece.type === "log" ? chunkBytes(piece).length : piece.bytes);
 
 export function createLogModel({ api, feed, taskId, attempt, isLive }: LogInput): LogModel {

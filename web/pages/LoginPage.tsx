@@ -5,7 +5,6 @@ import { TextField } from "../components/Field.tsx";
 import { Mark } from "../components/Icon.tsx";
 import { locale, setLocale, t } from "../i18n/locale.ts";
 import { problemText } from "../models/toast_model.ts";
-import { navigate, query, safeReturn } from "../router.ts";
 
 export function LoginPage() {
   const { session, feed } = useApp();
@@ -21,8 +20,8 @@ export function LoginPage() {
     setProblem(undefined);
     try {
       await session.signIn(username.trim(), password);
+      // Where to go from here is decided where the pages are: it sees that somebody is signed in.
       feed.retry();
-      navigate(safeReturn(query.value.get("next")), "replace");
     } catch (error: unknown) {
       setProblem(error);
       setBusy(false);

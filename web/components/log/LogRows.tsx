@@ -1,20 +1,23 @@
 /**
- * Only the rows in view are in the document, whatever the log's length. Beyond the height that browsers can lay out, the
- * scroll bar stands for a taller log: its place is stretched, the rows keep their height.
+ * Only the rows in view are in the document, whatever the log's length. Each stands in a slot (its number modulo the
+ * slots), so scrolling by a little changes a few rows and scrolling by much changes texts, never the document's shape.
+ * Beyond the height that browsers can lay out, the scroll bar stands for a taller log: its place is stretched.
  */
 import type { RefObject } from "preact";
 import { useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { t } from "../../i18n/locale.ts";
 import type { LogStore } from "../../log/log_store.ts";
-import { markMatches } from "../../log/search_log.ts";
-import { createLineRows, createWrappedRows, sliceSpans } from "../../log/wrap_rows.ts";
-import { bytesText } from "../../text/time_text.ts";
-import { LogSpan } from "./LogSpan.tsx";
+import { createLineRows, createWrappedRows } from "../../log/wrap_rows.ts";
+import { LogRow } from "./LogRow.tsx";
 
 const ROW = 19;
 /** Firefox stops at about 17.8 million pixels, Chromium at 33. */
 const TALLEST = 15_000_000;
-const BEYOND_VIEW = 8;
+const BEYOND_VIEW = 6;
+/** Line numbers and padding beside the text. */
+const GUTTER = 72;
+/** Above and below the rows, as the style sheet has it. */
+const PADDING = 12;
 
 export interface LogRowsHandle {
   show(line: number): void;
@@ -30,8 +33,7 @@ interface LogRowsInput {
   current: number | undefined;
 }
 
-export function LogRows(input: LogRowsInput) {
-  const { store, version, wraps, follows, onFollow, query, current } = input;
+export function LogRows({ handle, store, version, wraps, follows, onFollow, query, current }: LogRowsInput) {
   const box = useRef<HTMLDivElement>(null);
   const ruler = useRef<HTMLSpanElement>(null);
   const [view, setView] = useState({ top: 0, height: 400, columns: 120 });
@@ -41,15 +43,14 @@ export function LogRows(input: LogRowsInput) {
   wrapped?.sync(store.count(), (line) => store.text(line).length);
   const rows = wrapped ?? createLineRows(store.count);
   const total = rows.rows() * ROW;
-  const height = Math.min(total, TALLEST);
+  const sheet = Math.min(total, TALLEST);
   const stretch = total > TALLEST ? (total - view.height) / (TALLEST - view.height) : 1;
 
   useLayoutEffect(() => {
     const element = box.current!;
     const measure = () => {
-      const gutter = 68;
       const wide = ruler.current!.getBoundingClientRect().width / 100;
-      const columns = Math.max(20, Math.floor((element.clientWidth - gutter) / wide));
+      const columns = Math.max(20, Math.floor((element.clientWidth - GUTTER) / wide));
       setView({ top: element.scrollTop, height: element.clientHeight, columns });
     };
     const observer = new ResizeObserver(measure);
@@ -63,31 +64,32 @@ export function LogRows(input: LogRowsInput) {
     if (follows) element.scrollTop = element.scrollHeight;
   }, [follows, version, wraps, view.height, view.columns]);
 
-  useImperativeHandle(input.handle, () => ({
+  useImperativeHandle(handle, () => ({
     show(line: number) {
-      const top = rows.rowOf(line) * ROW - view.height / 2;
-      box.current!.scrollTop = top / stretch;
+      box.current!.scrollTop = (rows.rowOf(line) * ROW - view.height / 2) / stretch;
     },
   }), [rows, view.height, stretch]);
+  // A row that a search jumped to must stay also when the box was never scrolled by hand.
+  useEffect(() => void (lastTop.current = box.current!.scrollTop), [current]);
 
   const onScroll = () => {
-    const { scrollTop, scrollHeight, clientHeight } = box.current!;
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < ROW;
+    const { scrollTop } = box.current!;
+    // From what is known: asking the box for its height would have it laid out once more per frame.
+    const isAtEnd = sheet + PADDING - scrollTop - view.height < ROW;
     if (isAtEnd !== follows && (isAtEnd || scrollTop < lastTop.current - 1)) onFollow(isAtEnd);
     lastTop.current = scrollTop;
-    setView((before) => ({ ...before, top: scrollTop }));
+    // Rows stand still while the box scrolls over them; only a new row in view is news.
+    if (stretch > 1 || Math.abs(scrollTop - view.top) >= ROW * (BEYOND_VIEW / 2)) setView({ ...view, top: scrollTop });
   };
-  // A row that a search jumped to must be seen also when the box was never scrolled by hand.
-  useEffect(() => void (lastTop.current = box.current!.scrollTop), [current]);
 
   const top = view.top * stretch;
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND_VIEW);
   const last = Math.min(rows.rows(), Math.ceil((top + view.height) / ROW) + BEYOND_VIEW);
-  const offset = view.top + first * ROW - top;
+  const slots = Math.ceil(view.height / ROW) + 2 * BEYOND_VIEW + 1;
   return (
     <div
       ref={box}
-      class={wraps ? "log-rows wraps" : "log-rows"}
+      class="log-rows"
       tabIndex={0}
       role="region"
       aria-label={t("log.text")}
@@ -95,25 +97,23 @@ export function LogRows(input: LogRowsInput) {
       data-rows={rows.rows()}
     >
       <span ref={ruler} class="log-ruler" aria-hidden="true">{"0".repeat(100)}</span>
-      <div class="log-sheet" style={{ height: `${height}px` }}>
-        <div class="log-window" style={{ transform: `translateY(${offset}px)` }}>
-          {Array.from({ length: Math.max(0, last - first) }, (_, index) => {
-            const { line, part } = rows.at(first + index);
-            const columns = view.columns;
-            const all = markMatches(store.spans(line), query);
-            const spans = wraps ? sliceSpans(all, part * columns, (part + 1) * columns) : all;
-            const gap = part === 0 ? store.gapBefore(line) : 0;
-            return (
-              <div key={first + index} class={line === current ? "log-row current" : "log-row"}>
-                <span class="log-number" data-number={part === 0 ? line + 1 : ""} />
-                <span class="log-text">
-                  {gap > 0 && <em class="log-gap">{t("log.gap", { bytes: bytesText(gap) })}</em>}
-                  {spans.map((span, at) => <LogSpan key={at} span={span} />)}
-                </span>
-              </div>
-            );
-          })}
-        </div>
+      <div class="log-sheet" style={{ height: `${sheet}px` }}>
+        {Array.from({ length: slots }, (_, slot) => {
+          const row = first + (slot - first % slots + slots) % slots;
+          if (row >= last) return <div key={slot} class="log-row" hidden />;
+          const { line, part } = rows.at(row);
+          return (
+            <LogRow
+              key={slot}
+              {...{ store, line, part, query }}
+              columns={wraps ? view.columns : Infinity}
+              top={view.top + row * ROW - top}
+              isCurrent={line === current}
+              // The last line may still grow.
+              version={line === store.count() - 1 ? version : 0}
+            />
+          );
+        })}
       </div>
     </div>
   );
