@@ -1,21 +1,20 @@
 /** The only entry. Chooses a process or a client command; everything is built in compose/. */
-import { runAgent } from "./compose/agent.ts";
-import { runClient } from "./compose/cli.ts";
-import { runMaster } from "./compose/master.ts";
-import { runMigrate } from "./compose/migrate.ts";
+import type { Env } from "./compose/settings.ts";
 
-const env = (name: string) => Deno.env.get(name);
+const env: Env = (name) => Deno.env.get(name);
 const [command, ...rest] = Deno.args;
 
+/** Each loads only what it needs: a client's call must not wait for the master's code. */
 const PROCESSES: Record<string, () => Promise<number>> = {
-  start: () => runMaster(env),
-  agent: () => runAgent(env),
-  migrate: () => runMigrate(env),
+  start: async () => (await import("./compose/master.ts")).runMaster(env),
+  agent: async () => (await import("./compose/agent.ts")).runAgent(env),
+  migrate: async () => (await import("./compose/migrate.ts")).runMigrate(env),
 };
+// `boreas start` is the product, `boreas start DEPLOYMENT` the client's.
+const process = command !== undefined && rest.length === 0 ? PROCESSES[command] : undefined;
 
-const run = command !== undefined && rest[0] !== "--help" && PROCESSES[command] || (() => runClient(Deno.args));
 try {
-  Deno.exit(await run());
+  Deno.exit(process ? await process() : await (await import("./compose/cli.ts")).runClient(Deno.args));
 } catch (error: unknown) {
   // One sentence for a person; the whole story for who asks for it.
   console.error(`boreas: ${error instanceof Error ? error.message : String(error)}`);

@@ -418,6 +418,7 @@ create table task (
   losses integer default 0 not null,
   fence bigint default 0 not null,
   agent_id uuid,
+  last_agent_id uuid,
   lease_expires_at timestamp with time zone,
   run_after timestamp with time zone default boreas_now() not null,
   state_since timestamp with time zone default boreas_now() not null,

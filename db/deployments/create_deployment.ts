@@ -61,6 +61,8 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       ? reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text })
       : approvals > 0
       ? reason("deployment.awaiting_approval", { missing: approvals, count: approvals })
+      : input.autoStart
+      ? reason("deployment.starting", { actor: actor.name })
       : input.origin ?? reason("deployment.created");
     await tx`
       insert into deployment (id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy,

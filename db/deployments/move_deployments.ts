@@ -90,15 +90,18 @@ async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         tx,
         row,
         "rolled_back",
-        reason("deployment.rolled_back", {
-          detail: `${backward?.success ?? 0} applications run again what they ran before. ${row.reason.text}`,
-        }),
+        reason("deployment.rolled_back", { detail: sayCause(row.reason) }),
       );
     case "rollback_failed":
       return await changeDeployment(tx, row, "rollback_failed", reason("deployment.rollback_failed", params), {
         errorMessage: params.detail,
       });
   }
+}
+
+/** Why it went back, from what it said when it began to. */
+function sayCause({ params }: Reason): string {
+  return params.task ? `${params.task} failed: ${params.detail}` : `${params.actor} asked for it: ${params.note}`;
 }
 
 function sayFailure(forward: StateCounts, params: { task: string; detail: string }): Reason {

@@ -365,6 +365,7 @@ CREATE TABLE "task" (
 	"losses" integer DEFAULT 0 NOT NULL,
 	"fence" bigint DEFAULT 0 NOT NULL,
 	"agent_id" uuid,
+	"last_agent_id" uuid,
 	"lease_expires_at" timestamp with time zone,
 	"run_after" timestamp with time zone DEFAULT boreas_now() NOT NULL,
 	"state_since" timestamp with time zone DEFAULT boreas_now() NOT NULL,

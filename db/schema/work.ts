@@ -179,6 +179,8 @@ export const task = pgTable("task", {
   /** Grows with every claim; checked on every write of the one who holds the lease. */
   fence: bigint("fence", { mode: "number" }).notNull().default(0),
   agentId: uuid("agent_id"),
+  /** Who held it last, also after it ended: where it ran. */
+  lastAgentId: uuid("last_agent_id"),
   leaseExpiresAt: instant("lease_expires_at"),
   runAfter: instant("run_after").notNull().default(sql`boreas_now()`),
   stateSince: instant("state_since").notNull().default(sql`boreas_now()`),

@@ -51,7 +51,7 @@ export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds
         ) p order by p.id, w.agent_id
       )
       update task t set
-        state = 'leased', agent_id = p.agent_id, fence = t.fence + 1, attempt = t.attempt + 1,
+        state = 'leased', agent_id = p.agent_id, last_agent_id = p.agent_id, fence = t.fence + 1, attempt = t.attempt + 1,
         lease_expires_at = boreas_now() + make_interval(secs => ${leaseSeconds}),
         state_since = boreas_now(), updated_at = boreas_now(), started_at = coalesce(t.started_at, boreas_now()),
         reason = jsonb_build_object('code', 'task.leased',

@@ -92,8 +92,8 @@ export async function getTasksOfDeployment(db: Database, deploymentId: string): 
 const selectTasks = (db: Database, tail: Fragment) =>
   db.sql<TaskRow[]>`
     select t.id, t.deployment_id, t.parent_id, t.app_id, t.name, t.type, t.state, t.payload, t.result, t.attempt, t.fence,
-      t.agent_id, a.name as agent, t.lease_expires_at, t.reason, t.created_at, t.updated_at, t.started_at, t.completed_at
-    from task t left join agent a on a.id = t.agent_id ${tail}`;
+      coalesce(t.agent_id, t.last_agent_id) as agent_id, a.name as agent, t.lease_expires_at, t.reason, t.created_at, t.updated_at, t.started_at, t.completed_at
+    from task t left join agent a on a.id = coalesce(t.agent_id, t.last_agent_id) ${tail}`;
 
 async function withDependencies(db: Database, rows: readonly TaskRow[]): Promise<Task[]> {
   if (rows.length === 0) return [];
