@@ -10,8 +10,13 @@ const PROCESSES: Record<string, () => Promise<number>> = {
   agent: async () => (await import("./compose/agent.ts")).runAgent(env),
   migrate: async () => (await import("./compose/migrate.ts")).runMigrate(env),
 };
+const isProbe = command === "agent" && rest.length === 1 && rest[0] === "health";
 // `boreas start` is the product, `boreas start DEPLOYMENT` the client's.
-const process = command !== undefined && rest.length === 0 ? PROCESSES[command] : undefined;
+const process = isProbe
+  ? async () => (await import("./compose/agent_health.ts")).runAgentHealth(env, new Date())
+  : command !== undefined && rest.length === 0
+  ? PROCESSES[command]
+  : undefined;
 
 try {
   Deno.exit(process ? await process() : await (await import("./compose/cli.ts")).runClient(Deno.args));

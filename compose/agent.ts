@@ -18,6 +18,7 @@ import type { MasterAddress } from "../host/master_address.ts";
 import { createPmOperator } from "../operators/pm/pm_operator.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../protocol/agent_messages.ts";
 import type { AgentFacts } from "../protocol/agent_messages.ts";
+import { noteHealth } from "./agent_health.ts";
 import { readSecretFile } from "./data_folder.ts";
 import { PRODUCT_VERSION } from "./product_version.ts";
 import { whole } from "./settings.ts";
@@ -77,12 +78,14 @@ export async function runAgent(env: Env): Promise<number> {
   });
   const stop = onStopSignals();
   await agent.start();
+  const endNotes = noteHealth(stateDir, { clock, logger }, agent.status);
   logger.log("INFO", "agent started", { agent: identity.name, master: url, slots });
   await stop.first;
   logger.log("INFO", "agent stopping", { how: revoked ? "revoked" : "running tasks end first; once more stops them" });
   // A first signal lets running tasks end, a second stops them. A task that outlives both is adopted by the next process.
   const drained = agent.stop({ drain: true });
   await Promise.race([drained, stop.second.then(() => agent.stop({ drain: true, cancel: true }))]);
+  endNotes();
   disk.close();
   if (revoked) throw new Error(`The master revoked this agent: ${revoked}. Enrol it again with a new token.`);
   return 0;

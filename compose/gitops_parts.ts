@@ -21,7 +21,7 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
     allow: parseNetworks(settings.allowNetworks.join(",")),
     isRegistered: (host) => isRegisteredHost(scheduler.db, host),
   });
-  const passedOn = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "GIT_SSL_CAINFO"];
+  const passedOn = ["PATH", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "GIT_SSL_CAINFO"];
   const git = createGit({
     gitPath: "git",
     cacheDir: join(settings.dataDir, "git"),

@@ -49,6 +49,7 @@ export async function runMaster(env: Env): Promise<number> {
   });
   const say = (sentence: string) => console.log(sentence);
   const stop = onStopSignals();
+  await requireGit();
   const db = await openDatabase(settings, say);
   const undo: (() => Promise<unknown> | void)[] = [() => db.close()];
   try {
@@ -64,6 +65,18 @@ export async function runMaster(env: Env): Promise<number> {
       }
     }
     logger.log("INFO", "stopped");
+  }
+}
+
+/** Said at the start, where a person is looking, and not at the first push. */
+async function requireGit(): Promise<void> {
+  try {
+    await new Deno.Command("git", { args: ["--version"], stdin: "null", stdout: "null", stderr: "null" }).output();
+  } catch (error: unknown) {
+    if (!(error instanceof Deno.errors.NotFound) && !(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new Error("Git is not installed: Boreas fetches repositories with it. Install git, then start again.", {
+      cause: error,
+    });
   }
 }
 

@@ -22,7 +22,7 @@ export interface GitOptions {
   fetchSeconds?: number;
   /** Seconds everything else may take. */
   readSeconds?: number;
-  /** Of the machine, where its network needs it: HTTPS_PROXY, NO_PROXY, GIT_SSL_CAINFO. */
+  /** Of the machine, where it needs them: PATH, HTTPS_PROXY, NO_PROXY, GIT_SSL_CAINFO. */
   env?: Record<string, string>;
 }
 const LIST_BYTES = 64 * 1024 * 1024;
@@ -51,7 +51,7 @@ export function createGit(options: GitOptions): Git {
   const protocols = options.allowFile ? "https:ssh:file" : "https:ssh";
   const baseEnv: Record<string, string> = {
     ...options.env,
-    PATH: "/usr/local/bin:/usr/bin:/bin",
+    PATH: options.env?.PATH ?? "/usr/local/bin:/usr/bin:/bin",
     HOME: home,
     XDG_CONFIG_HOME: home,
     LC_ALL: "C",

@@ -71,7 +71,7 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
         try {
           const opened = await openSession(deps, sessions, hello, nonce, embeddedId ?? null, send, end);
           if (!opened) return;
-          if (closed) return void disconnectAgent(deps.db, opened.session.agentId, opened.session.id);
+          if (closed) return await disconnectAgent(deps.db, opened.session.agentId, opened.session.id);
           session = opened.session;
           sessions.add(session);
           send(opened.welcome);

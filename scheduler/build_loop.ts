@@ -29,15 +29,15 @@ const DEFAULT_CHECK_SECONDS = 10;
 const SHORTEST_SLEEP_SECONDS = 0.5;
 
 export function createBuildLoop(deps: GitopsDeps): Loop {
-  let stopped = false;
   const every = deps.buildCheckSeconds ?? DEFAULT_CHECK_SECONDS;
-  const loop = createLoop({
+  return createLoop({
     name: "build loop",
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
-    run: async () => {
-      while (!stopped) {
+    wokenBy: { hints: deps.hints, topic: "builds" },
+    run: async (isOn) => {
+      while (isOn()) {
         const waiting = await claimBuilds(deps.db, every, AT_ONCE);
         if (waiting.length === 0) break;
         const byVersion = Map.groupBy(waiting, (app) => app.versionId);
@@ -47,21 +47,6 @@ export function createBuildLoop(deps: GitopsDeps): Loop {
       return next === undefined ? undefined : Math.max(SHORTEST_SLEEP_SECONDS, next);
     },
   });
-  let unsubscribe = () => {};
-  return {
-    start() {
-      stopped = false;
-      unsubscribe();
-      unsubscribe = deps.hints.on("builds", () => loop.wake());
-      loop.start();
-    },
-    wake: loop.wake,
-    async stop() {
-      stopped = true;
-      unsubscribe();
-      await loop.stop();
-    },
-  };
 }
 
 async function lookFor(deps: GitopsDeps, versionId: string, apps: readonly WaitingApp[]): Promise<void> {

@@ -28,38 +28,23 @@ const MAX_ATTEMPTS = 5;
 const SIDE_BY_SIDE = 2;
 
 export function createDeliveryLoop(deps: GitopsDeps): Loop {
-  let stopped = false;
-  const loop = createLoop({
-    name: "delivery loop",
-    sweepSeconds: deps.sweepSeconds,
-    clock: deps.clock,
-    logger: deps.logger,
-    run: async () => {
-      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, workOff));
-    },
-  });
-  async function workOff(): Promise<void> {
-    while (!stopped) {
+  async function workOff(isOn: () => boolean): Promise<void> {
+    while (isOn()) {
       const claim = await claimDelivery(deps.db, LEASE_SECONDS);
       if (!claim) return;
       await workOn(deps, claim);
     }
   }
-  let unsubscribe = () => {};
-  return {
-    start() {
-      stopped = false;
-      unsubscribe();
-      unsubscribe = deps.hints.on("deliveries", () => loop.wake());
-      loop.start();
+  return createLoop({
+    name: "delivery loop",
+    sweepSeconds: deps.sweepSeconds,
+    clock: deps.clock,
+    logger: deps.logger,
+    wokenBy: { hints: deps.hints, topic: "deliveries" },
+    run: async (isOn) => {
+      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => workOff(isOn)));
     },
-    wake: loop.wake,
-    async stop() {
-      stopped = true;
-      unsubscribe();
-      await loop.stop();
-    },
-  };
+  });
 }
 
 async function workOn(deps: GitopsDeps, claim: ClaimedDelivery): Promise<void> {

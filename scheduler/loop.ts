@@ -5,6 +5,7 @@
  *
  * `stop` waits for the run that is under way. A crash leaves nothing: what a loop does is in the database.
  */
+import type { Hints, HintTopic } from "../db/hints.ts";
 import type { Clock, Logger, Timer } from "../domain/ports.ts";
 
 export interface Loop {
@@ -19,8 +20,13 @@ export interface LoopOptions {
   sweepSeconds: number;
   clock: Clock;
   logger: Logger;
-  /** @returns seconds until it wants to run again, when that is sooner than the sweep */
-  run(): Promise<number | void>;
+  /** What wakes it; a loop that names none is woken by its owner. */
+  wokenBy?: { hints: Hints; topic: HintTopic };
+  /**
+   * @param isOn false once it is asked to stop: a run that takes turns ends after the present one
+   * @returns seconds until it wants to run again, when that is sooner than the sweep
+   */
+  run(isOn: () => boolean): Promise<number | void>;
 }
 
 export function createLoop(options: LoopOptions): Loop {
@@ -30,13 +36,14 @@ export function createLoop(options: LoopOptions): Loop {
   let timer: Timer | undefined;
   /** Failures in a row, so that trouble is said when it begins and when it is over, not at each turn. */
   let failures = 0;
+  let unsubscribe = () => {};
 
   const turn = async () => {
     let wait = options.sweepSeconds;
     do {
       again = false;
       try {
-        const sooner = await options.run();
+        const sooner = await options.run(() => state === "on");
         if (typeof sooner === "number") wait = Math.min(options.sweepSeconds, Math.max(0, sooner));
         if (failures > 0) options.logger.log("INFO", `${options.name} works again`, { failures });
         failures = 0;
@@ -65,11 +72,14 @@ export function createLoop(options: LoopOptions): Loop {
     start() {
       if (state === "on") return;
       state = "on";
+      const { hints, topic } = options.wokenBy ?? {};
+      if (hints && topic) unsubscribe = hints.on(topic, wake);
       wake();
     },
     wake,
     async stop() {
       state = "off";
+      unsubscribe();
       timer?.cancel();
       timer = undefined;
       await running;

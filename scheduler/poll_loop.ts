@@ -25,14 +25,15 @@ const AT_ONCE = 4;
 const SHORTEST_SLEEP_SECONDS = 1;
 
 export function createPollLoop(deps: GitopsDeps): Loop {
-  let stopped = false;
-  const loop = createLoop({
+  return createLoop({
     name: "poll loop",
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
-    run: async () => {
-      while (!stopped) {
+    // Registering, changing and syncing a repository say "deliveries" and make its turn due.
+    wokenBy: { hints: deps.hints, topic: "deliveries" },
+    run: async (isOn) => {
+      while (isOn()) {
         const due = await claimPolls(deps.db, AT_ONCE);
         if (due.length === 0) break;
         await Promise.all(due.map((repository) => poll(deps, repository)));
@@ -41,22 +42,6 @@ export function createPollLoop(deps: GitopsDeps): Loop {
       return next === undefined ? undefined : Math.max(SHORTEST_SLEEP_SECONDS, next);
     },
   });
-  let unsubscribe = () => {};
-  return {
-    start() {
-      stopped = false;
-      unsubscribe();
-      // Registering, changing and syncing a repository say "deliveries" and make its turn due.
-      unsubscribe = deps.hints.on("deliveries", () => loop.wake());
-      loop.start();
-    },
-    wake: loop.wake,
-    async stop() {
-      stopped = true;
-      unsubscribe();
-      await loop.stop();
-    },
-  };
 }
 
 async function poll(deps: GitopsDeps, repository: RepositoryRow): Promise<void> {
