@@ -42,6 +42,7 @@ describe("a call goes", () => {
     "https://u:p@127.0.0.1/x",
     "https://mixed.example.com/",
     "https://nowhere.example.com/",
+    "https://127.0.0.1\\@example.com/",
   ])("not to %s", (url) => expect(check(url)).rejects.toMatchObject({ kind: "invalid" }));
 
   it("into a private network when it is a repository that an admin registers, never to this machine", async () => {

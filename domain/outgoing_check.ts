@@ -48,8 +48,12 @@ export function createOutgoingCheck(options: OutgoingOptions): CheckOutgoing {
   };
 }
 
-/** Of https://, ssh:// and user@host:path; undefined for a local path. */
+/**
+ * Of https://, ssh:// and user@host:path; undefined for a local path. A backslash is a slash to some readers and a letter
+ * to others (`https://127.0.0.1\\@example.com`), so what holds one has no host that all of them agree on.
+ */
 export function hostOf(url: string): string | undefined {
+  if (url.includes("\\")) return "";
   const scheme = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)/i.exec(url);
   if (scheme) return /^file:/i.test(url) ? undefined : scheme[1]!.toLowerCase();
   return /^(?:[^/@:]+@)?([^/:@]+):/.exec(url)?.[1]?.toLowerCase();

@@ -9,12 +9,12 @@ export type ParsedAddress = { address: RepositoryAddress } | { problem: string }
 
 const HOST = /^(?!-)[A-Za-z0-9.-]+$|^\[[0-9a-fA-F:.]+\]$/;
 // deno-lint-ignore no-control-regex
-const CONTROL = /[\x00-\x20\x7f]/;
+const CONTROL = /[\x00-\x20\x7f\\]/;
 const ACCEPTED = "use https://host/path, ssh://user@host/path or user@host:path";
 
 export function parseRepositoryAddress(text: string, options: { allowFile: boolean }): ParsedAddress {
   if (text.startsWith("-")) return { problem: `must not begin with a dash; ${ACCEPTED}` };
-  if (CONTROL.test(text)) return { problem: "must not hold spaces or control characters" };
+  if (CONTROL.test(text)) return { problem: "must not hold spaces, backslashes or control characters" };
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(text)?.[1]?.toLowerCase();
   if (text.includes("::")) {
     // `ext::sh -c ...` and friends run commands; an IPv6 host is the only other place for two colons.

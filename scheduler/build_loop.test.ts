@@ -5,6 +5,7 @@ import { settleBuilds } from "../db/deployments/settle_builds.ts";
 import { listVersions } from "../db/versions/read_versions.ts";
 import { parseNetworks } from "../domain/outgoing_address.ts";
 import { createOutgoingCheck } from "../domain/outgoing_check.ts";
+import { createClock } from "../host/clock.ts";
 import type { AppBuild, Version } from "../protocol/http_api.ts";
 import { startRegistry } from "../tests/helpers/docker_registry.ts";
 import type { TestRegistry } from "../tests/helpers/docker_registry.ts";
@@ -14,6 +15,7 @@ import { createGitopsWorld, until } from "../tests/helpers/gitops_world.ts";
 import { createTestDatabase } from "../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../tests/helpers/test_database.ts";
 import { createBuildLoop } from "./build_loop.ts";
+import { callOut } from "./gitops/outgoing_http.ts";
 import { findDigest, parseImageRef } from "./gitops/registry.ts";
 
 const registryPart = component("registry");
@@ -170,6 +172,21 @@ describe("an artifact at an address", () => {
   it("that redirects into the cloud's metadata is not followed, and the reason says where it led", async () => {
     const w = await pushed(`bin: { url: "${base()}/away" }`);
     expect((await w.look()).buildsReason.text).toContain("169.254.169.254 is a link-local address");
+  });
+
+  it("is asked for over http alone, at the host that was checked", async () => {
+    const asked: string[] = [];
+    const checkOutgoing = createOutgoingCheck({ resolve: () => Promise.resolve(["93.184.216.34"]), allow: [] });
+    const deps = {
+      checkOutgoing,
+      clock: createClock(),
+      fetch: ((url: string) => (asked.push(url), Promise.resolve(new Response("{}")))) as unknown as typeof fetch,
+    };
+    const call = (url: string) => callOut(deps, url, {}, (response) => response.text());
+    await expect(call("https://127.0.0.1\\@example.com/x")).rejects.toThrow("this machine itself");
+    await expect(call("file:///etc/hostname")).rejects.toThrow("not http");
+    expect(await call("https://example.com/x")).toBe("{}");
+    expect(asked).toEqual(["https://example.com/x"]);
   });
 
   it("that does not come in time fails the version and its deployments with that sentence", async () => {

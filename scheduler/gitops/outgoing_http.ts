@@ -30,8 +30,10 @@ export async function callOut<T>(
   const abort = new AbortController();
   const timer = deps.clock.after(request.timeoutMs ?? TIMEOUT_MS, () => abort.abort());
   try {
-    let url = address;
+    // As fetch will read it, so that what is checked is what is called.
+    let url = URL.canParse(address) ? new URL(address).href : "";
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      if (!/^https?:/.test(url)) throw new OutgoingError("it leads to something that is not http");
       await deps.checkOutgoing(url);
       const headers = hop === 0 || new URL(url).origin === new URL(address).origin
         ? request.headers ?? {}
@@ -46,7 +48,6 @@ export async function callOut<T>(
       if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return await use(response);
       await response.body?.cancel();
       url = new URL(location, url).href;
-      if (!/^https?:/.test(url)) throw new OutgoingError("it redirects to something that is not http");
     }
     throw new OutgoingError("it redirects too often");
   } catch (error: unknown) {
