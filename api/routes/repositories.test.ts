@@ -79,6 +79,16 @@ describe("a repository", () => {
     expect(JSON.stringify([places, api.logged])).not.toContain("CANARY");
   });
 
+  it("gives its credential to no other host than the one it was stored for", async () => {
+    const { body } = await create({ url: "https://git.example.com/trade/moved.git", credential: KEY_CANARY });
+    const change = (more: Record<string, unknown>) => api.request("PATCH", `/repositories/${body.id}`, more);
+    expect((await change({ url: "https://git.example.com/trade/moved-2.git" })).status).toBe(200);
+    const elsewhere = await change({ url: "https://evil.example.com/trade/moved.git" });
+    expect([elsewhere.status, elsewhere.body.code]).toEqual([400, "repository.credential"]);
+    const bare = await change({ url: "https://evil.example.com/trade/moved.git", credential: null });
+    expect([bare.status, bare.body.hasCredential]).toEqual([200, false]);
+  });
+
   it.each([
     ["--upload-pack=touch /tmp/x", /dash/],
     ["-oProxyCommand=x:y", /dash/],

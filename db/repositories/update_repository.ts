@@ -1,10 +1,24 @@
 import { AppError } from "../../domain/app_error.ts";
+import { parseRepositoryAddress } from "../../domain/repository_address.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import type { NewRepository } from "./create_repository.ts";
 import { secretPlace } from "./repository_row.ts";
 import type { RepositoryDeps } from "./repository_row.ts";
+
+const placeOf = (url: string) => {
+  const parsed = parseRepositoryAddress(url, { allowFile: true });
+  return "address" in parsed ? `${parsed.address.kind}://${parsed.address.host}` : url;
+};
+/** A stored credential cannot be read, so it must not be sent to wherever somebody points it at either. */
+const credentialMissing = () =>
+  new AppError(
+    "invalid",
+    "repository.credential",
+    "The address leads to another host; send the credential for it too, or null for none.",
+    [{ path: "credential", message: "must be sent with an address on another host" }],
+  );
 
 /** Changes what is given and looks at the remote again. `credential: null` removes it. */
 export async function updateRepository(
@@ -20,6 +34,12 @@ export async function updateRepository(
     ? await vault.seal(secretPlace(id, "credential"), change.credential)
     : null;
   await db.sql.begin(async (tx) => {
+    if (change.url !== undefined && change.credential === undefined) {
+      const [old] = await tx<{ url: string }[]>`
+        select url from repository
+        where id = ${id} and project_id = ${actor.projectId} and credential is not null for update`;
+      if (old && placeOf(old.url) !== placeOf(change.url)) throw credentialMissing();
+    }
     const [row] = await tx<{ url: string }[]>`
       update repository set
         url = coalesce(${change.url ?? null}, url),
