@@ -78,7 +78,6 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
           helloTimer.cancel();
           deps.hints.announce("events");
           deps.hints.announce("tasks");
-          if (waiting.length > 0 && !pumping) void pump();
         } catch (error: unknown) {
           deps.logger.log("ERROR", "an agent could not be let in", { error: String(error) });
           end(CLOSE.tryLater, "the master could not let the agent in; connect again");
@@ -103,11 +102,11 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
               return end(CLOSE.unauthenticated, "the first message must be agent.hello");
             }
             void greet(message);
-          } else waiting.push(message);
+            // Nothing of somebody who is not let in yet is kept: it would be a stranger's to fill our memory with.
+          } else if (!session) return end(CLOSE.unauthenticated, "nothing is read between agent.hello and the welcome");
+          else waiting.push(message);
         }
-        if (waiting.length > MAX_WAITING || (!session && waiting.length > 1000)) {
-          return end(CLOSE.tryLater, "too many messages wait");
-        }
+        if (waiting.length > MAX_WAITING) return end(CLOSE.tryLater, "too many messages wait");
         if (session && waiting.length > 0 && !pumping) void pump();
       });
       link.onClose((code) => {
