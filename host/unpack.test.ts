@@ -140,6 +140,9 @@ describe("an archive that means harm is refused, and nothing outside is touched"
     expect(await unpackEntries(bomb, { gzip: true, limits: { entries: 10, bytes: 1e6 } }))
       .toEqual({ error: "it holds more than 1000000 bytes" });
     expect(await everything()).not.toContain("bomb");
+    const names = Array.from({ length: 9 }, () => ({ name: "x", type: "L", body: "n".repeat(200_000) }));
+    expect(await unpackEntries([...names, { name: "a" }], { gzip: true, limits: { entries: 10, bytes: 1e6 } }))
+      .toEqual({ error: "it holds more than 1000000 bytes" });
   });
 
   it("something that is no archive at all", async () => {

@@ -52,6 +52,8 @@ async function unpackEntries(reader: BlockReader, root: string, limits: UnpackLi
     if (++entries > limits.entries) throw new TarRefusal(`it has more than ${limits.entries} entries`);
     if ("xgLK".includes(header.type)) {
       if (header.size > META_BYTES) throw new TarRefusal("it has an entry with far too long a name");
+      bytes += header.size;
+      if (bytes > limits.bytes) throw new TarRefusal(`it holds more than ${limits.bytes} bytes`);
       const body = await reader.take(padded(header.size));
       const text = new TextDecoder().decode(body.subarray(0, header.size));
       if (header.type === "x") next = { ...next, ...readPax(text) };

@@ -52,7 +52,7 @@ async function sealSecrets(
     applicationId: task.appId!,
     names: spec.secrets,
   });
-  const missing = spec.secrets.filter((name) => !(name in values));
+  const missing = spec.secrets.filter((name) => !Object.hasOwn(values, name));
   if (missing.length > 0) {
     throw new AppError(
       "invalid",

@@ -37,6 +37,11 @@ describe("applications", () => {
     });
   });
 
+  it("refuse the one name that every plain object has already", async () => {
+    const { status, body } = await api.request("POST", "/applications", { name: "constructor" });
+    expect([status, body.errors]).toEqual([400, [{ path: "name", message: "another name; this one is reserved" }]]);
+  });
+
   it("refuse a config that is not a file's, by the place that is wrong", async () => {
     const config = { runtime: { binary: { artifact: "bin", exec: [] } }, healthh: [] };
     const { status, body } = await api.request("POST", "/applications", { name: "wrong", config });

@@ -6,7 +6,8 @@ import { parseDuration, parseSize } from "../../domain/duration.ts";
 export const Name = z.string().regex(
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   "a name of 1 to 63 lower-case letters, digits and dashes, not beginning or ending with a dash",
-);
+  // Names become keys of plain objects, and each of those has this one already.
+).refine((name) => name !== "constructor", "another name; this one is reserved");
 export const Duration = z.string().refine((t) => parseDuration(t) !== undefined, "a duration such as 30s, 5m or 1h30m");
 export const Size = z.union([z.int().positive(), z.string()]).refine(
   (v) => parseSize(String(v)) !== undefined,
