@@ -60,7 +60,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.use("*", requestContext(deps));
   app.use("/api/*", crossSiteGuard(deps));
   app.use("*", authorize(deps));
-  app.use("/api/*", bodyLimit());
+  app.use("/api/*", bodyLimit(deps));
   app.use("/api/*", idempotency(deps));
 
   for (const routes of API_ROUTES) app.route("/api/v1", routes(deps));

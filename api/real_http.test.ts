@@ -6,7 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { afterAll, describe, expect, it } from "vitest";
 import { createTestApi, TEST_PASSWORD } from "../tests/helpers/test_api.ts";
 import { createTestDatabase } from "../tests/helpers/test_database.ts";
-import { MAX_BODY_BYTES } from "./middleware/body_limit.ts";
+import { CALLER_BODY } from "./read_body.ts";
 
 const db = await createTestDatabase();
 const api = await createTestApi(db);
@@ -40,7 +40,7 @@ describe("over a socket", () => {
       // The server may hang up while we still write: that is what it should do, once it has answered.
       sending.on("error", reject);
       const chunk = new Uint8Array(128 * 1024).fill(0x20);
-      for (let sent = 0; sent <= MAX_BODY_BYTES; sent += chunk.length) sending.write(chunk);
+      for (let sent = 0; sent <= CALLER_BODY.maxBytes; sent += chunk.length) sending.write(chunk);
       sending.end();
     });
     expect(status).toBe(413);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createTestApi } from "../../tests/helpers/test_api.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
-import { MAX_BODY_BYTES } from "./body_limit.ts";
+import { createApp } from "../create_app.ts";
+import { CALLER_BODY, STRANGER_BODY } from "../read_body.ts";
 
 const db = await createTestDatabase();
 const api = await createTestApi(db);
@@ -19,7 +20,7 @@ describe("a body", () => {
   it("that is too large is refused by its length, before it is read", async () => {
     const { status, body } = await post("{}", { "content-length": String(60_000_000) });
     expect(status).toBe(413);
-    expect(body.detail).toContain(String(MAX_BODY_BYTES));
+    expect(body.detail).toContain(String(CALLER_BODY.maxBytes));
   });
 
   it("that never says its length is read no further than the limit", async () => {
@@ -34,11 +35,11 @@ describe("a body", () => {
     });
     expect((await post(endless)).status).toBe(413);
     expect(cancelled).toBe(true);
-    expect(sent).toBeLessThan(2 * MAX_BODY_BYTES);
+    expect(sent).toBeLessThan(2 * CALLER_BODY.maxBytes);
   });
 
   it("whose length lies is still cut at the limit", async () => {
-    expect((await post(`"${"x".repeat(MAX_BODY_BYTES)}"`, { "content-length": "2" })).status).toBe(413);
+    expect((await post(`"${"x".repeat(CALLER_BODY.maxBytes)}"`, { "content-length": "2" })).status).toBe(413);
   });
 
   it("that is packed is refused by name", async () => {
@@ -69,6 +70,34 @@ describe("a body", () => {
     }
     const proto = await post('{"name":"x","type":"mock","__proto__":{"status":"inactive"}}');
     expect([proto.status, proto.body.errors?.[0].path]).toEqual([400, "__proto__"]);
+  });
+
+  it("of a stranger may be long enough to sign in or to enrol, no more", async () => {
+    const login = (username: string) => api.request("POST", "/auth/login", { username, password: "x" }, null);
+    expect((await login("x".repeat(STRANGER_BODY.maxBytes))).status).toBe(413);
+    expect((await login("nobody")).status).toBe(401);
+  });
+
+  it("that does not come in time is a 408 and lets go of its stream", async () => {
+    const timers: (() => void)[] = [];
+    const clock = { ...api.deps.clock, after: (_ms: number, call: () => void) => (timers.push(call), { cancel() {} }) };
+    const slow = createApp({ ...api.deps, clock });
+    let cancelled = false;
+    const body = new ReadableStream({
+      pull: () => queueMicrotask(() => timers.forEach((fire) => fire())),
+      cancel: () => void (cancelled = true),
+    }, { highWaterMark: 0 });
+    const answer = await slow.request(
+      "/api/v1/auth/login",
+      { method: "POST", headers: { "content-type": "application/json" }, body, duplex: "half" } as RequestInit,
+    );
+    expect([answer.status, (await answer.json()).code, cancelled]).toEqual([408, "request.timeout", true]);
+  });
+
+  it("that is cut short is no mistake of ours in the log", async () => {
+    const cut = new ReadableStream<Uint8Array>({ pull: (c) => c.error(new Error("aborted")) });
+    expect((await post(cut)).body.code).toBe("request.cut");
+    expect(api.logged.filter((entry) => entry.level === "ERROR")).toEqual([]);
   });
 
   it("with a NUL in a text is the sender's mistake, not ours", async () => {

@@ -20,7 +20,7 @@ import { WEBHOOK_PROVIDERS } from "../../protocol/webhooks/providers.ts";
 import type { HeaderReader, HookEvent } from "../../protocol/webhooks/webhook.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { problem } from "../error_response.ts";
-import { createHookBodyReader } from "../read_hook_body.ts";
+import { createBodyReader, HOOK_BODY } from "../read_body.ts";
 import { limit } from "../middleware/rate_limit.ts";
 import { createRouter, json, problemResponses } from "../route.ts";
 
@@ -61,7 +61,7 @@ interface Hook {
 
 export function webhookRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const router = createRouter();
-  const readBody = createHookBodyReader(deps.clock);
+  const readBody = createBodyReader(deps.clock, HOOK_BODY);
   const late = () => problem(408, "Too slow", "webhook.timeout", "The body did not arrive within 10 s; send it again.");
 
   router.openapi(canonical, async (c) => {
@@ -70,25 +70,27 @@ export function webhookRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     if (!repository || repository.provider !== provider) {
       throw new AppError("not_found", "webhook.unknown", `No ${provider} repository is registered under this address.`);
     }
-    const body = await readBody(c.req.raw);
-    if (body === undefined) return late() as never;
-    const hook = { body, header: (name: string) => c.req.header(name) };
-    const verified = await keepVerified(deps, [repository], hook);
-    if (verified.length === 0) return await refuse(deps, c.get("peer"));
-    const answer = await accept(deps, repository, hook, parseBody(hook));
+    const answer = await readBody(c.req.raw, async (body) => {
+      const hook = { body, header: (name: string) => c.req.header(name) };
+      const verified = await keepVerified(deps, [repository], hook);
+      if (verified.length === 0) return await refuse(deps, c.get("peer"));
+      return await accept(deps, repository, hook, parseBody(hook));
+    });
+    if (answer === "late") return late() as never;
     return c.json(answer, answer.status === "duplicate" ? 200 : 202);
   });
 
   router.openapi(byProvider, async (c) => {
     const { provider } = c.req.valid("param");
-    const body = await readBody(c.req.raw);
-    if (body === undefined) return late() as never;
-    const hook = { body, header: (name: string) => c.req.header(name) };
-    const verified = await keepVerified(deps, await findRepositoriesOf(deps.db, provider, MAX_TRIED), hook);
-    if (verified.length === 0) return await refuse(deps, c.get("peer"));
-    const payload = parseBody(hook);
-    const repository = chooseByAddress(verified, provider, payload);
-    const answer = await accept(deps, repository, hook, payload);
+    const answer = await readBody(c.req.raw, async (body) => {
+      const hook = { body, header: (name: string) => c.req.header(name) };
+      const verified = await keepVerified(deps, await findRepositoriesOf(deps.db, provider, MAX_TRIED), hook);
+      if (verified.length === 0) return await refuse(deps, c.get("peer"));
+      const payload = parseBody(hook);
+      const repository = chooseByAddress(verified, provider, payload);
+      return await accept(deps, repository, hook, payload);
+    });
+    if (answer === "late") return late() as never;
     return c.json(answer, answer.status === "duplicate" ? 200 : 202);
   });
   return router;
