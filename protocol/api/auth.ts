@@ -39,6 +39,7 @@ export const Token = z.object({
   expiresAt: MaybeInstant,
   lastUsedAt: MaybeInstant,
 }).meta({ id: "Token" });
+export type Token = z.infer<typeof Token>;
 export const CreateToken = z.strictObject({
   name: z.string().min(1).max(100),
   /** Never above the creator's own role. */
@@ -47,6 +48,7 @@ export const CreateToken = z.strictObject({
 });
 /** The secret is shown here once and never again. */
 export const CreatedToken = Token.extend({ token: z.string() });
+export type CreatedToken = z.infer<typeof CreatedToken>;
 
 export const Audit = z.object({
   id: Id,

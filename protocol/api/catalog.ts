@@ -99,6 +99,7 @@ export const Binding = z.object({
   environment: z.string(),
   config: z.record(z.string(), z.unknown()),
 }).meta({ id: "Binding" });
+export type Binding = z.infer<typeof Binding>;
 /** One line of an application's history: a deployment of it and how its part ended. */
 export const HistoryItem = z.object({
   deploymentId: Id,
@@ -111,6 +112,7 @@ export const HistoryItem = z.object({
   startedAt: MaybeInstant,
   completedAt: MaybeInstant,
 }).meta({ id: "HistoryItem" });
+export type HistoryItem = z.infer<typeof HistoryItem>;
 
 export const ENVIRONMENT_TYPES = ["k8s", "pm", "mock"] as const;
 export const Policy = z.strictObject({
@@ -232,6 +234,7 @@ export const VersionStatus = z.object({
   deployments: z.array(z.object({ id: Id, environment: z.string(), status: z.string(), reason: Reason })),
   running: z.array(AppStateItem),
 }).meta({ id: "VersionStatus" });
+export type VersionStatus = z.infer<typeof VersionStatus>;
 export const ReasonInput = z.strictObject({ reason: z.string().min(1).max(2000) });
 
 export const Secret = z.object({

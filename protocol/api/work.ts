@@ -168,6 +168,7 @@ export const EnrollmentToken = z.object({
 export type EnrollmentToken = z.infer<typeof EnrollmentToken>;
 /** The token is shown here once and never again. */
 export const CreatedEnrollmentToken = EnrollmentToken.extend({ token: z.string() });
+export type CreatedEnrollmentToken = z.infer<typeof CreatedEnrollmentToken>;
 
 export const Overview = z.object({
   counts: z.object({

@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks";
-import type { z } from "zod";
-import type { Application, Binding, Environment, HistoryItem } from "../../protocol/http_api.ts";
+import type { Application, Binding as Bound, Environment, HistoryItem as Past } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { SelectField } from "../components/Field.tsx";
@@ -13,9 +12,6 @@ import { t, tState } from "../i18n/locale.ts";
 import { createResource } from "../models/create_resource.ts";
 import { reloadOnChange } from "../models/reduce_live.ts";
 import type { Page } from "../models/reduce_live.ts";
-
-type Bound = z.infer<typeof Binding>;
-type Past = z.infer<typeof HistoryItem>;
 
 export function ApplicationPage({ id }: { id: string }) {
   const { api, feed } = useApp();

@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks";
-import type { z } from "zod";
-import type { CreatedToken, Token as TokenSchema } from "../../protocol/http_api.ts";
+import type { CreatedToken, Token } from "../../protocol/http_api.ts";
 import { useApp, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { CopyLine } from "../components/CopyLine.tsx";
@@ -12,7 +11,6 @@ import { locale, setLocale, t } from "../i18n/locale.ts";
 import type { Locale } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
 
-type Token = z.infer<typeof TokenSchema>;
 const DAY = 86_400;
 
 export function SettingsPage() {
@@ -114,7 +112,7 @@ function TokenDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
   const [name, setName] = useState("");
   const [role, setRole] = useState<string>(mine);
   const [days, setDays] = useState("90");
-  const [made, setMade] = useState<z.infer<typeof CreatedToken>>();
+  const [made, setMade] = useState<CreatedToken>();
   const roles = ["viewer", "deployer", "admin"].slice(
     0,
     ["viewer", "deployer", "admin"].indexOf(mine) + 1,

@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Version, VersionStatus } from "../../protocol/http_api.ts";
-import type { z } from "zod";
+import type { Version, VersionStatus as Where } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { ConfirmDialog } from "../components/Dialog.tsx";
@@ -12,8 +11,6 @@ import { Ago } from "../components/Times.tsx";
 import { reasonText, t } from "../i18n/locale.ts";
 import { createResource } from "../models/create_resource.ts";
 import { reloadOnChange } from "../models/reduce_live.ts";
-
-type Where = z.infer<typeof VersionStatus>;
 
 export function VersionPage({ id }: { id: string }) {
   const { api, feed } = useApp();

@@ -1,7 +1,6 @@
 /** Makes a join token and shows, once, the line to paste on the machine. */
 import { useState } from "preact/hooks";
-import type { z } from "zod";
-import type { CreatedEnrollmentToken } from "../../../protocol/http_api.ts";
+import type { CreatedEnrollmentToken as Created } from "../../../protocol/http_api.ts";
 import { readCaFingerprint } from "../../api/ca_fingerprint.ts";
 import { useApp } from "../../app_context.ts";
 import { t } from "../../i18n/locale.ts";
@@ -13,7 +12,6 @@ import { Dialog, DialogForm } from "../Dialog.tsx";
 import { SelectField, TextField } from "../Field.tsx";
 import { EnvironmentChoice } from "./AgentForm.tsx";
 
-type Created = z.infer<typeof CreatedEnrollmentToken>;
 const HOUR = 3600;
 
 export function EnrollDialog({ onClose }: { onClose: () => void }) {
