@@ -36,8 +36,10 @@ export function createToasts(): Toasts {
   };
 }
 
-/** The sentence, and the fields it is about. */
+/** The sentence, and the fields it does not name itself. */
 export function problemText(error: unknown): string {
-  if (!(error instanceof ApiProblem) || error.errors.length === 0) return messageOf(error);
-  return `${error.message} ${error.errors.map((e) => `${e.path}: ${e.message}`).join("; ")}`;
+  if (!(error instanceof ApiProblem)) return messageOf(error);
+  const more = error.errors.filter(({ message }) => !error.message.includes(message));
+  if (more.length === 0) return error.message;
+  return `${error.message} ${more.map((e) => `${e.path}: ${e.message}`).join("; ")}`;
 }

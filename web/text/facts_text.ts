@@ -2,7 +2,7 @@
 const KNOWN = ["os", "arch", "cpus", "memory", "memoryBytes", "hostname"];
 
 export function factsText(facts: Record<string, unknown>): string {
-  const parts = KNOWN.filter((name) => facts[name] !== undefined && facts[name] !== "").map((name) => {
+  const parts = KNOWN.filter((name) => Boolean(facts[name])).map((name) => {
     const value = facts[name];
     if (name === "cpus") return `${value} CPU`;
     if (name.startsWith("memory") && typeof value === "number") return `${(value / 2 ** 30).toFixed(0)} GiB`;

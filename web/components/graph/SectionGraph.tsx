@@ -36,14 +36,26 @@ export function SectionGraph({ section, selectedId, onSelect }: SectionGraphInpu
   }, [shape]);
 
   const placement = placed?.placement;
-  const fit = () => {
-    if (!placement || !box.current) return;
-    const wanted = (box.current.clientWidth - 2 * PAD) / placement.width;
-    setZoom(Math.min(1, Math.max(0.6, wanted)));
+  const fitting = () => {
+    if (!placement || !box.current) return zoom;
+    return Math.min(1, Math.max(0.6, (box.current.clientWidth - 2 * PAD) / placement.width));
   };
+  const fit = () => setZoom(fitting());
   useLayoutEffect(fit, [placement]);
+  const isFirst = useRef(true);
+  useLayoutEffect(() => {
+    if (!placement || !isFirst.current || zoom !== fitting()) return;
+    isFirst.current = false;
+    const holder = section.nodes.find(({ task, stages }) =>
+      task.id === selectedId || stages.flat().some((part) => part.id === selectedId)
+    );
+    const place = holder && placement.places.get(holder.task.id);
+    // Of a graph larger than the view, the part that matters first.
+    if (place) box.current!.scrollTo(place.x * zoom - box.current!.clientWidth / 3, place.y * zoom - 60);
+  }, [placement, zoom]);
   const look = () => {
-    const { scrollLeft, scrollTop, clientWidth, clientHeight } = box.current!;
+    if (!box.current) return;
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = box.current;
     setView({ left: scrollLeft / zoom, top: scrollTop / zoom, width: clientWidth / zoom, height: clientHeight / zoom });
   };
   useLayoutEffect(() => {

@@ -73,16 +73,22 @@ export function LogRows({ handle, store, version, wraps, follows, onFollow, quer
   useEffect(() => void (lastTop.current = box.current!.scrollTop), [current]);
 
   const onScroll = () => {
-    const { scrollTop } = box.current!;
+    // The event of a box that is gone already: another task was chosen while it scrolled.
+    if (!box.current) return;
+    const { scrollTop } = box.current;
     // From what is known: asking the box for its height would have it laid out once more per frame.
     const isAtEnd = sheet + PADDING - scrollTop - view.height < ROW;
     if (isAtEnd !== follows && (isAtEnd || scrollTop < lastTop.current - 1)) onFollow(isAtEnd);
     lastTop.current = scrollTop;
     // Rows stand still while the box scrolls over them; only a new row in view is news.
-    if (stretch > 1 || Math.abs(scrollTop - view.top) >= ROW * (BEYOND_VIEW / 2)) setView({ ...view, top: scrollTop });
+    if (follows || stretch > 1 || Math.abs(scrollTop - view.top) >= ROW * (BEYOND_VIEW / 2)) {
+      setView({ ...view, top: scrollTop });
+    }
   };
 
-  const top = view.top * stretch;
+  // While following, the end is where the box will be scrolled to before it is painted; its event comes a frame later.
+  const boxTop = follows ? Math.max(0, sheet + PADDING - view.height) : view.top;
+  const top = boxTop * stretch;
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND_VIEW);
   const last = Math.min(rows.rows(), Math.ceil((top + view.height) / ROW) + BEYOND_VIEW);
   const slots = Math.ceil(view.height / ROW) + 2 * BEYOND_VIEW + 1;
@@ -107,7 +113,7 @@ export function LogRows({ handle, store, version, wraps, follows, onFollow, quer
               key={slot}
               {...{ store, line, part, query }}
               columns={wraps ? view.columns : Infinity}
-              top={view.top + row * ROW - top}
+              top={boxTop + row * ROW - top}
               isCurrent={line === current}
               // The last line may still grow.
               version={line === store.count() - 1 ? version : 0}
