@@ -6,7 +6,9 @@ const [command, ...rest] = Deno.args;
 
 /** Each loads only what it needs: a client's call must not wait for the master's code. */
 const PROCESSES: Record<string, () => Promise<number>> = {
-  start: async () => (await import("./compose/master.ts")).runMaster(env),
+  start: async () => (await import("./compose/master.ts")).runMaster(env, "start"),
+  api: async () => (await import("./compose/master.ts")).runMaster(env, "api"),
+  scheduler: async () => (await import("./compose/master.ts")).runMaster(env, "scheduler"),
   agent: async () => (await import("./compose/agent.ts")).runAgent(env),
   migrate: async () => (await import("./compose/migrate.ts")).runMigrate(env),
 };

@@ -63,7 +63,7 @@ describe("the log of a task", () => {
     expect(master.complaints).toEqual([]);
     await expect.poll(() => agent.status().unacknowledged).toBe(0);
     await agent.stop({ drain: true });
-    expect(await disk.list("spool")).toEqual([]);
+    await expect.poll(() => disk.list("spool")).toEqual([]);
   });
 
   it("comes through byte for byte whatever an application prints", async () => {

@@ -1,12 +1,13 @@
 /**
- * `boreas start`: the whole product in one process, but for the agent of this machine.
+ * `boreas start`: the whole product in one process, but for the agent of this machine. `boreas api` and
+ * `boreas scheduler` are its halves over one database server: REST, live events, webhooks and dashboard here, the
+ * agents' connections and the loops there.
  *
  *   settings -> folder locked, database up and migrated -> keys -> scheduler -> embedded operators -> listening -> ready
  *   SIGTERM: listening ends -> no new leases, sockets closed with 1012 -> loops end -> database stopped -> folder free
  */
 import { hostname } from "node:os";
 import { createApp } from "../api/create_app.ts";
-import type { ApiDeps } from "../api/deps.ts";
 import { createMemoryLimiter, createRedisLimiter } from "../api/middleware/rate_limit.ts";
 import { joinHints } from "../db/listen.ts";
 import { createVault, deriveKey } from "../db/secrets/vault.ts";
@@ -17,7 +18,9 @@ import { createClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { stagePlanners } from "../operators/registry.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
+import type { Gitops } from "../scheduler/gitops/create_gitops.ts";
 import { loadSecretKey, writeSecretFile } from "./data_folder.ts";
 import { startEmbeddedAgents } from "./embedded_agents.ts";
 import { createGitopsParts } from "./gitops_parts.ts";
@@ -36,12 +39,21 @@ import { onStopSignals } from "./stop_signals.ts";
 import { openTls } from "./tls.ts";
 import { readWebFiles } from "./web_files.ts";
 
-export async function runMaster(env: Env): Promise<number> {
+export type MasterForm = "start" | "api" | "scheduler";
+/** What the scheduler's own port answers, besides the agents' connections. */
+const PROBES = ["/v1/health", "/v1/ready", "/metrics"];
+
+export async function runMaster(env: Env, form: MasterForm): Promise<number> {
   const terminal = Deno.stderr.isTerminal();
   const settings = readSettings(env, terminal);
+  if (form !== "start" && !settings.databaseUrl) {
+    throw new Error(
+      `"boreas ${form}" is one of several processes on one database: set DATABASE_URL, or run "boreas start".`,
+    );
+  }
   const clock = createClock();
   const logger = createLogger({
-    service: "master",
+    service: form === "start" ? "master" : form,
     level: settings.logLevel,
     format: settings.logFormat,
     isTerminal: terminal,
@@ -53,7 +65,7 @@ export async function runMaster(env: Env): Promise<number> {
   const db = await openDatabase(settings, say);
   const undo: (() => Promise<unknown> | void)[] = [() => db.close()];
   try {
-    await startParts({ env, settings, clock, logger, say, db, undo });
+    await startParts({ env, form, settings, clock, logger, say, db, undo });
     await stop.first;
     return 0;
   } finally {
@@ -82,6 +94,7 @@ async function requireGit(): Promise<void> {
 
 interface Parts {
   env: Env;
+  form: MasterForm;
   settings: Settings;
   clock: Clock;
   logger: Logger;
@@ -91,7 +104,8 @@ interface Parts {
   undo: (() => Promise<unknown> | void)[];
 }
 
-async function startParts({ env, settings, clock, logger, say, db, undo }: Parts): Promise<void> {
+async function startParts(parts: Parts): Promise<void> {
+  const { env, form, settings, clock, logger, say, db, undo } = parts;
   const secretKey = await loadSecretKey(settings.dataDir, settings.secretKey);
   const vault = await createVault(secretKey);
   await checkSecretKey(db, vault);
@@ -100,21 +114,22 @@ async function startParts({ env, settings, clock, logger, say, db, undo }: Parts
     deriveKey(secretKey, "boreas.blob_ticket.v1", 32),
   ]);
   const masterId = await readMasterId(db);
-  const processId = db.newId();
-  const hints = await joinHints(db.sql, { clock, logger, processId, listen: !settings.pooler });
+  const hints = await joinHints(db.sql, { clock, logger, processId: db.newId(), listen: !settings.pooler });
   undo.push(() => hints.close());
   if (settings.pooler) {
     logger.log("WARN", "behind a transaction pooler LISTEN cannot work: other processes are heard by sweeping only");
   }
-
-  const crashPoint = (name: string) => {
-    if (settings.crashAt === name) Deno.exit(70);
-  };
-  const common = { db, hints, vault, clock, logger, planners: stagePlanners };
   const schedulerDeps: SchedulerDeps = {
-    ...common,
+    db,
+    hints,
+    vault,
+    clock,
+    logger,
+    planners: stagePlanners,
     chance,
-    crashPoint,
+    crashPoint: (name) => {
+      if (settings.crashAt === name) Deno.exit(70);
+    },
     masterId,
     blobTicketKey: blobTicket,
     leaseSeconds: settings.leaseSeconds,
@@ -123,13 +138,17 @@ async function startParts({ env, settings, clock, logger, say, db, undo }: Parts
   };
   const scheduler = createScheduler(schedulerDeps);
   const gitops = createGitopsParts(env, settings, schedulerDeps);
-
   const redis = openRedis(settings, logger);
   const web = await readWebFiles(new URL("../.build/web", import.meta.url).pathname);
   const tls = await openTls(settings, clock);
   const shutdown = new AbortController();
-  const apiDeps: ApiDeps = {
-    ...common,
+  const app = createApp({
+    db,
+    hints,
+    vault,
+    clock,
+    logger,
+    planners: stagePlanners,
     keys: { jwt, blobTicket },
     masterId,
     publicUrl: settings.publicUrl,
@@ -144,7 +163,7 @@ async function startParts({ env, settings, clock, logger, say, db, undo }: Parts
         kind: db.kind,
         clock,
         redis: redis?.client ?? null,
-        scheduler: true,
+        scheduler: form !== "api",
         web: web.size > 0,
         sweepSeconds: settings.sweepSeconds,
       }),
@@ -153,11 +172,37 @@ async function startParts({ env, settings, clock, logger, say, db, undo }: Parts
     productVersion: PRODUCT_VERSION,
     shutdown: shutdown.signal,
     caCertificate: tls?.ownCa,
-  };
-  const app = createApp(apiDeps);
+  });
 
-  await createAdmin({ db, settings, say });
-  await offerLocalToken({ db, hints }, settings.dataDir);
+  await createAdmin(parts);
+  if (form !== "api") await startDriving(parts, scheduler, gitops);
+  if (form === "start") await offerLocalToken({ db, hints }, settings.dataDir);
+  const listening: Listening[] = [];
+  undo.push(() => {
+    shutdown.abort();
+    return Promise.all(listening.map((l) => l.close()));
+  });
+  const gateway = form === "api" ? undefined : scheduler.gateway;
+  const fetch = form === "scheduler" ? onlyBelow(PROBES, app.fetch) : app.fetch;
+  const common = { host: settings.listen, tls, clock };
+  listening.push(await listen({ ...common, port: settings.port, fetch, gateway, portVariable: "BOREAS_PORT" }));
+  if (settings.webhookPort && form !== "scheduler") {
+    const hooks = onlyBelow(["/webhook/"], app.fetch);
+    listening.push(
+      await listen({ ...common, port: settings.webhookPort, fetch: hooks, portVariable: "BOREAS_WEBHOOK_PORT" }),
+    );
+  }
+  say(`Boreas is ready at ${settings.publicUrl}`);
+  if (tls?.fingerprint) say(`Its certificate authority has the SHA-256 fingerprint ${tls.fingerprint}`);
+  logger.log("INFO", "ready", { url: settings.publicUrl, port: settings.port, database: db.kind, form });
+}
+
+/** The loops, and the operators that live inside this process. */
+async function startDriving(
+  { settings, clock, logger, db, undo }: Parts,
+  scheduler: Scheduler,
+  gitops: Gitops,
+): Promise<void> {
   scheduler.start();
   undo.push(() => scheduler.stop());
   gitops.start();
@@ -173,40 +218,16 @@ async function startParts({ env, settings, clock, logger, say, db, undo }: Parts
     productVersion: PRODUCT_VERSION,
   });
   undo.push(() => Promise.all(agents.map((agent) => agent.stop({ drain: false }))));
-  const listening: Listening[] = [];
-  undo.push(() => {
-    shutdown.abort();
-    return Promise.all(listening.map((l) => l.close()));
-  });
-  const main = await listen({
-    port: settings.port,
-    host: settings.listen,
-    tls,
-    fetch: app.fetch,
-    gateway: scheduler.gateway,
-    clock,
-    portVariable: "BOREAS_PORT",
-  });
-  listening.push(main);
-  if (settings.webhookPort) {
-    const onlyHooks = (request: Request, env: unknown) =>
-      new URL(request.url).pathname.startsWith("/webhook/")
-        ? app.fetch(request, env as never)
-        : new Response("Only webhooks here.\n", { status: 404 });
-    listening.push(
-      await listen({
-        port: settings.webhookPort,
-        host: settings.listen,
-        tls,
-        fetch: onlyHooks,
-        clock,
-        portVariable: "BOREAS_WEBHOOK_PORT",
-      }),
-    );
-  }
-  say(`Boreas is ready at ${settings.publicUrl}`);
-  if (tls?.fingerprint) say(`Its certificate authority has the SHA-256 fingerprint ${tls.fingerprint}`);
-  logger.log("INFO", "ready", { url: settings.publicUrl, port: main.port, database: db.kind });
+}
+
+type Fetch = ReturnType<typeof createApp>["fetch"];
+/** The same app with everything else out of reach. */
+function onlyBelow(paths: readonly string[], fetch: Fetch): Fetch {
+  return (request, env) => {
+    const { pathname } = new URL(request.url);
+    if (paths.some((path) => pathname.startsWith(path))) return fetch(request, env);
+    return new Response(`Not here: this port answers ${paths.join(", ")} only.\n`, { status: 404 });
+  };
 }
 
 async function createAdmin({ db, settings, say }: Pick<Parts, "db" | "settings" | "say">): Promise<void> {
