@@ -29,7 +29,7 @@ const NEXT: Record<DeploymentState, readonly DeploymentState[]> = {
   pending: ["awaiting_approval", "running", "superseded", "cancelled", "completed", "failed"],
   awaiting_approval: ["pending", "running", "superseded", "cancelled"],
   running: ["paused", "cancelling", "rolling_back", "completed", "failed", "cancelled"],
-  paused: ["running", "cancelling", "rolling_back", "cancelled", "failed"],
+  paused: ["running", "cancelling", "rolling_back", "completed", "cancelled", "failed"],
   cancelling: ["cancelled", "rolling_back"],
   rolling_back: ["rolled_back", "rollback_failed"],
   completed: ["rolling_back"],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { canMoveDeployment } from "./deployment_state.ts";
 import { nextMove, rollUpParent } from "./roll_up.ts";
 
 describe("rollUpParent", () => {
@@ -44,5 +45,15 @@ describe("nextMove", () => {
     ] as const,
   )("%s with %o and rollback %o under %s: %s", (status, forward, backward, onFailure, expected) => {
     expect(nextMove(status, forward, backward, onFailure, "pending" in forward ? 1 : 0)).toBe(expected);
+  });
+
+  it.each([["pause", "pause"], ["stop", "stop"], ["rollback", "none"], ["continue", "none"]] as const)(
+    "a parent whose parts have failed beyond what it tolerates, and wait, under %s: %s",
+    (onFailure, expected) => expect(nextMove("running", { running: 1 }, {}, onFailure, 1, 1)).toBe(expected),
+  );
+
+  it("completes also while it is paused, when the last work of it ends well", () => {
+    expect(nextMove("paused", { success: 1 }, {}, "stop", 0)).toBe("complete");
+    expect(canMoveDeployment("paused", "completed")).toBe(true);
   });
 });

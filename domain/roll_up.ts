@@ -45,6 +45,8 @@ export type DeploymentMove =
  * @param forward app tasks of the deployment itself
  * @param backward app tasks of its rollback, if one was planned
  * @param waiting tasks of any level, forward, that have not begun
+ * @param doomed parents that go on though more of their parts have failed than they tolerate: for those who stop or ask
+ *   they have failed already, because what waits in them waits for ever
  */
 export function nextMove(
   status: "running" | "paused" | "cancelling" | "rolling_back",
@@ -52,13 +54,14 @@ export function nextMove(
   backward: StateCounts,
   onFailure: FailureAction,
   waiting: number,
+  doomed = 0,
 ): DeploymentMove {
   if (status === "rolling_back") {
     if (unfinished(backward) > 0 || unfinished(forward) > 0) return "none";
     return count(backward, "failed", "cancelled", "skipped") > 0 ? "rollback_failed" : "rolled_back";
   }
   if (status === "cancelling") return unfinished(forward) > 0 ? "none" : "cancelled";
-  if (count(forward, "failed") > 0) {
+  if (count(forward, "failed") > 0 || (doomed > 0 && (onFailure === "pause" || onFailure === "stop"))) {
     if (onFailure === "rollback") return "roll_back";
     if (onFailure === "pause") return status === "paused" ? "none" : "pause";
     if (onFailure === "stop" && waiting > 0) return "stop";

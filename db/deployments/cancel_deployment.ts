@@ -31,8 +31,8 @@ export async function cancelDeployment(deps: DeploymentDeps, id: string, actor: 
       await moveDeployments(deps.db, tx, [id]);
       return;
     }
-    await changeDeployment(tx, row, "cancelled", reason("deployment.cancelled", { actor: actor.name }));
     await cancelTasks(tx, id, reason("task.cancelled", { detail }));
+    await changeDeployment(tx, row, "cancelled", reason("deployment.cancelled", { actor: actor.name }));
   });
   deps.hints.announce("tasks");
   deps.hints.announce("events");

@@ -1,9 +1,11 @@
 import { canMoveDeployment, isActive, isEnded } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { Reason } from "../../domain/reason.ts";
+import { reason as taskReason } from "../../domain/reason.ts";
 import { AppError } from "../../domain/app_error.ts";
 import type { Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
+import { skipWaitingTasks } from "../tasks/stop_tasks.ts";
 
 export interface DeploymentRow {
   id: string;
@@ -36,6 +38,8 @@ export async function changeDeployment(
       cause_task_id = coalesce(${also.causeTaskId ?? null}::uuid, cause_task_id)
     where id = ${row.id}`;
   if (isEnded(status)) {
+    // Only one that ends before it began has any: superseded, rejected, refused.
+    await skipWaitingTasks(tx, row.id, taskReason("task.skipped_stopped", { detail: reason.text }));
     await tx`update task set open = false where deployment_id = ${row.id} and open`;
     await tx`delete from deployment_lock where deployment_id = ${row.id}`;
   }

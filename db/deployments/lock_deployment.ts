@@ -32,7 +32,10 @@ export async function lockDeployment(tx: Tx, id: string, projectId: string): Pro
 }
 
 /** null when enough people have approved the plan as it is now. */
-export async function sayMissingApprovals(tx: Tx, row: LockedDeployment): Promise<Reason | null> {
+export async function sayMissingApprovals(
+  tx: Tx,
+  row: Pick<LockedDeployment, "id" | "planHash" | "approvalsNeeded">,
+): Promise<Reason | null> {
   if (row.approvalsNeeded === 0) return null;
   const [given] = await tx<{ n: number }[]>`
     select count(*)::int as n from approval where deployment_id = ${row.id} and plan_hash = ${row.planHash} and decision = 'approve'`;

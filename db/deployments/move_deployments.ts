@@ -22,9 +22,11 @@ interface Row {
   version: string;
   forward: StateCounts | null;
   backward: StateCounts | null;
-  /** The first top-level task that failed, of the half that is under way. */
+  /** The first task that failed, of the half that is under way; a part only when its whole has not failed yet. */
   cause: { id: string; name: string; text: string } | null;
   waiting: number;
+  /** Parents that go on though more of their parts have failed than they tolerate. */
+  doomed: number;
 }
 
 export async function moveDeployments(db: Database, tx: Tx, deploymentIds: readonly string[]): Promise<void> {
@@ -32,20 +34,29 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
   const rows = await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
-      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and t.is_rollback group by state) s) as backward,
+      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${newestRollback(tx)}) t group by state) s) as backward,
       (select count(*)::int from task t where t.deployment_id = d.id and not t.is_rollback and t.state in ('blocked', 'pending')) as waiting,
-      (select jsonb_build_object('id', t.id, 'name', t.name, 'text', t.reason ->> 'text') from task t where t.deployment_id = d.id and t.parent_id is null
-        and t.state = 'failed' and t.is_rollback = (d.status = 'rolling_back') order by t.completed_at, t.id limit 1) as cause
+      (select count(*)::int from task p where p.deployment_id = d.id and not p.is_rollback and not p.is_leaf and p.completed_at is null
+        and p.max_failures < (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')) as doomed,
+      (select jsonb_build_object('id', t.id, 'name', t.name, 'text', t.reason ->> 'text') from (
+          select * from task t where t.deployment_id = d.id and not t.is_rollback and d.status <> 'rolling_back'
+          union all select * from (${newestRollback(tx)}) r where d.status = 'rolling_back'
+        ) t where t.state = 'failed' order by t.parent_id nulls first, t.completed_at, t.id limit 1) as cause
     from deployment d join version v on v.id = d.version_id
     where d.id = any(${deploymentIds}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back') order by d.id`;
   for (const row of rows) await move(db, tx, row);
 }
 
+/** A rollback may be asked for again after one that failed: of each application only the newest try counts. */
+const newestRollback = (tx: Tx) =>
+  tx`select distinct on (b.app_id) b.* from task b
+     where b.deployment_id = d.id and b.parent_id is null and b.is_rollback order by b.app_id, b.position desc`;
+
 async function move(db: Database, tx: Tx, row: Row): Promise<void> {
   const { forward = {}, backward = {}, cause } = row;
   const status = row.status as "running" | "paused" | "cancelling" | "rolling_back";
   const params = { task: cause?.name ?? "a task", detail: cause?.text ?? "" };
-  switch (nextMove(status, forward ?? {}, backward ?? {}, row.onFailure, row.waiting)) {
+  switch (nextMove(status, forward ?? {}, backward ?? {}, row.onFailure, row.waiting, row.doomed)) {
     case "none":
       return;
     case "complete":

@@ -36,7 +36,10 @@ async function turn(
     await tx`update task set open = ${to === "running"} where deployment_id = ${id} and completed_at is null`;
     await changeDeployment(tx, row, to, reason(code, { actor: actor.name }));
     if (to === "running") {
-      await tx`update deployment set on_failure = case when on_failure = 'pause' then 'stop' else on_failure end where id = ${id} and exists (select 1 from task where deployment_id = ${id} and state = 'failed')`;
+      // Going on in spite of a failure is an answer to the question: it is not asked again. A tolerated failure asks nothing.
+      await tx`update deployment set on_failure = 'stop' where id = ${id} and on_failure = 'pause' and exists (
+        select 1 from task t left join task p on p.id = t.parent_id where t.deployment_id = ${id} and t.state = 'failed'
+          and (p.id is null or p.max_failures < (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')))`;
     }
     await recordAudit(deps.db, tx, actor, `deployment.${verb}`, `deployment:${id}`, { note });
     await moveDeployments(deps.db, tx, [id]);

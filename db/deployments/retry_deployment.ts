@@ -1,12 +1,13 @@
 import { AppError } from "../../domain/app_error.ts";
 import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
-import type { Actor } from "../database.ts";
+import type { Actor, Tx } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { reopenTasks } from "../tasks/reopen_tasks.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import type { DeploymentDeps } from "./load_plan.ts";
 import { lockDeployment, takeLocksAgain } from "./lock_deployment.ts";
+import type { LockedDeployment } from "./lock_deployment.ts";
 
 /** Takes up again what failed, of a deployment that is paused on a failure or has ended with one. */
 export async function retryDeployment(
@@ -26,6 +27,7 @@ export async function retryDeployment(
       );
     }
     await takeLocksAgain(tx, row);
+    await requireNewest(tx, row);
     const count = await reopenTasks(tx, id, onlyTask, actor);
     if (count === 0) {
       throw new AppError(
@@ -40,4 +42,18 @@ export async function retryDeployment(
   });
   deps.hints.announce("tasks");
   deps.hints.announce("events");
+}
+
+/** A deployment that was started later has the places now: an older one must not land on top of it. */
+async function requireNewest(tx: Tx, row: LockedDeployment): Promise<void> {
+  const [later] = await tx<{ name: string }[]>`
+    select a.name from task t join application a on a.id = t.app_id
+    join application_environment b on b.application_id = t.app_id and b.environment_id = t.environment_id
+    where t.deployment_id = ${row.id} and t.is_leaf and b.generation > (t.payload ->> 'generation')::bigint limit 1`;
+  if (!later) return;
+  throw new AppError(
+    "conflict",
+    "deployment.not_latest",
+    `Another deployment of ${later.name} has been started since; make a new deployment of this version instead.`,
+  );
 }

@@ -35,13 +35,17 @@ export async function rollbackDeployment(deps: DeploymentDeps, id: string, actor
   deps.hints.announce("events");
 }
 
-/** Going back to what an old deployment found would undo everything that came after it. */
+/**
+ * Going back to what an old deployment found would undo everything that came after it: refused where something else runs
+ * than what this one brought or had found.
+ */
 async function requireLatest(tx: Tx, row: LockedDeployment): Promise<void> {
   const [later] = await tx<{ name: string; version: string }[]>`
     select t.name, v.version from task t
     join app_state s on s.environment_id = t.environment_id and s.application_id = t.app_id and s.target = coalesce(t.payload -> 'target' ->> 'name', '-')
     join version v on v.id = s.version_id
-    where t.deployment_id = ${row.id} and t.is_leaf and not t.is_rollback and t.state = 'success' and s.version_id <> ${row.versionId}
+    where t.deployment_id = ${row.id} and t.is_leaf and not t.is_rollback and t.attempt > 0 and s.version_id <> ${row.versionId}
+      and s.version_id::text is distinct from t.payload -> 'previous' ->> 'versionId'
       and s.updated_at > t.completed_at limit 1`;
   if (later) {
     throw new AppError(

@@ -18,6 +18,7 @@ import { loadPlan } from "./load_plan.ts";
 import type { DeploymentDeps, LoadedPlan } from "./load_plan.ts";
 import { lockDeployment, sayMissingApprovals } from "./lock_deployment.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
+import { moveDeployments } from "./move_deployments.ts";
 import { writePlan } from "./write_plan.ts";
 
 export async function startDeployment(deps: DeploymentDeps, id: string, actor: Actor, note = ""): Promise<void> {
@@ -63,6 +64,8 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
   if (blocker) return await wait("pending", reason("deployment.queued", { deploymentId: blocker }));
   await freezePlan(tx, row.id, plan);
   await changeDeployment(tx, row, "running", reason("deployment.started", { actor: actor.name }));
+  // A task may have been cancelled before the start, even the only one.
+  await moveDeployments(deps.db, tx, [row.id]);
   await tx`update version set locked_at = coalesce(locked_at, boreas_now()) where id = ${plan.version.id}`;
 }
 

@@ -20,9 +20,15 @@ export async function cancelTask(deps: DeploymentDeps, id: string, actor: Actor,
     if (isFinal(task.state)) {
       throw new AppError("conflict", "task.wrong_state", `${task.name} has already ended (${task.state}).`);
     }
-    await tx`update task t set state = 'cancelling', state_since = boreas_now(), updated_at = boreas_now(),
-        reason = ${tx.json(reason("task.cancelling", { agent: "its agent" }) as never)}
-      where (t.id = ${id} or t.parent_id = ${id}) and t.is_leaf and t.state in ('leased', 'running')`;
+    await tx`
+      with asked as (
+        update task t set state = 'cancelling', state_since = boreas_now(), updated_at = boreas_now(),
+          reason = ${tx.json(reason("task.cancelling", { agent: "its agent" }) as never)}
+        where (t.id = ${id} or t.parent_id = ${id}) and t.is_leaf and t.state in ('leased', 'running')
+        returning t.id, t.project_id, t.deployment_id, t.name, t.reason
+      )
+      insert into event (project_id, topic, subject_id, deployment_id, kind, data)
+      select project_id, 'task', id, deployment_id, 'task.cancelling', jsonb_build_object('name', name, 'reason', reason) from asked`;
     const detail = `${actor.name} cancelled it${note ? `: ${note}` : "."}`;
     const ended = await tx<EndedTask[]>`
       update task t set state = 'cancelled', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),

@@ -1,6 +1,7 @@
-import type { Tx } from "../database.ts";
-import type { Actor } from "../database.ts";
+import { chooseRetry } from "../../domain/choose_retry.ts";
+import type { RetryTask } from "../../domain/choose_retry.ts";
 import { reason } from "../../domain/reason.ts";
+import type { Actor, Tx } from "../database.ts";
 
 /**
  * A person's "try again": the only move out of a final state, and it begins a new attempt under the next fence. Failed
@@ -9,23 +10,25 @@ import { reason } from "../../domain/reason.ts";
  * @returns how many leaves were taken up again
  */
 export async function reopenTasks(tx: Tx, deploymentId: string, only: string | null, actor: Actor): Promise<number> {
-  const reopened = await tx<{ id: string }[]>`
-    select t.id from task t where t.deployment_id = ${deploymentId} and not t.is_rollback
-      and (t.state in ('failed', 'cancelled') and (${only}::uuid is null or t.id = ${only}::uuid or t.parent_id = ${only}::uuid
-          or t.id = (select parent_id from task where id = ${only}::uuid))
-        or t.state = 'skipped')`;
-  const ids = reopened.map((r) => r.id);
-  const rows = await tx<{ isLeaf: boolean; wasFailed: boolean }[]>`
+  const tasks = await tx<RetryTask[]>`
+    select t.id, t.parent_id, t.state, t.max_failures,
+      coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
+    from task t where t.deployment_id = ${deploymentId} and not t.is_rollback order by t.position`;
+  const { again, reopened, unmet } = chooseRetry(tasks, only);
+  if (again.size === 0) return 0;
+  const waits = [...unmet].filter(([id]) => !reopened.has(id));
+  await tx`update task t set unmet = w.unmet from unnest(${waits.map(([id]) => id)}::uuid[], ${
+    waits.map(([, n]) => n)
+  }::int[]) as w(id, unmet) where t.id = w.id and w.unmet > 0`;
+  await tx`
     with again as (
-      select t.id, t.state as old_state, (select count(*)::int from task_dependency d join task b on b.id = d.depends_on
-        where d.task_id = t.id and (b.state <> 'success' or b.id = any(${ids}::uuid[]))) as unmet,
-        exists (select 1 from task c where c.parent_id = t.id and c.state in ('success', 'leased', 'running', 'cancelling')) as begun
-      from task t where t.id = any(${ids}::uuid[])
+      select t.id, w.unmet, exists (select 1 from task c where c.parent_id = t.id and c.state in ('success', 'leased', 'running', 'cancelling')) as begun
+      from task t join unnest(${[...reopened]}::uuid[], ${[...reopened].map((id) => unmet.get(id)!)}::int[]) as w(id, unmet) on w.id = t.id
     )
     update task t set unmet = case when a.begun then 0 else a.unmet end,
       state = case when a.begun then 'running' when a.unmet > 0 then 'blocked' else 'pending' end, completed_at = null, open = true,
-      losses = 0, max_attempts = t.attempt + 1, run_after = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
+      losses = 0, max_attempts = greatest(t.max_attempts, t.attempt + 1), run_after = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
       reason = ${tx.json(reason("task.retry_asked", { actor: actor.name }) as never)}
-    from again a where a.id = t.id returning t.is_leaf, a.old_state in ('failed', 'cancelled') as was_failed`;
-  return rows.filter((r) => r.isLeaf && r.wasFailed).length;
+    from again a where a.id = t.id`;
+  return again.size;
 }

@@ -111,7 +111,10 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
   }
 }
 
-/** Ends, transitively, what can never begin. When the deployment asks first (`pause`), dependents keep waiting. */
+/**
+ * Ends, transitively, what can never begin. When the deployment asks first (`pause`), what waits for a failed task keeps
+ * waiting: a retry may mend it. Nobody is asked about a cancelled one.
+ */
 async function skipDependents(tx: Tx, bad: EndedTask[]): Promise<EndedTask[]> {
   return await tx<EndedTask[]>`
     with recursive doomed as (
@@ -119,7 +122,7 @@ async function skipDependents(tx: Tx, bad: EndedTask[]): Promise<EndedTask[]> {
         join task b on b.id = d.depends_on join deployment p on p.id = b.deployment_id
         join task t on t.id = d.task_id
         where b.id = any(${bad.map((t) => t.id)}::uuid[]) and not t.is_rollback and t.state = 'blocked'
-          and (p.on_failure <> 'pause' or p.status not in ('running', 'paused'))
+          and (p.on_failure <> 'pause' or p.status not in ('running', 'paused') or b.state <> 'failed')
       union
       select d.task_id, t.name, 'skipped' from doomed x join task t on t.id = x.task_id
         join task_dependency d on d.depends_on = x.task_id join task u on u.id = d.task_id
