@@ -17,7 +17,7 @@ export interface BodyLimits {
 export const HOOK_BODY: BodyLimits = {
   maxBytes: 25 * 1024 * 1024,
   timeoutMs: 10_000,
-  maxTogether: 50 * 1024 * 1024,
+  maxTogether: 32 * 1024 * 1024,
   alwaysBytes: 64 * 1024,
 };
 /** Signing in and enrolling: a few lines, from anybody. */

@@ -10,6 +10,8 @@ export const ADMIN_PASSWORD = "correct-horse-battery";
 export interface Master {
   url: string;
   dataDir: string;
+  /** Of the process that runs just now. */
+  pid(): number;
   /** SHA-256 of its own authority, when it speaks TLS. */
   fingerprint: string | undefined;
   /** Any call under /api/v1 as admin; throws on an answer that is no success. */
@@ -97,6 +99,7 @@ export async function startMaster(env: Record<string, string> = {}): Promise<Mas
   return {
     url,
     dataDir,
+    pid: () => process.pid,
     fingerprint: /fingerprint ([0-9a-f]{64})/.exec(process!.output())?.[1],
     raw,
     async api(method, path, body) {
@@ -129,6 +132,7 @@ export async function startAgent(
 }
 
 interface Spawned {
+  pid: number;
   waitFor(pattern: RegExp): Promise<void>;
   kill(signal: Deno.Signal): Promise<number>;
   output(): string;
@@ -148,6 +152,7 @@ function spawn(task: string, env: Record<string, string>, edit?: (task: string) 
   };
   const ended = Promise.all([read(process.stdout), read(process.stderr)]).then(() => process.status);
   return {
+    pid: process.pid,
     output: () => text,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
