@@ -321,6 +321,10 @@ export function createTaskBoard(options: TaskBoardOptions) {
     cancel({ taskId, fence, graceSeconds, reason }: Extract<ToAgent, { type: "task.cancel" }>): void {
       const entry = entries.get(taskId);
       if (entry?.fence === fence) entry.slot?.stop(new StopReason("cancel", reason, graceSeconds));
+      else if (entry?.successor?.fence === fence) {
+        entry.successor = undefined; // it never began
+        send({ type: "task.refuse", taskId, fence, reason, retryable: false });
+      }
     },
     resultAcknowledged({ taskId, fence, accepted }: Extract<ToAgent, { type: "result.ack" }>): void {
       const entry = entries.get(taskId);

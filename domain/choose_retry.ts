@@ -18,7 +18,7 @@ export interface Retry {
   again: Set<string>;
   /** All that leaves its final state: these, what was skipped, and the parents of both. */
   reopened: Set<string>;
-  /** What each reopened or still blocked task waits for from now on. */
+  /** How much each task that has not begun waits for from now on. */
   unmet: Map<string, number>;
 }
 
@@ -58,7 +58,7 @@ export function chooseRetry(tasks: readonly RetryTask[], only: string | null): R
   const failureStays = tasks.some((t) => isBad(t) && !reopened.has(t.id) && !isTolerated(t));
   const skipped = tasks.filter((t) => t.state === "skipped");
   if (failureStays) takeFollowers(skipped, byId, reopened);
-  else { for (const t of skipped) reopened.add(t.id); }
+  else for (const t of skipped) reopened.add(t.id);
   // Again until nothing changes: what waits for something that stays as it is stays too.
   for (let changed = true; changed;) {
     changed = false;
@@ -73,7 +73,7 @@ export function chooseRetry(tasks: readonly RetryTask[], only: string | null): R
   }
 
   const unmet = new Map(
-    tasks.filter((t) => reopened.has(t.id) || t.state === "blocked").map((t) => [
+    tasks.filter((t) => reopened.has(t.id) || t.state === "blocked" || t.state === "pending").map((t) => [
       t.id,
       t.dependsOn.filter((d) => !isMet(d)).length,
     ]),

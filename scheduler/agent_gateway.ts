@@ -20,8 +20,9 @@ import type { Session, Sessions } from "./agent_sessions.ts";
 import type { SchedulerDeps } from "./deps.ts";
 import type { MessageHandlers } from "./message_handlers.ts";
 
-/** Messages that may wait to be handled; an agent that keeps to its window never comes near. */
+/** Messages, and characters of them, that may wait to be handled; an agent that keeps to its window never comes near. */
 const MAX_WAITING = 20_000;
+const MAX_WAITING_CHARACTERS = 32 * MAX_FRAME_BYTES;
 /** Of one kind, handed over together. */
 const MAX_RUN = 500;
 
@@ -50,11 +51,18 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
       const helloTimer: Timer = deps.clock.after(HELLO_SECONDS * 1000, () => end(CLOSE.helloTimeout, "no hello came"));
 
       const waiting: FromAgent[] = [];
+      /** Characters of what waits, and of the run that is being handled; about, because a frame may hold many messages. */
+      let characters = 0;
       let pumping = false;
       const pump = async () => {
         pumping = true;
         try {
-          while (waiting.length > 0 && session) await handlers.handle(session, takeRun(waiting));
+          while (waiting.length > 0 && session) {
+            const share = characters / waiting.length;
+            const run = takeRun(waiting);
+            await handlers.handle(session, run);
+            characters = waiting.length === 0 ? 0 : characters - share * run.length;
+          }
         } catch (error: unknown) {
           // Nothing was answered, so nothing is lost: the agent reconnects and sends again what has no answer.
           deps.logger.log("ERROR", "a message of an agent could not be handled", {
@@ -75,7 +83,6 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
           session = opened.session;
           sessions.add(session);
           send(opened.welcome);
-          helloTimer.cancel();
           deps.hints.announce("events");
           deps.hints.announce("tasks");
         } catch (error: unknown) {
@@ -101,12 +108,16 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
             if (message.type !== "agent.hello") {
               return end(CLOSE.unauthenticated, "the first message must be agent.hello");
             }
+            helloTimer.cancel(); // a slow database is no silence of the agent
             void greet(message);
             // Nothing of somebody who is not let in yet is kept: it would be a stranger's to fill our memory with.
           } else if (!session) return end(CLOSE.unauthenticated, "nothing is read between agent.hello and the welcome");
           else waiting.push(message);
         }
-        if (waiting.length > MAX_WAITING) return end(CLOSE.tryLater, "too many messages wait");
+        characters += text.length;
+        if (waiting.length > MAX_WAITING || characters > MAX_WAITING_CHARACTERS) {
+          return end(CLOSE.tryLater, "too many messages wait");
+        }
         if (session && waiting.length > 0 && !pumping) void pump();
       });
       link.onClose((code) => {

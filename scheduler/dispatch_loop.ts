@@ -39,6 +39,7 @@ export function createDispatchLoop(deps: SchedulerDeps, sessions: Sessions): Loo
       deps.logger.log("ERROR", "a dispatch could not be prepared", { taskId: task.id, error: String(error) });
       const outcome = Outcome.parse({ status: "failed", code: "dispatch.failed", message });
       await finishTasks(deps.db, [{ taskId: task.id, fence: task.fence, agentId: task.agentId, outcome }], deps.chance);
+      deps.hints.announce("tasks"); // its end may have moved the deployment
       deps.hints.announce("events");
     }
   }
@@ -46,7 +47,10 @@ export function createDispatchLoop(deps: SchedulerDeps, sessions: Sessions): Loo
   async function sendCancels(): Promise<void> {
     const connected = sessions.all();
     if (connected.length === 0) return;
-    for (const cancel of await readCancels(deps.db, connected.map((s) => s.agentId))) {
+    const wanted = await readCancels(deps.db, connected.map((s) => s.agentId));
+    const keys = new Set(wanted.map((c) => `${c.id}:${c.fence}`));
+    for (const { cancelsSent } of connected) for (const key of cancelsSent) if (!keys.has(key)) cancelsSent.delete(key);
+    for (const cancel of wanted) {
       const session = sessions.byAgent(cancel.agentId);
       const key = `${cancel.id}:${cancel.fence}`;
       if (!session || session.cancelsSent.has(key)) continue;

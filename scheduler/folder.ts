@@ -34,7 +34,9 @@ export function createFolder<Item, Answer>(
         let at = 0;
         for (const b of batch) b.resolve(answers.slice(at, at += b.items.length));
       } catch (error: unknown) {
-        for (const b of batch) b.reject(error);
+        if (batch.length === 1) batch[0]!.reject(error);
+        // One caller's bad input must not be the others' trouble: each is tried alone.
+        else for (const b of batch) await run([...b.items]).then(b.resolve, b.reject);
       }
     }
     running = false;

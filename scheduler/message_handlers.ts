@@ -33,26 +33,21 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
     fence: m.fence,
     agentId: session.agentId,
   });
-  /** Which of these are in the answer of a verb that returns the ids it took. */
-  const took = (ids: string[], items: { taskId: string }[]) => {
-    const set = new Set(ids);
-    return items.map((i) => set.has(i.taskId));
-  };
   const accepts = createFolder<HeldLease, boolean>(
-    async (items) => took(await acceptTasks(db, items), items),
+    (items) => perLease(items, (some) => acceptTasks(db, some)),
     MAX_TASKS,
   );
   const renewals = createFolder<HeldLease, boolean>(
-    async (items) => took(await renewLeases(db, items, deps.leaseSeconds), items),
+    (items) => perLease(items, (some) => renewLeases(db, some, deps.leaseSeconds)),
     5 * MAX_TASKS,
   );
   const results = createFolder<TaskResult, boolean>(
-    async (items) => took(await finishTasks(db, items, deps.chance), items),
+    (items) => perLease(items, (some) => finishTasks(db, some, deps.chance)),
     MAX_TASKS,
   );
   const chunks = createFolder<NewChunk, { offset: number } | undefined>(async (items) => {
-    const heads = new Map((await appendChunks(db, items)).map((h) => [`${h.taskId}:${h.fence}`, h]));
-    return items.map((i) => heads.get(`${i.taskId}:${i.fence}`));
+    const heads = new Map((await appendChunks(db, items)).map((h) => [keyOf(h), h]));
+    return items.map((i) => heads.get(keyOf(i)));
   }, MAX_CHUNKS);
 
   const finish = async (session: Session, items: { taskId: string; fence: number; outcome: Outcome }[]) => {
@@ -90,7 +85,9 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
       session.send(...messages.map((m): ToAgent => {
         const still = held.slice(at, at += m.leases.length);
         const lost = m.leases.filter((_, i) => !still[i]).map((l) => l.taskId);
-        for (const id of lost) session.held.delete(id);
+        for (const l of m.leases.filter((_, i) => !still[i])) {
+          if (session.held.get(l.taskId) === l.fence) session.held.delete(l.taskId); // not if it was handed out to it anew
+        }
         return {
           type: "lease.renewed",
           taskIds: m.leases.filter((_, i) => still[i]).map((l) => l.taskId),
@@ -100,7 +97,7 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
       }));
     },
     "log.chunk": async (session, messages) => {
-      const heads = await chunks.add(messages.map((m) => ({ ...m, data: decode(m) })));
+      const heads = await chunks.add(messages.map((m) => ({ ...m, agentId: session.agentId, data: decode(m) })));
       const acks = new Map<string, ToAgent>();
       messages.forEach((m, i) => {
         // No position: the lease is someone else's. Acknowledge all, so that the agent lets go of bytes nobody may store.
@@ -138,6 +135,29 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
     },
   };
 }
+
+/**
+ * Old and new leases of one task may meet in a batch, from two agents. The verbs answer with ids of tasks, so each call
+ * gets a task once: the answer to one lease never passes for that to another.
+ * @returns per item, whether its lease held
+ */
+export async function perLease<L extends HeldLease>(
+  items: readonly L[],
+  verb: (items: L[]) => Promise<string[]>,
+): Promise<boolean[]> {
+  const answers = new Map<string, boolean>();
+  let rest = items;
+  while (rest.length > 0) {
+    const round = new Map<string, L>();
+    for (const item of rest) if (!round.has(item.taskId)) round.set(item.taskId, item);
+    const taken = new Set(await verb([...round.values()]));
+    for (const item of round.values()) answers.set(keyOf(item), taken.has(item.taskId));
+    rest = rest.filter((item) => !answers.has(keyOf(item)));
+  }
+  return items.map((item) => answers.get(keyOf(item))!);
+}
+const keyOf = (lease: { taskId: string; fence: number; agentId: string }) =>
+  `${lease.taskId}:${lease.fence}:${lease.agentId}`;
 
 function decode(chunk: { encoding: "utf8" | "base64"; data: string }): Uint8Array {
   if (chunk.encoding === "utf8") return new TextEncoder().encode(chunk.data);

@@ -1,6 +1,7 @@
 /** Starts the loops in order and stops them in reverse. Several schedulers may run on one database. */
 import { bindEmbedded } from "../db/agents/register_embedded.ts";
 import { readAgentIdentity, touchAgents } from "../db/agents/read_agent_identity.ts";
+import { readHeld } from "../db/tasks/read_held.ts";
 import { sealAudit } from "../db/audit/seal_audit.ts";
 import { deleteOldRequests } from "../db/idempotency/finish_request.ts";
 import { CLOSE } from "../protocol/agent_messages.ts";
@@ -34,11 +35,22 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     logger: deps.logger,
     async run() {
       await touchAgents(deps.db, handlers.takeHeard());
+      await freeSlots();
       await bindEmbedded(deps.db.sql);
       await deleteOldRequests(deps.db);
       await sealAudit(deps.db);
     },
   });
+  /** What an agent dropped without a word, and somebody else has ended since, must not fill a slot for ever. */
+  const freeSlots = async () => {
+    const all = sessions.all();
+    // Noted before the database is read: what is handed out meanwhile is not among these.
+    const noted = all.flatMap((session) => [...session.held].map(([id, fence]) => ({ session, id, fence })));
+    const held = new Set((await readHeld(deps.db, all.map((s) => s.agentId))).map((t) => `${t.id}:${t.fence}`));
+    for (const { session, id, fence } of noted) {
+      if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
+    }
+  };
   const loops = [reaper, timer, upkeep, dispatch];
   let unsubscribe: (() => void)[] = [];
 

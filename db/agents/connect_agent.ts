@@ -60,7 +60,7 @@ export async function connectAgent(
     const tasks = await tx<HeldRow[]>`
       select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, t.fence, ${agent.name} as agent,
         coalesce((select h.bytes from log_head h where h.task_id = t.id and h.attempt = t.attempt), 0) as bytes
-      from task t where t.agent_id = ${arrival.agentId} or t.id = any(${
+      from task t where t.agent_id = ${arrival.agentId} or t.last_agent_id = ${arrival.agentId} and t.id = any(${
       arrival.resumes.map((r) => r.taskId)
     }::uuid[]) order by t.id for update`;
     const known = new Map(tasks.map((t) => [t.id, t]));

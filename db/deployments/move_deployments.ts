@@ -34,7 +34,9 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
   const rows = await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
-      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${newestRollback(tx)}) t group by state) s) as backward,
+      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${
+    newestRollback(tx)
+  }) t group by state) s) as backward,
       (select count(*)::int from task t where t.deployment_id = d.id and not t.is_rollback and t.state in ('blocked', 'pending')) as waiting,
       (select count(*)::int from task p where p.deployment_id = d.id and not p.is_rollback and not p.is_leaf and p.completed_at is null
         and p.max_failures < (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')) as doomed,

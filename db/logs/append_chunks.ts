@@ -10,6 +10,8 @@ import { inTransaction } from "../retry.ts";
 export interface NewChunk {
   taskId: string;
   fence: number;
+  /** Who sends it: only the last holder of the lease is believed, also when the task has ended meanwhile. */
+  agentId: string;
   sequence: number;
   offset: number;
   data: Uint8Array;
@@ -17,6 +19,7 @@ export interface NewChunk {
 export interface LogPosition {
   taskId: string;
   fence: number;
+  agentId: string;
   attempt: number;
   /** Bytes that are durable. */
   offset: number;
@@ -24,6 +27,7 @@ export interface LogPosition {
 interface Head {
   id: string;
   fence: number;
+  agentId: string;
   attempt: number;
   nextSequence: number;
   bytes: number;
@@ -35,7 +39,7 @@ export async function appendChunks(db: Database, chunks: readonly NewChunk[]): P
   return await inTransaction(db, async (tx) => {
     // `for share`: a claim of the task (which would move the fence) waits until these chunks are in.
     const heads = await tx<Head[]>`
-      select t.id, t.fence, t.attempt, coalesce(h.next_sequence, 0) as next_sequence, coalesce(h.bytes, 0) as bytes
+      select t.id, t.fence, t.last_agent_id as agent_id, t.attempt, coalesce(h.next_sequence, 0) as next_sequence, coalesce(h.bytes, 0) as bytes
       from task t left join log_head h on h.task_id = t.id and h.attempt = t.attempt
       where t.id = any(${ids}::uuid[]) order by t.id for share of t`;
     const byId = new Map(heads.map((h) => [h.id, h]));
@@ -43,7 +47,7 @@ export async function appendChunks(db: Database, chunks: readonly NewChunk[]): P
     const moved = new Set<Head>();
     for (const chunk of [...chunks].sort((a, b) => a.sequence - b.sequence)) {
       const head = byId.get(chunk.taskId);
-      if (!head || head.fence !== chunk.fence) continue;
+      if (!head || !isOf(head, chunk)) continue;
       if (chunk.sequence !== head.nextSequence || chunk.offset !== head.bytes) continue;
       rows.push({
         taskId: head.id,
@@ -77,12 +81,16 @@ export async function appendChunks(db: Database, chunks: readonly NewChunk[]): P
         tx(heads)
       } on conflict (task_id, attempt) do update set next_sequence = excluded.next_sequence, bytes = excluded.bytes`;
     }
-    const fences = new Map(chunks.map((c) => [c.taskId, c.fence]));
-    return heads.filter((h) => fences.get(h.id) === h.fence).map((h) => ({
+    // Of one task, chunks of an old lease and of the live one may meet here.
+    const live = new Set(chunks.filter((c) => byId.has(c.taskId) && isOf(byId.get(c.taskId)!, c)).map((c) => c.taskId));
+    return heads.filter((h) => live.has(h.id)).map((h) => ({
       taskId: h.id,
       fence: h.fence,
+      agentId: h.agentId,
       attempt: h.attempt,
       offset: h.bytes,
     }));
   });
 }
+
+const isOf = (head: Head, chunk: NewChunk) => head.fence === chunk.fence && head.agentId === chunk.agentId;

@@ -129,11 +129,14 @@ describe("an old fence", () => {
 
   it("writes no log", async () => {
     const { first, again } = await reclaimed();
-    const chunk = { taskId: first.id, sequence: 0, offset: 0, data: bytes("late") };
-    expect(await appendChunks(db, [{ ...chunk, fence: first.fence }])).toEqual([]);
-    expect(await appendChunks(db, [{ ...chunk, fence: again.fence }])).toEqual([{
+    const chunk = { sequence: 0, offset: 0, data: bytes("late") };
+    const [old, live] = [{ ...chunk, ...lease(first) }, { ...chunk, ...lease(again) }];
+    expect(await appendChunks(db, [old])).toEqual([]);
+    // The two may meet in one batch, in any order: the live one is answered all the same.
+    expect(await appendChunks(db, [live, old])).toEqual([{
       taskId: first.id,
       fence: again.fence,
+      agentId: other,
       attempt: 2,
       offset: 4,
     }]);
@@ -278,6 +281,14 @@ describe("an arrival", () => {
     expect(answer!.verdicts[0]!.verdict).toBe("abort");
   });
 
+  it("renews nothing of what another agent holds", async () => {
+    const [held] = await claim(db, other, 1);
+    await expire(held!.id);
+    const answer = await arrive(mine, [{ taskId: held!.id, fence: held!.fence, state: "running" }]);
+    expect(answer!.verdicts[0]).toMatchObject({ verdict: "abort", logOffset: 0 });
+    expect(await reap()).toBe(1);
+  });
+
   it("asks for a result that was not taken yet, and for one that was: the answer lets it go", async () => {
     const [held] = await claim(db, mine, 1);
     const resume = [{ taskId: held!.id, fence: held!.fence, state: "finished" as const }];
@@ -302,10 +313,13 @@ describe("an arrival", () => {
 });
 
 describe("log chunks", () => {
-  const append = (t: { id: string; fence: number }, ...chunks: [sequence: number, offset: number, text: string][]) =>
+  const append = (
+    t: { id: string; fence: number; agentId: string },
+    ...chunks: [sequence: number, offset: number, text: string][]
+  ) =>
     appendChunks(
       db,
-      chunks.map(([sequence, offset, text]) => ({ taskId: t.id, fence: t.fence, sequence, offset, data: bytes(text) })),
+      chunks.map(([sequence, offset, text]) => ({ ...lease(t), sequence, offset, data: bytes(text) })),
     );
   const stored = async (id: string) =>
     (await db.sql<
@@ -320,6 +334,13 @@ describe("log chunks", () => {
     const heads = await append(t!, [2, 8, "three"], [1, 4, "two "], [0, 0, "one "]);
     expect(heads[0]!.offset).toBe(13);
     expect(await stored(t!.id)).toBe("one two three");
+  });
+
+  it("come only from who held the lease, also after the end", async () => {
+    const [t] = await claim(db, mine, 1);
+    expect(await append({ ...t!, agentId: other }, [0, 0, "forged"])).toEqual([]);
+    await finish(db, t!, success);
+    expect((await append(t!, [0, 0, "last words"]))[0]!.offset).toBe(10);
   });
 
   it("that would leave a gap are refused, and the answer says where to go on", async () => {

@@ -17,13 +17,20 @@ export async function reopenTasks(tx: Tx, deploymentId: string, only: string | n
   const { again, reopened, unmet } = chooseRetry(tasks, only);
   if (again.size === 0) return 0;
   const waits = [...unmet].filter(([id]) => !reopened.has(id));
-  await tx`update task t set unmet = w.unmet from unnest(${waits.map(([id]) => id)}::uuid[], ${
+  // What a tolerated failure had let go waits once more, as long as it has not begun.
+  await tx`update task t set unmet = w.unmet, state = 'blocked', updated_at = boreas_now(),
+      state_since = case when t.state = 'blocked' then t.state_since else boreas_now() end,
+      reason = case when t.state = 'blocked' then t.reason else ${
+    tx.json(reason("task.waiting_for_dependencies", { names: "what is tried again" }) as never)
+  } end from unnest(${waits.map(([id]) => id)}::uuid[], ${
     waits.map(([, n]) => n)
-  }::int[]) as w(id, unmet) where t.id = w.id and w.unmet > 0`;
+  }::int[]) as w(id, unmet) where t.id = w.id and w.unmet > 0 and t.state in ('blocked', 'pending')`;
   await tx`
     with again as (
       select t.id, w.unmet, exists (select 1 from task c where c.parent_id = t.id and c.state in ('success', 'leased', 'running', 'cancelling')) as begun
-      from task t join unnest(${[...reopened]}::uuid[], ${[...reopened].map((id) => unmet.get(id)!)}::int[]) as w(id, unmet) on w.id = t.id
+      from task t join unnest(${[...reopened]}::uuid[], ${
+    [...reopened].map((id) => unmet.get(id)!)
+  }::int[]) as w(id, unmet) on w.id = t.id
     )
     update task t set unmet = case when a.begun then 0 else a.unmet end,
       state = case when a.begun then 'running' when a.unmet > 0 then 'blocked' else 'pending' end, completed_at = null, open = true,

@@ -1,0 +1,292 @@
+/**
+ * Random plans under random acts of agents and people, on the real SQL. Whatever comes in whatever order: what is over
+ * stays over, nothing starts before its time, and every deployment ends (or is paused and asks a person).
+ */
+import fc from "fast-check";
+import { beforeAll, expect, it } from "vitest";
+import { isActive, isEnded } from "../../domain/deployment_state.ts";
+import type { DeploymentState } from "../../domain/deployment_state.ts";
+import { AppError } from "../../domain/app_error.ts";
+import { isFinal } from "../../domain/task_state.ts";
+import type { TaskState } from "../../domain/task_state.ts";
+import type { OutcomeInput } from "../../protocol/operation.ts";
+import { claim, finish, playAll } from "../../tests/helpers/play_tasks.ts";
+import { seedWorld } from "../../tests/helpers/seed_release.ts";
+import type { World } from "../../tests/helpers/seed_release.ts";
+import { createTestDatabase } from "../../tests/helpers/test_database.ts";
+import type { TestDatabase } from "../../tests/helpers/test_database.ts";
+import { cancelTask } from "../tasks/cancel_task.ts";
+import type { ClaimedTask } from "../tasks/claim_tasks.ts";
+import { endPauses } from "../tasks/end_pauses.ts";
+import { reapTasks } from "../tasks/reap_tasks.ts";
+import { retryTask } from "../tasks/retry_task.ts";
+import { cancelDeployment } from "./cancel_deployment.ts";
+import { createDeployment } from "./create_deployment.ts";
+import { pauseDeployment, resumeDeployment } from "./pause_deployment.ts";
+import { retryDeployment } from "./retry_deployment.ts";
+import { rollbackDeployment } from "./rollback_deployment.ts";
+import { startDeployment } from "./start_deployment.ts";
+
+const RUNS = 60;
+/** Far more rounds than any plan here has tasks, attempts and batches. */
+const ENOUGH = 80;
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+
+const Plan = fc.record({
+  machines: fc.constantFrom(0, 0, 1, 2, 3), // 0: an environment without machines of its own
+  apps: fc.array(
+    fc.record({ needs: fc.array(fc.nat(3), { maxLength: 2 }), attempts: fc.constantFrom(1, 1, 2) }),
+    { minLength: 1, maxLength: 4 },
+  ),
+  onFailure: fc.constantFrom("rollback", "pause", "stop", "continue"),
+  strategy: fc.record({
+    type: fc.constantFrom("all", "rolling"),
+    batch: fc.constantFrom(1, 2),
+    maxFailures: fc.constantFrom(0, 0, 1),
+  }),
+  wait: fc.boolean(),
+  before: fc.boolean(),
+});
+type Plan = typeof Plan extends fc.Arbitrary<infer T> ? T : never;
+const Step = fc.record({
+  act: fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom("claim", "success", "failed") },
+    { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer") },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom("pause", "resume", "cancel", "rollback", "retry", "cancelTask", "retryTask"),
+    },
+  ),
+  which: fc.nat(20),
+});
+type Step = typeof Step extends fc.Arbitrary<infer T> ? T : never;
+
+interface Row {
+  id: string;
+  name: string;
+  parentId: string | null;
+  state: TaskState;
+  isLeaf: boolean;
+  isRollback: boolean;
+  open: boolean;
+  fence: number;
+  attempt: number;
+  maxFailures: number;
+  dependsOn: string[];
+}
+
+class Game {
+  held: ClaimedTask[] = [];
+  late: ClaimedTask[] = [];
+  seen = new Map<string, Row>();
+  history: string[] = [];
+  /** What ran where before this deployment. */
+  before = "";
+  constructor(private world: World, private agents: string[], readonly id: string, private apps: number) {}
+
+  tasks = () =>
+    db.sql<
+      Row[]
+    >`select t.id, t.name, t.parent_id, t.state, t.is_leaf, t.is_rollback, t.open, t.fence, t.attempt, t.max_failures,
+      coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
+      from task t where t.deployment_id = ${this.id} order by t.position`;
+  status = async () =>
+    (await db.sql<{ status: DeploymentState; locks: number }[]>`select d.status,
+      (select count(*)::int from deployment_lock l where l.deployment_id = d.id) as locks from deployment d where d.id = ${this.id}`)[
+      0
+    ]!;
+  places = async () =>
+    JSON.stringify(
+      await db
+        .sql`select application_id, target, version_id from app_state where environment_id = ${this.world.environmentId} order by 1, 2`,
+    );
+
+  /** @returns false when the act was refused with a sentence, which leaves everything as it was */
+  async act({ act, which }: Step): Promise<boolean> {
+    const { deps, actor } = this.world;
+    const pick = <T>(list: readonly T[]) => list[which % Math.max(1, list.length)];
+    const one = act === "cancelTask" || act === "retryTask" ? pick(await this.tasks())?.id : undefined;
+    switch (act) {
+      case "claim":
+        await this.claim(pick(this.agents)!, 1 + which % 2);
+        return true;
+      case "success":
+      case "failed":
+      case "cancelled": {
+        const task = pick(this.held);
+        if (task) await this.end(task, { status: act, message: act });
+        return true;
+      }
+      case "lost": {
+        const task = pick(this.held);
+        if (!task) return true;
+        await db.sql`update task set lease_expires_at = boreas_now() - interval '1 s' where id = ${task.id}`;
+        await reapTasks(db, { leaseSeconds: 1000, graceSeconds: 0, chance: () => 0 });
+        this.held = this.held.filter((t) => t !== task);
+        this.late.push(task);
+        return true;
+      }
+      case "late": {
+        const task = pick(this.late);
+        if (task) expect(await finish(db, task, { status: "success", message: "late" })).toEqual([]);
+        return true;
+      }
+      case "timer":
+        await this.passTime();
+        return true;
+    }
+    const people = {
+      pause: () => pauseDeployment(deps, this.id, actor),
+      resume: () => resumeDeployment(deps, this.id, actor),
+      cancel: () => cancelDeployment(deps, this.id, actor),
+      rollback: () => rollbackDeployment(deps, this.id, actor),
+      retry: () => retryDeployment(deps, this.id, actor),
+      cancelTask: () => cancelTask(deps, one!, actor),
+      retryTask: () => retryTask(deps, one!, actor),
+    };
+    try {
+      await people[act]();
+      return true;
+    } catch (error: unknown) {
+      if (!(error instanceof AppError)) throw error;
+      return false;
+    }
+  }
+
+  async claim(agentId: string, free: number): Promise<void> {
+    const before = new Map((await this.tasks()).map((t) => [t.id, t]));
+    const { status } = await this.status();
+    for (const task of await claim(db, agentId, free)) {
+      const row = before.get(task.id)!;
+      expect(task.fence, "each claim has a fence of its own").toBe(row.fence + 1);
+      expect(status, "nothing is handed out unless work is wanted").toBe(row.isRollback ? "rolling_back" : "running");
+      for (const dependency of row.dependsOn.map((d) => before.get(d)!)) {
+        const tolerated = dependency.state === "failed" && before.get(dependency.parentId ?? "")?.maxFailures;
+        const over = row.isRollback && isFinal(dependency.state);
+        expect(dependency.state === "success" || tolerated || over, `${row.name} began before ${dependency.name}`)
+          .toBeTruthy();
+      }
+      this.held.push(task);
+    }
+  }
+
+  async end(task: ClaimedTask, outcome: OutcomeInput): Promise<void> {
+    this.held = this.held.filter((t) => t !== task);
+    expect(await finish(db, task, outcome), "the word of a holder is taken").toEqual([task.id]);
+    this.late.push(task);
+  }
+
+  async passTime(): Promise<void> {
+    await db.sql`update task set run_after = boreas_now() where deployment_id = ${this.id}`;
+    await endPauses(db);
+  }
+
+  async check(retried: boolean): Promise<void> {
+    const [tasks, { status, locks }] = [await this.tasks(), await this.status()];
+    for (const now of tasks) {
+      const was = this.seen.get(now.id);
+      if (was && isFinal(was.state) && !retried) {
+        expect({ name: now.name, state: now.state, fence: now.fence }, "what is over stays over")
+          .toEqual({ name: was.name, state: was.state, fence: was.fence });
+      }
+      if (isEnded(status)) expect([now.name, isFinal(now.state), now.open]).toEqual([now.name, true, false]);
+      const parts = tasks.filter((t) => t.parentId === now.id);
+      if (parts.length > 0) {
+        expect(isFinal(now.state), "a whole is over when its parts are").toBe(parts.every((p) => isFinal(p.state)));
+      }
+    }
+    expect(locks, `locks while ${status}`).toBe(isActive(status) ? this.apps : 0);
+    this.seen = new Map(tasks.map((t) => [t.id, t]));
+  }
+
+  /** Everybody does their work; whoever is asked answers. */
+  async playToTheEnd(answer: "resume" | "retry"): Promise<void> {
+    for (let round = 0; round < ENOUGH; round++) {
+      const { status } = await this.status();
+      if (isEnded(status)) return;
+      if (status === "paused" && !(answer === "retry" && await this.act({ act: "retry", which: 0 }))) {
+        await this.act({ act: "resume", which: 0 });
+      }
+      await this.passTime();
+      for (const agent of this.agents) await this.claim(agent, 10);
+      const states = new Map((await this.tasks()).map((t) => [t.id, t.state]));
+      for (const task of [...this.held]) {
+        const status = states.get(task.id) === "cancelling" ? "cancelled" : "success";
+        await this.end(task, { status, message: "at the end" });
+      }
+    }
+    const rows = (await this.tasks()).map((t) => `${t.name} ${t.state}`);
+    expect.fail(`it never ends: ${(await this.status()).status}; ${rows.join(", ")}`);
+  }
+
+  async checkEnd(): Promise<void> {
+    const { status } = await this.status();
+    if (status === "rolled_back") expect(await this.places(), "everything is as it was").toBe(this.before);
+    if (status === "completed") {
+      const top = (await this.tasks()).filter((t) => t.parentId === null && !t.isRollback);
+      expect(top.map((t) => t.state)).toEqual(top.map(() => "success"));
+    }
+  }
+}
+
+async function setUp(plan: Plan): Promise<Game> {
+  const suffix = db.newId().slice(-8);
+  const name = (n: number) => `app${n}-${suffix}`;
+  const { wait, strategy } = plan;
+  const applications = Object.fromEntries(plan.apps.map((app, index) => [name(index), {
+    // Only earlier ones, so that there is no circle.
+    needs: [...new Set(app.needs.filter((n) => n < index).map(name))],
+    attempts: app.attempts,
+    strategy: { ...strategy, ...(wait ? { wait: "1s" } : {}), onFailure: { action: plan.onFailure } },
+    ...(plan.machines > 0 ? { runtime: { script: { deploy: "d.sh" } } } : {}),
+  }]));
+  const world = await seedWorld(db, { applications, type: plan.machines > 0 ? "pm" : "mock" });
+  const agents: string[] = [];
+  for (let m = 0; m < Math.max(1, plan.machines); m++) agents.push(await world.agent(`m${m}-${suffix}`));
+  const deploy = async (version: string) => {
+    const versionId = await world.version(`${version}-${suffix}`);
+    const input = { versionId, environmentId: world.environmentId, mustInOrder: [] };
+    const id = await createDeployment(world.deps, input, world.actor);
+    await startDeployment(world.deps, id, world.actor);
+    return id;
+  };
+  if (plan.before) {
+    const first = await deploy("v1");
+    for (let i = 0; i < 12; i++) {
+      await playAll(db, agents);
+      await db.sql`update task set run_after = boreas_now() where deployment_id = ${first} and type = 'pause'`;
+      if ((await endPauses(db)).ended === 0) break;
+    }
+  }
+  const game = new Game(world, agents, await deploy("v2"), plan.apps.length);
+  game.before = await game.places();
+  return game;
+}
+
+it("holds every rule, and always ends, under any order of work, failures and wishes", async () => {
+  await reapTasks(db, { leaseSeconds: 1000, graceSeconds: 0, chance: () => 0 });
+  const seed = Number(crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1);
+  await fc.assert(
+    fc.asyncProperty(
+      Plan,
+      fc.array(Step, { minLength: 4, maxLength: 16 }),
+      fc.constantFrom("resume" as const, "retry" as const),
+      async (plan, steps, answer) => {
+        const game = await setUp(plan);
+        await game.check(false);
+        for (const step of steps) {
+          const done = await game.act(step);
+          await game.check(done && step.act.startsWith("retry"));
+        }
+        await game.playToTheEnd(answer);
+        await game.check(true);
+        await game.checkEnd();
+      },
+    ),
+    { numRuns: RUNS, seed, endOnFailure: false, verbose: 0 },
+  );
+}, 120_000);
