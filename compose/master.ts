@@ -4,7 +4,7 @@
  * agents' connections and the loops there.
  *
  *   settings -> folder locked, database up and migrated -> keys -> scheduler -> embedded operators -> listening -> ready
- *   SIGTERM: listening ends -> no new leases, sockets closed with 1012 -> loops end -> database stopped -> folder free
+ *   SIGTERM: no new leases, loops end, sockets closed with 1012 -> listening ends -> database stopped -> folder free
  */
 import { hostname } from "node:os";
 import { createApp } from "../api/create_app.ts";
@@ -183,6 +183,8 @@ async function startParts(parts: Parts): Promise<void> {
     return Promise.all(listening.map((l) => l.close()));
   });
   const gateway = form === "api" ? undefined : scheduler.gateway;
+  // First of all, so that nothing is handed to agents whose sockets are about to close. Stopping twice does no harm.
+  if (gateway) undo.push(() => scheduler.stop());
   const fetch = form === "scheduler" ? onlyBelow(PROBES, app.fetch) : app.fetch;
   const common = { host: settings.listen, tls, clock };
   listening.push(await listen({ ...common, port: settings.port, fetch, gateway, portVariable: "BOREAS_PORT" }));

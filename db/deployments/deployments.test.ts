@@ -3,14 +3,16 @@ import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../../tests/helpers/test_database.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import { claim, failure, finish, playAll, success } from "../../tests/helpers/play_tasks.ts";
+import { cancelTask } from "../tasks/cancel_task.ts";
 import { createDeployment } from "./create_deployment.ts";
 import { startDeployment } from "./start_deployment.ts";
 import { rollbackDeployment } from "./rollback_deployment.ts";
 import { cancelDeployment } from "./cancel_deployment.ts";
 import { retryDeployment } from "./retry_deployment.ts";
 import { pauseDeployment, resumeDeployment } from "./pause_deployment.ts";
-import { approveDeployment } from "./approve_deployment.ts";
+import { approveDeployment, rejectDeployment } from "./approve_deployment.ts";
 import { editDeployment } from "./edit_deployment.ts";
+import { settleBuilds } from "./settle_builds.ts";
 import { startWaiting } from "./start_waiting.ts";
 
 let db: TestDatabase;
@@ -232,6 +234,77 @@ describe("a deployment", () => {
     await approveDeployment(w.deps, id, w.actor);
     await approveDeployment(w.deps, id, other);
     expect((await read(id)).status).toBe("running");
+  });
+
+  it("completes when its last work ends well while it is paused", async () => {
+    const w = await world({ user: {} });
+    const { id } = await w.deploy("v1");
+    await startDeployment(w.deps, id, w.actor);
+    const [user] = await claim(db, w.player);
+    await pauseDeployment(w.deps, id, w.actor);
+    expect(await finish(db, user!, success)).toEqual([user!.id]);
+    expect((await read(id)).status).toBe("completed");
+  });
+
+  it("ends at once when its only task was cancelled before the start, and leaves no lock", async () => {
+    const w = await world({ user: {} });
+    const { id } = await w.deploy("v1");
+    const [task] = await db.sql<{ id: string }[]>`select id from task where deployment_id = ${id}`;
+    await cancelTask(w.deps, task!.id, w.actor);
+    await startDeployment(w.deps, id, w.actor);
+    expect((await read(id)).status).toBe("cancelled");
+    expect(await db.sql`select 1 from deployment_lock where deployment_id = ${id}`).toEqual([]);
+  });
+
+  it("can be rolled back once more when the first rollback failed in a part of it", async () => {
+    const w = await world({ user: {}, order: {} });
+    const v1 = await w.deploy("v1");
+    await startDeployment(w.deps, v1.id, w.actor);
+    await playAll(db, [w.player]);
+    const v2 = await w.deploy("v2");
+    await startDeployment(w.deps, v2.id, w.actor);
+    await playAll(db, [w.player]);
+    await rollbackDeployment(w.deps, v2.id, w.actor);
+    for (let i = 0; i < 4; i++) {
+      await db.sql`update task set run_after = boreas_now() where deployment_id = ${v2.id}`;
+      await playAll(db, [w.player], (t) => t.name === w.n("user") ? failure() : success);
+    }
+    expect((await read(v2.id)).status).toBe("rollback_failed");
+    await rollbackDeployment(w.deps, v2.id, w.actor);
+    await playAll(db, [w.player]);
+    expect((await read(v2.id)).status).toBe("rolled_back");
+  });
+
+  it("is neither tried again nor rolled back over a later one", async () => {
+    const w = await world({ user: { strategy: { type: "all", onFailure: { action: "stop" } } } });
+    const first = await w.deploy("v1");
+    await startDeployment(w.deps, first.id, w.actor);
+    await playAll(db, [w.player], () => failure());
+    const second = await w.deploy("v2");
+    await startDeployment(w.deps, second.id, w.actor);
+    await playAll(db, [w.player]);
+    await expect(retryDeployment(w.deps, first.id, w.actor)).rejects.toThrow(/has been started since/);
+    await expect(rollbackDeployment(w.deps, first.id, w.actor)).rejects.toThrow(/from a later deployment/);
+    expect((await read(first.id)).status).toBe("failed");
+  });
+
+  it("starts by itself when its artifacts come after its approvals", async () => {
+    const w = await world({ user: {} }, { policy: { approvals: { count: 1 } } });
+    const versionId = await w.version(`late-${w.n("v")}`, { builds: "waiting" });
+    const input = { versionId, environmentId: w.environmentId };
+    const id = await createDeployment(w.deps, input, w.actor);
+    await approveDeployment(w.deps, id, w.actor);
+    expect(await read(id)).toMatchObject({ status: "pending", reason: { code: "deployment.waiting_for_builds" } });
+    await db.sql`update version set builds = 'ready' where id = ${versionId}`;
+    await settleBuilds(w.deps, versionId);
+    expect((await read(id)).status).toBe("running");
+  });
+
+  it("leaves no task waiting when it ends before it began", async () => {
+    const w = await world({ user: {}, order: { needs: ["user"] } }, { policy: { approvals: { count: 1 } } });
+    const { id } = await w.deploy("v1");
+    await rejectDeployment(w.deps, id, w.actor, "not today");
+    expect(await states(id)).toEqual({ [w.n("user")]: "skipped", [w.n("order")]: "skipped" });
   });
 
   it("refuses a cycle by name and keeps nothing", async () => {
