@@ -150,6 +150,20 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     expect(master.results[0]!.fence).toBe(2);
   });
 
+  it("never begins an attempt that was cancelled while the one before it was still ending", async () => {
+    const { master, runs } = await setUp();
+    master.send(dispatchOf("t1"));
+    await expect.poll(() => runs.length).toBe(1);
+    master.send(dispatchOf("t1", { fence: 2, attempt: 2 }));
+    master.send({ type: "task.cancel", taskId: "t1", fence: 2, graceSeconds: 3, reason: "Cancelled by ann." });
+    await master.until(() => master.ofType("task.refuse").length === 1);
+    expect(master.ofType("task.refuse")[0]).toMatchObject({ fence: 2, reason: "Cancelled by ann." });
+    runs[0]!.end({ status: "cancelled", message: "Stopped." });
+    master.send(dispatchOf("t2"));
+    await expect.poll(() => runs.length).toBe(2);
+    expect(runs[1]!.context.taskId).toBe("t2");
+  });
+
   it("keeps a result through a restart until the master has it, and not longer", async () => {
     const disk = createMemoryDisk();
     let deaf = true;

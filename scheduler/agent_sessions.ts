@@ -50,6 +50,7 @@ export function createSessions(): Sessions {
         agentId: s.agentId,
         agentName: s.name,
         free: s.slots - s.held.size,
+        sessionId: s.id,
       })),
     closeAll(code, reason) {
       for (const session of [...byAgent.values()]) session.close(code, reason);

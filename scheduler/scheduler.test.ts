@@ -121,6 +121,25 @@ describe("the whole path", () => {
     expect(task).toEqual({ attempt: 2, fence: 2, losses: 1 });
   });
 
+  it("frees the slot of a task that its agent dropped without a word and somebody else has ended", async () => {
+    const [name, later] = [unique("a"), unique("b")];
+    const { world, id, agentId, run } = await deploy({ [name]: { mock: { hang: true } }, [later]: { needs: [name] } });
+    await run.agent(agentId, { slots: 1 });
+    await startDeployment(world.deps, id, world.actor);
+    await until(
+      run.hints,
+      async () => (await db.sql`select 1 from task where deployment_id = ${id} and state = 'running'`).length > 0,
+      "running",
+    );
+    expect(run.scheduler.stats().held).toBe(1);
+    // As the database looks when the lease passed on and its next holder was done.
+    await db
+      .sql`update task set state = 'success', agent_id = null, lease_expires_at = null, completed_at = boreas_now(), fence = fence + 1
+      where deployment_id = ${id} and state = 'running'`;
+    run.hints.announce("agents");
+    await expect.poll(() => run.scheduler.stats().held).toBe(0);
+  });
+
   it("stops cleanly, twice, and leaves running work as it is", async () => {
     const name = unique("a");
     const { world, id, agentId, run } = await deploy({ [name]: { mock: { hang: true } } });

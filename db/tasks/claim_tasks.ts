@@ -13,6 +13,8 @@ export interface FreeSlots {
   agentId: string;
   agentName: string;
   free: number;
+  /** The connection it would be handed out on; another master may have a newer one, and then nothing is claimed here. */
+  sessionId?: string;
 }
 export interface ClaimedTask {
   id: string;
@@ -35,9 +37,11 @@ export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds
   return await inTransaction(db, async (tx) => {
     const claimed = await tx<ClaimedTask[]>`
       with wanted as (
-        select * from unnest(${ready.map((a) => a.agentId)}::uuid[], ${ready.map((a) => a.agentName)}::text[], ${
-      ready.map((a) => a.free)
-    }::int[]) as w(agent_id, agent_name, free)
+        select w.* from unnest(${ready.map((a) => a.agentId)}::uuid[], ${ready.map((a) => a.agentName)}::text[],
+          ${ready.map((a) => a.free)}::int[], ${
+      ready.map((a) => a.sessionId ?? null)
+    }::uuid[]) as w(agent_id, agent_name, free, session_id)
+        where w.session_id is null or exists (select 1 from agent a where a.id = w.agent_id and a.session_id = w.session_id)
       ), picked as (
         select distinct on (p.id) p.id, w.agent_id, w.agent_name from wanted w cross join lateral (
           select * from (select t.id, t.position from task t

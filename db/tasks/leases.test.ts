@@ -88,6 +88,14 @@ describe("a claim", () => {
     expect(new Set(claimed.map((t) => t.id)).size).toBe(2);
   });
 
+  it("gives nothing to a connection whose agent has come back on another", async () => {
+    const [older, newer] = [db.newId(), db.newId()];
+    await db.sql`update agent set session_id = ${newer} where id = ${mine}`;
+    const ask = (sessionId: string) => claimTasks(db, [{ agentId: mine, agentName: "m", free: 1, sessionId }], 30);
+    expect(await ask(older)).toEqual([]);
+    expect((await ask(newer)).length).toBe(1);
+  });
+
   it("waits until a retry is due", async () => {
     await db.sql`update task set run_after = boreas_now() + interval '1 hour' where deployment_id = ${deployment}`;
     expect(await claim(db, mine)).toEqual([]);
