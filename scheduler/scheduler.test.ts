@@ -38,6 +38,12 @@ const status = async (id: string) =>
   (await db.sql<{ status: string }[]>`select status from deployment where id = ${id}`)[0]!.status;
 const ended = (run: StartedScheduler, id: string, want: string) =>
   until(run.hints, async () => (await status(id)) === want, `deployment ${want}`);
+const begun = (run: StartedScheduler, id: string) =>
+  until(
+    run.hints,
+    async () => (await db.sql`select 1 from task where deployment_id = ${id} and state = 'running'`).length > 0,
+    "a running task",
+  );
 const unique = (name: string) => `${name}-${db.newId().slice(-6)}`;
 
 describe("the whole path", () => {
@@ -75,11 +81,7 @@ describe("the whole path", () => {
     const { world, id, agentId, run } = await deploy({ [name]: { mock: { hang: true } } });
     await run.agent(agentId);
     await startDeployment(world.deps, id, world.actor);
-    await until(
-      run.hints,
-      async () => (await db.sql`select 1 from task where deployment_id = ${id} and state = 'running'`).length > 0,
-      "running",
-    );
+    await begun(run, id);
     await cancelDeployment(world.deps, id, world.actor);
     await ended(run, id, "cancelled");
     const [task] = await db.sql<{ state: string }[]>`select state from task where deployment_id = ${id}`;
@@ -93,11 +95,7 @@ describe("the whole path", () => {
     });
     const { cut } = await run.agent(agentId);
     await startDeployment(world.deps, id, world.actor);
-    await until(
-      run.hints,
-      async () => (await db.sql`select 1 from task where deployment_id = ${id} and state = 'running'`).length > 0,
-      "running",
-    );
+    await begun(run, id);
     cut();
     await ended(run, id, "completed");
     const [task] = await db.sql<
@@ -126,11 +124,7 @@ describe("the whole path", () => {
     const { world, id, agentId, run } = await deploy({ [name]: { mock: { hang: true } }, [later]: { needs: [name] } });
     await run.agent(agentId, { slots: 1 });
     await startDeployment(world.deps, id, world.actor);
-    await until(
-      run.hints,
-      async () => (await db.sql`select 1 from task where deployment_id = ${id} and state = 'running'`).length > 0,
-      "running",
-    );
+    await begun(run, id);
     expect(run.scheduler.stats().held).toBe(1);
     // As the database looks when the lease passed on and its next holder was done.
     await db
@@ -145,11 +139,7 @@ describe("the whole path", () => {
     const { world, id, agentId, run } = await deploy({ [name]: { mock: { hang: true } } });
     await run.agent(agentId);
     await startDeployment(world.deps, id, world.actor);
-    await until(
-      run.hints,
-      async () => (await db.sql`select 1 from task where deployment_id = ${id} and state = 'running'`).length > 0,
-      "running",
-    );
+    await begun(run, id);
     await run.scheduler.stop();
     await run.scheduler.stop();
     const [task] = await db.sql<{ state: string }[]>`select state from task where deployment_id = ${id}`;
