@@ -22,6 +22,7 @@ export function createReapLoop(deps: SchedulerDeps): Loop {
       deps.logger.log("WARN", "leases ended without a renewal", { tasks: lost });
       deps.hints.announce("tasks");
       deps.hints.announce("events");
+      return 0; // a batch has a bound; the rest does not wait for the next sweep
     },
   });
 }
