@@ -23,7 +23,8 @@ import { processDelivery } from "./gitops/process_delivery.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
 
-const LEASE_SECONDS = 60;
+/** Short: after a crash its repository stands still for so long. Renewed at a third of it, so a slow fetch keeps it. */
+const LEASE_SECONDS = 15;
 const MAX_ATTEMPTS = 5;
 const SIDE_BY_SIDE = 2;
 

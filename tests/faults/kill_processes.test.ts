@@ -93,7 +93,7 @@ describe.skipIf(!netns.available)(`an agent in a namespace that nothing can dial
     expect(await namespace.listening()).toEqual([]);
   });
 
-  it("killed in mid-task, hands the task back: next fence, correct end, no two attempts at once", async () => {
+  it("killed in mid-task, hands the task back: next fence, correct end, no two attempts at once (F1)", async () => {
     const { task, ledger } = await release(30, "kill the agent");
     await agent.kill("SIGKILL");
     await eventually(
@@ -113,7 +113,7 @@ describe.skipIf(!netns.available)(`an agent in a namespace that nothing can dial
     expect(await logOf(task.id, 2)).toContain(numberedLines(30));
   });
 
-  it("killed and back within the lease, adopts the program that still runs: one start, no gap in the log", async () => {
+  it("killed and back within the lease, adopts the program that still runs: one start, no gap in the log (F5)", async () => {
     const { task, ledger } = await release(40, "restart the agent");
     await agent.kill("SIGKILL");
     agent = await dial();
@@ -123,7 +123,7 @@ describe.skipIf(!netns.available)(`an agent in a namespace that nothing can dial
     expect(await logOf(task.id, 1)).toContain(numberedLines(40));
   });
 
-  it("keeps attempt 1, one start and a whole log when the master is killed in mid-task and comes back", async () => {
+  it("keeps attempt 1, one start and a whole log when the master is killed in mid-task and comes back (F3)", async () => {
     const { task, ledger } = await release(50, "kill the master");
     await master.kill("SIGKILL");
     await master.restart();
