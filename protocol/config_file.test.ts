@@ -64,6 +64,11 @@ describe("a mistake is named with its line", () => {
     expect(problems(bomb).length).toBeGreaterThan(0);
   });
 
+  it("says so where something is nested too deeply", () => {
+    expect(problems("[".repeat(50_000)).join()).toMatch(/nested too deeply/);
+    expect(problems(`${"{a: ".repeat(3000)}1${"}".repeat(3000)}`).join()).toMatch(/nested too deeply/);
+  });
+
   it("never throws, whatever the text", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), fc.string().map(app)), (text) => void parseConfigFile("f", text)),

@@ -69,14 +69,14 @@ export function parseDocuments<S extends z.ZodType>(
   }
   for (const document of list) {
     for (const error of document.errors) {
-      problems.push({ file, line: lineAt(error.pos[0]), path: "", message: error.message });
+      problems.push({ file, line: lineAt(error.pos[0]), path: "", message: sayParseError(error) });
     }
     if (document.errors.length > 0) continue;
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: 100 });
     } catch (error: unknown) {
-      problems.push({ file, line: 1, path: "", message: error instanceof Error ? error.message : String(error) });
+      problems.push({ file, line: 1, path: "", message: sayParseError(error) });
       continue;
     }
     if (value === null) continue;
@@ -92,6 +92,12 @@ export function parseDocuments<S extends z.ZodType>(
     }
   }
   return { documents, lineOf, problems };
+}
+
+/** The parser goes down into what is nested, as deep as the stack allows; its own words for the end of that help nobody. */
+function sayParseError(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /call stack/i.test(text) ? "is nested too deeply; no document of ours needs more than some ten levels" : text;
 }
 
 /** Drops `x-...` keys at every level. */

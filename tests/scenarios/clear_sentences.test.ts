@@ -136,6 +136,19 @@ describe("at the start", () => {
   });
 });
 
+it("another key than the one the secrets were sealed with is refused at the start, and nothing is changed (S42)", async () => {
+  const own = await startMaster();
+  await own.api("PUT", "/secrets", { name: "DB_PASSWORD", value: "a-secret-value" });
+  await own.kill("SIGTERM");
+  const path = `${own.dataDir}/secret.key`;
+  const right = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32)))));
+  await expect(own.restart()).rejects.toThrow(/sealed with another BOREAS_SECRET_KEY.*Nothing was changed/);
+  await Deno.writeTextFile(path, right);
+  await own.restart();
+  expect((await own.api("GET", "/secrets")).items.map((s: { name: string }) => s.name)).toEqual(["DB_PASSWORD"]);
+});
+
 describe("in a repository", () => {
   it("a misspelt key is a failed delivery with file and line, and the last good state stays", async () => {
     const remote = await createGitRemote(afterAll);
