@@ -16,7 +16,7 @@ const LAW: Record<string, { folders: string[]; packages: string[] }> = {
   protocol: { folders: ["domain"], packages: ["zod", "yaml"] },
   db: { folders: ["domain", "protocol"], packages: ["drizzle-orm", "postgres"] },
   operators: { folders: ["domain", "protocol"], packages: ["@kubernetes/client-node"] },
-  scheduler: { folders: ["domain", "protocol", "db", "operators"], packages: ["ws", "jose", "picomatch"] },
+  scheduler: { folders: ["domain", "protocol", "db", "operators"], packages: ["ws", "jose"] },
   agents: { folders: ["domain", "protocol", "operators"], packages: ["ws", "jose"] },
   api: {
     folders: ["domain", "protocol", "db"],
