@@ -43,6 +43,9 @@ export type MasterForm = "start" | "api" | "scheduler";
 /** What the scheduler's own port answers, besides the agents' connections. */
 const PROBES = ["/v1/health", "/v1/ready", "/metrics"];
 
+/** A supervisor sends KILL after some time; this comes first, and says so. */
+const STOP_MS = 20_000;
+
 export async function runMaster(env: Env, form: MasterForm): Promise<number> {
   const terminal = Deno.stderr.isTerminal();
   const settings = readSettings(env, terminal);
@@ -69,6 +72,11 @@ export async function runMaster(env: Env, form: MasterForm): Promise<number> {
     await stop.first;
     return 0;
   } finally {
+    // What waits is durable and goes on after the next start; a process that will not end helps nobody.
+    const last = clock.after(STOP_MS, () => {
+      logger.log("ERROR", "did not stop in time and leaves as it is", { milliseconds: STOP_MS });
+      Deno.exit(1);
+    });
     for (const step of undo.reverse()) {
       try {
         await step();
@@ -76,6 +84,7 @@ export async function runMaster(env: Env, form: MasterForm): Promise<number> {
         logger.log("ERROR", "a part did not stop cleanly", { error: String(error) });
       }
     }
+    last.cancel();
     logger.log("INFO", "stopped");
   }
 }
