@@ -47,6 +47,8 @@ const lease = (t: { id: string; fence: number; agentId: string }) => ({
   agentId: t.agentId,
 });
 const bytes = (text: string) => new TextEncoder().encode(text);
+const waitingForLocks = async () =>
+  (await db.sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`).length;
 /** The first lease ends unseen, and another agent gets the task. */
 async function reclaimed() {
   const [first] = await claim(db, mine, 1);
@@ -149,6 +151,16 @@ describe("an old fence", () => {
       offset: 4,
     }]);
   });
+
+  it("writes no log, not even for the agent that holds the task again", async () => {
+    const [first] = await claim(db, mine, 1);
+    await expire(first!.id);
+    await reap();
+    const again = (await claim(db, mine)).find((t) => t.id === first!.id)!;
+    const chunk = { sequence: 0, offset: 0, data: bytes("late") };
+    expect(await appendChunks(db, [{ ...chunk, ...lease(first!) }])).toEqual([]);
+    expect((await appendChunks(db, [{ ...chunk, ...lease(again) }]))[0]).toMatchObject({ attempt: 2, offset: 4 });
+  });
 });
 
 describe("a lease", () => {
@@ -182,7 +194,9 @@ describe("a lease", () => {
     let reaping: Promise<number> | undefined;
     await db.sql.begin(async (tx) => {
       await tx`select 1 from deployment where id = ${deployment} for update`;
-      reaping = reap(); // reads its candidates, then waits for the deployment's row
+      reaping = reap();
+      // It has read its candidates and waits for the deployment's row; only now does the task end.
+      await expect.poll(() => waitingForLocks()).toBe(1);
       await tx`select 1 from task where id = ${held!.id} for update`;
       await tx`update task set state = 'success', agent_id = null, lease_expires_at = null, completed_at = boreas_now() where id = ${
         held!.id
