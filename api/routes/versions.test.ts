@@ -63,8 +63,12 @@ describe("POST /versions", () => {
     expect((await post({ version, appBuilds: build(apps[0]!) })).status).toBe(200); // nothing new in it
   });
 
-  it("waits for an image that is named by tag", async () => {
-    const { body } = await post({ version: fresh(), appBuilds: { [apps[0]!]: { image: "reg.example.com/x:1.2" } } });
+  it("waits for an image that is named by tag, where something runs it", async () => {
+    const image = { image: "reg.example.com/x:1.2" };
+    expect((await post({ version: fresh(), appBuilds: { [apps[0]!]: image } })).body.builds).toBe("ready");
+    const name = `runs-${fresh()}`;
+    await api.request("POST", "/applications", { name, config: { runtime: { docker: { image: "image" } } } });
+    const { body } = await post({ version: fresh(), appBuilds: { [name]: image } });
     expect([body.builds, body.buildsReason.text]).toEqual([
       "waiting",
       expect.stringContaining("reg.example.com/x:1.2 in the registry"),

@@ -33,6 +33,17 @@ describe("an image", () => {
   });
 });
 
+it("what CI names and nothing runs is not waited for", () => {
+  expect(sort({}, { image: "r/o:1.2", artifact: "https://ci.example.com/x" })).toEqual({
+    pinned: {},
+    late: [],
+    local: [],
+  });
+  const docker = allArtifacts({ runtime: { docker: { image: "image" } } });
+  const context = { application: "order", version: "v1", commit: null, build: { image: "r/o:1.2" } };
+  expect(sortArtifacts(docker, context).late).toMatchObject([{ name: "image", tag: "1.2" }]);
+});
+
 describe("an artifact at an address", () => {
   const url = "https://art.example.com/order-${version}-${os}-${arch}.tgz";
   it("with its digest is pinned; os and arch are left for the agent", () => {
@@ -51,7 +62,14 @@ describe("an artifact at an address", () => {
   it("that CI names is the one that is declared", () => {
     const built = { url: "https://ci.example.com/x.tgz", sha256: SHA };
     expect(sort({ bin: { url } }, { artifact: built })).toMatchObject({ pinned: { bin: { ...built } }, late: [] });
-    expect(sort({}, { artifact: "https://ci.example.com/x" }).late).toMatchObject([{ name: "artifact" }]);
+    const ran = { used: ["bin"] };
+    const context = {
+      application: "order",
+      version: "v1",
+      commit: null,
+      build: { artifact: "https://ci.example.com/x" },
+    };
+    expect(sortArtifacts(ran, context).late).toMatchObject([{ name: "bin" }]);
   });
   it("that CI names without saying which of two is refused", () => {
     const two = { a: { url }, b: { url } };
@@ -72,6 +90,7 @@ it("overlays may add artifacts and not change what a name means", () => {
   };
   expect(allArtifacts(document)).toEqual({
     artifacts: { a: { path: "a" }, b: { path: "b" } },
+    used: [],
     conflicts: [{ environment: "prod", name: "a" }],
   });
 });

@@ -31,11 +31,20 @@ export interface ArtifactContext {
   build?: Partial<AppBuild>;
 }
 
-/** @throws AppError invalid when CI's word fits no artifact */
-export function sortArtifacts(config: Pick<ApplicationConfig, "artifacts">, context: ArtifactContext): SortedArtifacts {
+/**
+ * @param config `used`: what its runtimes run, by name; other names that CI gives are noted and not waited for, because
+ *   nothing would ever run them
+ * @throws AppError invalid when CI's word fits no artifact
+ */
+export function sortArtifacts(
+  config: Pick<ApplicationConfig, "artifacts"> & { used?: readonly string[] },
+  context: ArtifactContext,
+): SortedArtifacts {
   const fill = (text: string) =>
     text.replaceAll("${version}", context.version).replaceAll("${commit}", context.commit ?? "");
-  const artifacts: Record<string, Artifact> = { ...config.artifacts, ...fromBuild(config.artifacts ?? {}, context) };
+  const declared = config.artifacts ?? {};
+  const artifacts: Record<string, Artifact> = { ...declared, ...fromBuild(declared, config.used ?? [], context) };
+  const isWanted = (name: string) => Object.hasOwn(declared, name) || (config.used ?? []).includes(name);
   const sorted: SortedArtifacts = { pinned: {}, late: [], local: [] };
   for (const [name, artifact] of Object.entries(artifacts)) {
     if ("path" in artifact) sorted.local.push({ name, path: artifact.path });
@@ -43,7 +52,7 @@ export function sortArtifacts(config: Pick<ApplicationConfig, "artifacts">, cont
       const digest = artifact.digest ?? DIGEST.exec(artifact.ref)?.[1];
       const ref = artifact.ref.replace(DIGEST, "");
       if (digest !== undefined) sorted.pinned[name] = { kind: "image", ref, digest };
-      else {
+      else if (isWanted(name)) {
         const tag = fill(artifact.tag ?? "${version}");
         sorted.late.push({
           name,
@@ -59,7 +68,7 @@ export function sortArtifacts(config: Pick<ApplicationConfig, "artifacts">, cont
       // Who writes the digest and no wait says that it is there.
       if (artifact.sha256 !== undefined && artifact.wait === undefined) {
         sorted.pinned[name] = { kind: "url", url, sha256: artifact.sha256 };
-      } else {
+      } else if (isWanted(name)) {
         const sha256Url = artifact.sha256Url === undefined ? undefined : fill(artifact.sha256Url);
         sorted.late.push({
           name,
@@ -79,9 +88,10 @@ export function sortArtifacts(config: Pick<ApplicationConfig, "artifacts">, cont
 const waitOf = (artifact: { wait?: string }) =>
   artifact.wait === undefined ? DEFAULT_WAIT_SECONDS : parseDuration(artifact.wait)!;
 
-/** CI names an image or an artifact; it is the one of that kind, or a new one called `image` or `artifact`. */
+/** CI names an image or an artifact: the declared one of that kind, else what a runtime runs, else a new one. */
 function fromBuild(
   declared: Record<string, Artifact>,
+  used: readonly string[],
   { application, build = {} }: ArtifactContext,
 ): Record<string, Artifact> {
   const chosen: Record<string, Artifact> = {};
@@ -94,7 +104,7 @@ function fromBuild(
         `${application} declares the artifacts ${names.join(" and ")}; say with artifact.name which one was built.`,
       );
     }
-    return names[0] ?? fallback;
+    return names[0] ?? used.find((name) => !Object.hasOwn(declared, name)) ?? fallback;
   };
   if (build.image !== undefined) {
     const name = only((a) => "ref" in a, "image");
@@ -131,23 +141,31 @@ function checkedUrl(url: string, application: string): string {
   throw new AppError("invalid", "version.artifact_url", `${application}: artifact must be an http or https address.`);
 }
 
+type Layer = Pick<ApplicationConfig, "artifacts" | "runtime">;
+
 /**
- * Every artifact that the document or one of its overlays declares. A name means one thing: pins are kept by name.
+ * Every artifact that the document or one of its overlays declares, and what their runtimes run. A name means one thing:
+ * pins are kept by name.
  * @returns `conflicts`: overlays that give a declared name another meaning
  */
-export function allArtifacts(
-  document: Pick<ApplicationConfig, "artifacts"> & {
-    environments?: Record<string, Pick<ApplicationConfig, "artifacts">>;
-  },
-): { artifacts: Record<string, Artifact>; conflicts: { environment: string; name: string }[] } {
+export function allArtifacts(document: Layer & { environments?: Record<string, Layer> }): {
+  artifacts: Record<string, Artifact>;
+  used: string[];
+  conflicts: { environment: string; name: string }[];
+} {
   const artifacts: Record<string, Artifact> = { ...document.artifacts };
+  const used = new Set(runsOf(document));
   const conflicts: { environment: string; name: string }[] = [];
   for (const [environment, overlay] of Object.entries(document.environments ?? {})) {
+    for (const name of runsOf(overlay)) used.add(name);
     for (const [name, artifact] of Object.entries(overlay.artifacts ?? {})) {
       if (Object.hasOwn(artifacts, name) && JSON.stringify(artifacts[name]) !== JSON.stringify(artifact)) {
         conflicts.push({ environment, name });
       } else artifacts[name] = artifact;
     }
   }
-  return { artifacts, conflicts };
+  return { artifacts, used: [...used], conflicts };
 }
+
+const runsOf = ({ runtime }: Layer): string[] =>
+  [runtime?.binary?.artifact, runtime?.docker?.image, runtime?.k8s?.image].filter((name) => name !== undefined);
