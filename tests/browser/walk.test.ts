@@ -60,7 +60,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
                 duration: "500ms",
               },
               { name: "start", log: [`${GREEN}started${OFF} on slot b, port 21004`], duration: "500ms" },
-              { name: "health", log: ["GET /healthz 200", "GET /healthz 200", "GET /healthz 200"], duration: "400ms" },
+              { name: "health", log: Array(3).fill(`GET /healthz ${failing === name ? 500 : 200}`), duration: "400ms" },
             ],
             ...(failing === name
               ? { failAtStep: 3, message: "GET /healthz answered 500, expected 2xx, 3 times in a row." }
