@@ -117,6 +117,19 @@ describe("a deployment", () => {
     expect(running.map((r) => r.versionId)).toEqual([v1.versionId, v1.versionId, v1.versionId]);
   });
 
+  it("does not mark a version that failed over itself: it is what one goes back to", async () => {
+    const w = await world({ user: {} });
+    const v1 = await w.deploy("v1");
+    await startDeployment(w.deps, v1.id, w.actor);
+    await playAll(db, [w.player]);
+    const input = { versionId: v1.versionId, environmentId: w.environmentId, applications: [w.n("user")] };
+    const again = await createDeployment(w.deps, input, w.actor);
+    await startDeployment(w.deps, again, w.actor);
+    await playAll(db, [w.player], (t) => (t.payload.isRollback ? success : failure()));
+    expect((await read(again)).status).toBe("rolled_back");
+    expect(await versionStatus(v1.versionId)).toBe("normal");
+  });
+
   it("sends byte-identical specs when it rolls back", async () => {
     const w = await world({ user: { mock: { steps: [{ log: ["one"] }] } } });
     const v1 = await w.deploy("v1");
