@@ -96,7 +96,7 @@ export async function enrollAgent(
     throw new AppError(
       "conflict",
       "agent.name_taken",
-      `There is an agent called ${name} already; choose another name, or revoke that one first.`,
+      `There is an agent called ${name} already; choose another name (BOREAS_NAME), or revoke that one first.`,
     );
   }
   hints.announce("events");
