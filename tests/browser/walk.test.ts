@@ -9,6 +9,7 @@ import { buildWeb } from "../../scripts/build_web.ts";
 import { component } from "../helpers/require_component.ts";
 import { ADMIN_PASSWORD, startMaster } from "../helpers/start_product.ts";
 import type { Master } from "../helpers/start_product.ts";
+import { temporaryFolder } from "../helpers/temporary_folder.ts";
 import { launchBrowser, openContext } from "./helpers/launch_browser.ts";
 import type { TestBrowser } from "./helpers/launch_browser.ts";
 import {
@@ -72,7 +73,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
 
   beforeAll(async () => {
     const wanted = Deno.env.get("BOREAS_TEST_SCREENSHOTS");
-    folder = wanted ? resolve(wanted) : await Deno.makeTempDir({ prefix: "boreas-pictures-" });
+    folder = wanted ? resolve(wanted) : await temporaryFolder("pictures");
     await Deno.mkdir(folder, { recursive: true });
     await buildWeb(() => {});
     [master, browser] = await Promise.all([startMaster({ BOREAS_LEASE_SECONDS: "30" }), launchBrowser()]);

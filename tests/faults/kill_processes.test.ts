@@ -11,6 +11,7 @@ import type { Namespace } from "../helpers/network_namespace.ts";
 import { component } from "../helpers/require_component.ts";
 import { eventually, startAgent, startMaster } from "../helpers/start_product.ts";
 import type { Master, RunningAgent } from "../helpers/start_product.ts";
+import { temporaryFolder } from "../helpers/temporary_folder.ts";
 
 const netns = component("netns");
 const SECRET = "whsec_0123456789abcdef";
@@ -73,9 +74,9 @@ describe.skipIf(!netns.available)(`an agent in a namespace that nothing can dial
     environmentId = (await master.api("POST", "/environments", { name: "rack", type: "pm" })).id;
     token =
       (await master.api("POST", "/enrollment-tokens", { environments: [environmentId], labels: { rack: "1" } })).token;
-    stateDir = await Deno.makeTempDir({ prefix: "boreas-rack-" });
+    stateDir = await temporaryFolder("rack");
     agent = await dial();
-    remote = await createGitRemote(afterAll);
+    remote = await createGitRemote();
     await master.api("POST", "/repositories", {
       url: `file://${remote.url}`,
       provider: "generic",

@@ -2,7 +2,7 @@
  * F38: a storm of signed pushes, and the master killed in the middle of it. What was answered with 2xx is there, is
  * worked off to its end, and every commit has exactly one version, however many deliveries told of it.
  */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { createGitRemote } from "../helpers/git_remote.ts";
 import { eventually, startMaster } from "../helpers/start_product.ts";
 import type { Master } from "../helpers/start_product.ts";
@@ -40,7 +40,7 @@ describe("F38", () => {
   beforeAll(async () => {
     master = await startMaster({ BOREAS_LOG_LEVEL: "WARN" });
     for (const name of ["left", "right"]) {
-      const remote = await createGitRemote((clean) => afterAll(clean));
+      const remote = await createGitRemote();
       const commits: string[] = [];
       for (let n = 0; n < COMMITS; n++) commits.push(await remote.push({ "boreas.yaml": application(name, n) }));
       const made = await master.api("POST", "/repositories", {

@@ -1,6 +1,6 @@
 /** A real remote for tests: a bare repository in a temporary folder, and a work tree that pushes to it. */
 import { dirname, join } from "node:path";
-import { onTestFinished } from "vitest";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 export interface GitRemoteFixture {
   /** Address of the bare repository. */
@@ -33,12 +33,8 @@ export async function runGitCommand(cwd: string, ...args: string[]): Promise<str
   return said.decode(output.stdout).trim();
 }
 
-/** @param atEnd when it goes: with the test, or `afterAll` for one that a whole file shares */
-export async function createGitRemote(
-  atEnd: (clean: () => Promise<void>) => void = onTestFinished,
-): Promise<GitRemoteFixture> {
-  const folder = await Deno.makeTempDir({ prefix: "boreas-git-" });
-  atEnd(() => Deno.remove(folder, { recursive: true }));
+export async function createGitRemote(): Promise<GitRemoteFixture> {
+  const folder = await temporaryFolder("git");
   const [url, work] = [join(folder, "remote.git"), join(folder, "work")];
   await runGitCommand(folder, "init", "--quiet", "--bare", "--initial-branch=main", url);
   await runGitCommand(folder, "init", "--quiet", "--initial-branch=main", work);

@@ -1,6 +1,7 @@
 /** The ledger application: a script that notes its start and end outside Boreas, and prints numbered lines in between. */
 import { join } from "node:path";
 import type { GitRemoteFixture } from "./git_remote.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 export interface LedgerLine {
   what: "start" | "end";
@@ -58,5 +59,5 @@ export async function readLedger(path: string): Promise<LedgerLine[]> {
   });
 }
 
-export const ledgerPath = async () => join(await Deno.makeTempDir({ prefix: "boreas-ledger-" }), "ledger");
+export const ledgerPath = async () => join(await temporaryFolder("ledger"), "ledger");
 export const numberedLines = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}\n`).join("");

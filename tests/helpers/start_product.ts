@@ -4,6 +4,7 @@ import { request as httpRequest } from "node:http";
 import { afterAll } from "vitest";
 import { taskCommand } from "../../scripts/run_task.ts";
 import { freePorts } from "./free_ports.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 export const ADMIN_PASSWORD = "correct-horse-battery";
 
@@ -40,7 +41,7 @@ afterAll(async () => {
 });
 
 export async function startMaster(env: Record<string, string> = {}): Promise<Master> {
-  const dataDir = env.BOREAS_DATA_DIR ?? await Deno.makeTempDir({ prefix: "boreas-fault-" });
+  const dataDir = env.BOREAS_DATA_DIR ?? await temporaryFolder("fault");
   const [port] = freePorts(1);
   const secure = env.BOREAS_PUBLIC_URL?.startsWith("https");
   const url = `${secure ? "https" : "http"}://127.0.0.1:${port}`;
@@ -94,7 +95,6 @@ export async function startMaster(env: Record<string, string> = {}): Promise<Mas
   await launch();
   cleanups.push(async () => {
     await process.kill("SIGTERM");
-    if (!env.BOREAS_DATA_DIR) await Deno.remove(dataDir, { recursive: true });
   });
   return {
     url,
@@ -116,7 +116,7 @@ export async function startMaster(env: Record<string, string> = {}): Promise<Mas
 export async function startAgent(
   env: { url: string; stateDir?: string; token?: string; fingerprint?: string; name?: string; namespace?: string },
 ): Promise<RunningAgent> {
-  const stateDir = env.stateDir ?? await Deno.makeTempDir({ prefix: "boreas-agent-" });
+  const stateDir = env.stateDir ?? await temporaryFolder("agent");
   const process = spawn("agent", {
     BOREAS_URL: env.url,
     BOREAS_STATE_DIR: stateDir,

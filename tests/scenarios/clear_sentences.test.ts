@@ -1,5 +1,5 @@
 /** What people get wrong in their first hour: each is answered with one sentence that says what to do, and nothing is lost. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { createGitRemote } from "../helpers/git_remote.ts";
 import { eventually, startMaster } from "../helpers/start_product.ts";
 import type { Master } from "../helpers/start_product.ts";
@@ -151,7 +151,7 @@ it("another key than the one the secrets were sealed with is refused at the star
 
 describe("in a repository", () => {
   it("a misspelt key is a failed delivery with file and line, and the last good state stays", async () => {
-    const remote = await createGitRemote(afterAll);
+    const remote = await createGitRemote();
     await remote.push({
       "boreas.yaml": "apiVersion: boreas/v1\nkind: Application\nname: shop\nenvironments: { play: {} }\n",
     });
