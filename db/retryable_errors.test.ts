@@ -2,7 +2,7 @@ import postgres from "postgres";
 import { describe, expect, it } from "vitest";
 import { createTestDatabase } from "../tests/helpers/test_database.ts";
 import { openClient, type Sql, type TransactionSql } from "./client.ts";
-import { retryableError } from "./retryable_errors.ts";
+import { isConflict, retryableError } from "./retryable_errors.ts";
 
 const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (error: unknown) => error);
 
@@ -36,6 +36,7 @@ describe("failures of a real server that pass by themselves", async () => {
       () => tx`update thing set n = n + 1 where id = ${other}`,
     ]);
     expect(errors.map(retryableError)).toEqual([{ why: "broke a deadlock", effect: "none", delayMs: 20 }]);
+    expect(errors.map(isConflict)).toEqual([true]);
   });
 
   it("a serialisation failure: nothing was committed", async () => {
@@ -64,6 +65,7 @@ describe("failures of a real server that pass by themselves", async () => {
       } and state = 'active'`)[0]?.done
     ).toBe(true);
     expect(retryableError(await failure)).toMatchObject({ effect: "unknown" });
+    expect(isConflict(await failure)).toBe(false);
     await victim.end({ timeout: 1 });
   });
 

@@ -56,3 +56,9 @@ export function retryableError(error: unknown): RetryableError | undefined {
   }
   return undefined;
 }
+
+/** Two transactions met and ours was rolled back whole: it may run again at once. */
+export function isConflict(error: unknown): boolean {
+  const found = retryableError(error);
+  return found !== undefined && (found === TABLE["40001"] || found === TABLE["40P01"]);
+}

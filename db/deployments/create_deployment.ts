@@ -8,7 +8,7 @@ import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { checkPolicy } from "./check_policy.ts";
 import { loadPlan } from "./load_plan.ts";
-import type { DeploymentDeps } from "./load_plan.ts";
+import type { DeploymentDeps, PlanRequest } from "./load_plan.ts";
 import { checkSpecs } from "./render_plan.ts";
 import { startDeployment } from "./start_deployment.ts";
 import { writePlan } from "./write_plan.ts";
@@ -35,14 +35,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
   const { db } = deps;
   const id = db.newId();
   const ready = await inTransaction(db, async (tx) => {
-    const plan = await loadPlan(deps, tx, {
-      projectId: actor.projectId,
-      versionId: input.versionId,
-      environmentId: input.environmentId,
-      applications: input.applications ?? null,
-      mustInOrder: input.mustInOrder ?? null,
-      strategy: input.strategy ?? null,
-    });
+    const plan = await loadPlan(deps, tx, planRequestOf(input, actor));
     checkPolicy(plan.version, plan.environment);
     if (plan.deployed.length === 0) {
       const bound = plan.applications.length === 0
@@ -97,3 +90,13 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
   if (input.autoStart && ready) await startDeployment(deps, id, actor);
   return id;
 }
+
+/** What a caller left open is decided by the version and its plan. */
+export const planRequestOf = (input: DeploymentInput, actor: Actor): PlanRequest => ({
+  projectId: actor.projectId,
+  versionId: input.versionId,
+  environmentId: input.environmentId,
+  applications: input.applications ?? null,
+  mustInOrder: input.mustInOrder ?? null,
+  strategy: input.strategy ?? null,
+});

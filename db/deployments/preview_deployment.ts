@@ -2,6 +2,7 @@ import type { Preview } from "../../protocol/http_api.ts";
 import type { Actor } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { checkPolicy } from "./check_policy.ts";
+import { planRequestOf } from "./create_deployment.ts";
 import type { DeploymentInput } from "./create_deployment.ts";
 import { loadPlan } from "./load_plan.ts";
 import type { DeploymentDeps } from "./load_plan.ts";
@@ -10,14 +11,7 @@ import { checkSpecs } from "./render_plan.ts";
 /** The plan that `createDeployment` would write, and nothing is written. */
 export async function previewDeployment(deps: DeploymentDeps, input: DeploymentInput, actor: Actor): Promise<Preview> {
   return await inTransaction(deps.db, async (tx) => {
-    const plan = await loadPlan(deps, tx, {
-      projectId: actor.projectId,
-      versionId: input.versionId,
-      environmentId: input.environmentId,
-      applications: input.applications ?? null,
-      mustInOrder: input.mustInOrder ?? null,
-      strategy: input.strategy ?? null,
-    });
+    const plan = await loadPlan(deps, tx, planRequestOf(input, actor));
     checkPolicy(plan.version, plan.environment);
     checkSpecs(plan);
     const running = await tx<{ applicationId: string; target: string; versionId: string | null }[]>`
