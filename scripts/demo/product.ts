@@ -24,6 +24,8 @@ export interface ProductOptions {
 const READY_WITHIN = 110_000;
 const LOOK_EVERY = 100;
 const END_WITHIN = 30_000;
+/** A deployed program that does not heed its first signal gets the last one. */
+const DRAINED_WITHIN = 10_000;
 
 /** @throws StoryError with its last lines, when it ended or did not serve in time */
 export async function startProduct({ folder, say }: ProductOptions): Promise<Product> {
@@ -158,7 +160,7 @@ function signal(pid: number, name: Deno.Signal): boolean {
 
 /**
  * Deployed programs outlive the product on purpose; those of the story have served their time. Each has a folder of its
- * keeper's: `process` names it on its first line, `exit` is there when it has ended.
+ * keeper's: `process` names it on its first line, `drained` is there when it and its last output are gone.
  */
 async function endDeployed(folder: string): Promise<void> {
   const names: string[] = [];
@@ -171,9 +173,26 @@ async function endDeployed(folder: string): Promise<void> {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
-  if (!names.includes("process") || names.includes("exit")) return;
+  if (!names.includes("process") || names.includes("drained")) return;
   const pid = Number((await Deno.readTextFile(join(folder, "process"))).split("\n")[0]);
-  if (pid > 1) signal(-pid, "SIGTERM");
+  if (pid <= 1) return;
+  signal(-pid, "SIGTERM");
+  const patience = Date.now() + DRAINED_WITHIN;
+  // Until then its keeper still writes here, and whoever removes the folder would meet new files in it.
+  while (!await exists(join(folder, "drained"))) {
+    if (Date.now() > patience && !signal(-pid, "SIGKILL")) return; // nothing of it is left, and nobody notes its end
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function freePort(): number {

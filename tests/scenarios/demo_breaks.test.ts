@@ -21,6 +21,7 @@ import {
   release,
   type Stage,
 } from "../../scripts/demo/story.ts";
+import { temporaryFolder } from "../helpers/temporary_folder.ts";
 
 let folder: string;
 let product: Product | undefined;
@@ -29,7 +30,7 @@ const said: string[] = [];
 const say = (line: string) => void said.push(line);
 
 beforeAll(async () => {
-  folder = await Deno.makeTempDir({ prefix: "boreas-breaks-" });
+  folder = await temporaryFolder("breaks");
   product = await startProduct({ folder, say });
   const { url, password } = product;
   const host = createCliHost();
@@ -45,7 +46,6 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await product?.stop();
-  await Deno.remove(folder, { recursive: true });
 }, 60_000);
 
 describe("a push to a real remote", () => {
