@@ -11,7 +11,7 @@ import { createFakeMaster, dispatchOf, memoryDialer, serveFakeMaster } from "../
 import { createMemoryDisk } from "../tests/helpers/memory_disk.ts";
 import { createTestAgent } from "../tests/helpers/test_agent.ts";
 import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";
-import { passedOver } from "./spool.ts";
+import { gapMarker } from "../domain/log_marker.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -150,7 +150,7 @@ describe("the log of a task", () => {
     await runs[0]!.context.log("and on\n");
     await clock.advance(1000);
     const kept = [0, 1, 2, 3, 4].map((i) => `${String(i).repeat(19)}\n`).join("");
-    expect(master.logText("t1")).toBe(`${kept}${passedOver(100)}and on\n`);
+    expect(master.logText("t1")).toBe(`${kept}${gapMarker({ cause: "spool", bytes: 100 })}and on\n`);
     await agent.stop({ drain: false });
   });
 

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMemoryDisk } from "./memory_disk.ts";
 import { completeUtf8, encodeChunk } from "./chunk_encoding.ts";
-import { openSpool, passedOver, SEGMENT_BYTES, type Spool, type SpoolBudget } from "./spool.ts";
+import { gapMarker } from "../domain/log_marker.ts";
+import { openSpool, SEGMENT_BYTES, type Spool, type SpoolBudget } from "./spool.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
 import type { Disk } from "../domain/ports.ts";
 
@@ -109,7 +110,7 @@ describe("spool", () => {
     await cutAll(spool);
     spool.acknowledge(8);
     await spool.append(bytesOf("more\n"), 26);
-    expect(await cutAll(spool)).toBe(`\n${passedOver(13)}more\n`);
+    expect(await cutAll(spool)).toBe(`\n${gapMarker({ cause: "spool", bytes: 13 })}more\n`);
     spool.acknowledge(spool.end);
     expect(budget.used).toBe(0);
   });
@@ -122,7 +123,7 @@ describe("spool", () => {
     const after = await open(disk, { used: 0, cap: 4 });
     expect(after.position).toBe(8);
     await after.finish();
-    expect(await cutAll(after)).toBe(`abc\n${passedOver(4)}`);
+    expect(await cutAll(after)).toBe(`abc\n${gapMarker({ cause: "spool", bytes: 4 })}`);
   });
 
   it("tells the operator when the disk refuses, and counts what was lost", async () => {
@@ -140,7 +141,7 @@ describe("spool", () => {
     await expect(spool.append(bytesOf("refused"), 14)).rejects.toThrow("ENOSPC");
     full = false;
     await spool.append(bytesOf("after\n"), 20);
-    expect(await cutAll(spool)).toBe(`before\n\n${passedOver(7)}after\n`);
+    expect(await cutAll(spool)).toBe(`before\n\n${gapMarker({ cause: "spool", bytes: 7 })}after\n`);
   });
 
   it("keeps sequences going when the marks were compacted", async () => {

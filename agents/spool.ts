@@ -11,6 +11,8 @@
  * A crash leaves at most: bytes without their mark (cut off when opened), a torn mark (likewise), or marks for bytes
  * that a power failure took (marks beyond the bytes are dropped; the agent finds out when the master has more).
  */
+import { gapMarker } from "../domain/log_marker.ts";
+import { passedOverLine } from "../domain/passed_over.ts";
 import type { Disk } from "../domain/ports.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
 import { completeUtf8 } from "./chunk_encoding.ts";
@@ -31,8 +33,6 @@ export interface Cut {
   offset: number;
   end: number;
 }
-
-export const passedOver = (bytes: number) => `[boreas: ${bytes} bytes of output passed over, the spool is full]\n`;
 
 export interface Spool {
   /** Bytes that count. */
@@ -189,7 +189,7 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
 
   /** The line that stands for what was passed over; on a line of its own. */
   function writeMarker() {
-    const line = passedOver(passed);
+    const line = gapMarker({ cause: "spool", bytes: passed });
     passed = 0;
     passing = false;
     return write(new TextEncoder().encode(lastByte === undefined || lastByte === 10 ? line : `\n${line}`));

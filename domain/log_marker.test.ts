@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { type Gap, gapMarker, parseGapMarker } from "./log_marker.ts";
+
+it("reads back every marker it writes, with and without its newline", () => {
+  const gaps: Gap[] = [
+    { cause: "spool", bytes: 4096 },
+    { cause: "cap", bytes: 1, lines: 0 },
+    { cause: "viewer", bytes: 2 ** 40 },
+  ];
+  for (const gap of gaps) {
+    expect(parseGapMarker(gapMarker(gap))).toEqual(gap);
+    expect(parseGapMarker(gapMarker(gap).trimEnd())).toEqual(gap);
+  }
+});
+
+it("takes no other line for a marker", () => {
+  const marker = gapMarker({ cause: "cap", bytes: 5, lines: 1 }).trimEnd();
+  for (const line of ["", ` ${marker}`, `${marker} `, marker.replace("5", "-5"), marker.replace("log", "disk")]) {
+    expect(parseGapMarker(line), line).toBeUndefined();
+  }
+});
