@@ -19,6 +19,7 @@ import { createPmOperator } from "../operators/pm/pm_operator.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../protocol/agent_messages.ts";
 import type { AgentFacts } from "../protocol/agent_messages.ts";
 import { noteHealth } from "./agent_health.ts";
+import { readCrashPoint } from "./crash_point.ts";
 import { readSecretFile } from "./data_folder.ts";
 import { PRODUCT_VERSION } from "./product_version.ts";
 import { whole } from "./settings.ts";
@@ -71,6 +72,7 @@ export async function runAgent(env: Env): Promise<number> {
     facts,
     fetchBlob: createBlobFetcher(address, join(stateDir, "cache")),
     spoolBytes,
+    crashPoint: readCrashPoint(env),
     onRevoked(why) {
       revoked = why;
       stop.now();
