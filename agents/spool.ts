@@ -12,7 +12,6 @@
  * that a power failure took (marks beyond the bytes are dropped; the agent finds out when the master has more).
  */
 import { gapMarker } from "../domain/log_marker.ts";
-import { passedOverLine } from "../domain/passed_over.ts";
 import type { Disk } from "../domain/ports.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
 import { completeUtf8 } from "./chunk_encoding.ts";

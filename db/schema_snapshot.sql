@@ -294,6 +294,15 @@ create table idempotency (
   constraint idempotency_project_id_actor_key_pk PRIMARY KEY (project_id, actor, key)
 );
 
+create table leader (
+  name text not null,
+  holder uuid not null,
+  term bigint not null,
+  elected_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint leader_pkey PRIMARY KEY (name)
+);
+
 create table log_chunk (
   task_id uuid not null,
   attempt integer not null,
@@ -311,6 +320,9 @@ create table log_head (
   attempt integer not null,
   next_sequence integer default 0 not null,
   bytes bigint default 0 not null,
+  dropped_from bigint,
+  dropped_to bigint,
+  dropped_lines bigint default 0 not null,
   constraint log_head_task_id_attempt_pk PRIMARY KEY (task_id, attempt),
   constraint log_head_task_id_task_id_fk FOREIGN KEY (task_id) REFERENCES task(id) ON DELETE CASCADE
 );

@@ -24,6 +24,9 @@ export interface Gap {
   lines?: number;
 }
 
+export const MARKER_START = "[boreas: ";
+/** No marker is longer. */
+export const MARKER_MAX_BYTES = 128;
 const MARKER = new RegExp(
   `^\\[boreas: (\\d+) bytes(?: \\((\\d+) lines\\))? of output passed over, (${
     Object.values(GAP_CAUSES).join("|")
@@ -33,7 +36,7 @@ const MARKER = new RegExp(
 /** The line that stands for a gap, with its newline. */
 export function gapMarker({ cause, bytes, lines }: Gap): string {
   const counted = lines === undefined ? "" : ` (${lines} lines)`;
-  return `[boreas: ${bytes} bytes${counted} of output passed over, ${GAP_CAUSES[cause]}]\n`;
+  return `${MARKER_START}${bytes} bytes${counted} of output passed over, ${GAP_CAUSES[cause]}]\n`;
 }
 
 /** @param line with or without its newline; @returns undefined for every line that is no marker */

@@ -100,6 +100,17 @@ export const secret = pgTable("secret", {
   updatedAt: updatedAt(),
 }, (t) => [unique("secret_scope").on(t.projectId, t.name, t.environmentId, t.applicationId).nullsNotDistinct()]);
 
+/** Which of several masters runs the timers, the pollers and the upkeep, and until when; the database's clock decides. */
+export const leader = pgTable("leader", {
+  name: text("name").primaryKey(),
+  /** The process, anew at each start. */
+  holder: uuid("holder").notNull(),
+  /** Grows with every change of the holder. */
+  term: bigint("term", { mode: "number" }).notNull(),
+  electedAt: instant("elected_at").notNull(),
+  expiresAt: instant("expires_at").notNull(),
+});
+
 /** Small facts of this installation: the master's id, the last sweep (restart grace), schema marks. */
 export const setting = pgTable("setting", {
   key: text("key").primaryKey(),

@@ -244,7 +244,13 @@ export const logHead = pgTable("log_head", {
   taskId: uuid("task_id").notNull().references(() => task.id, { onDelete: "cascade" }),
   attempt: integer("attempt").notNull(),
   nextSequence: integer("next_sequence").notNull().default(0),
+  /** Of the whole log, also what is dropped. */
   bytes: bigint("bytes", { mode: "number" }).notNull().default(0),
+  /** A log beyond its cap has lost these offsets, and a marker stands for them; null while it has all. */
+  droppedFrom: bigint("dropped_from", { mode: "number" }),
+  droppedTo: bigint("dropped_to", { mode: "number" }),
+  /** Newlines among them. */
+  droppedLines: bigint("dropped_lines", { mode: "number" }).notNull().default(0),
 }, (t) => [primaryKey({ columns: [t.taskId, t.attempt] })]);
 
 /** What runs where, as the last word of an agent has it. */
