@@ -208,6 +208,8 @@ create table deployment (
   updated_at timestamp with time zone default boreas_now() not null,
   started_at timestamp with time zone,
   completed_at timestamp with time zone,
+  logs_removed_at timestamp with time zone,
+  retired_at timestamp with time zone,
   constraint deployment_pkey PRIMARY KEY (id),
   constraint deployment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id),
   constraint deployment_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -323,6 +325,7 @@ create table log_head (
   dropped_from bigint,
   dropped_to bigint,
   dropped_lines bigint default 0 not null,
+  removed_after_days integer,
   constraint log_head_task_id_attempt_pk PRIMARY KEY (task_id, attempt),
   constraint log_head_task_id_task_id_fk FOREIGN KEY (task_id) REFERENCES task(id) ON DELETE CASCADE
 );
@@ -512,11 +515,15 @@ CREATE INDEX delivery_open ON public.delivery USING btree (run_after) WHERE (sta
 
 CREATE INDEX delivery_recent ON public.delivery USING btree (repository_id, id);
 
+CREATE INDEX deployment_by_environment ON public.deployment USING btree (environment_id, id);
+
 CREATE INDEX deployment_lock_by_deployment ON public.deployment_lock USING btree (deployment_id);
 
 CREATE INDEX deployment_open ON public.deployment USING btree (environment_id, status) WHERE (status = ANY (ARRAY['pending'::text, 'awaiting_approval'::text, 'running'::text, 'paused'::text, 'cancelling'::text, 'rolling_back'::text]));
 
 CREATE INDEX deployment_recent ON public.deployment USING btree (project_id, id);
+
+CREATE INDEX deployment_retired ON public.deployment USING btree (id) WHERE (retired_at IS NOT NULL);
 
 CREATE INDEX deployment_version ON public.deployment USING btree (version_id);
 

@@ -101,6 +101,10 @@ export const deployment = pgTable("deployment", {
   updatedAt: updatedAt(),
   startedAt: instant("started_at"),
   completedAt: instant("completed_at"),
+  /** Retention has taken its logs. */
+  logsRemovedAt: instant("logs_removed_at"),
+  /** Retention has let go of it: it is shown and acted on no more, and its rows go batch by batch. */
+  retiredAt: instant("retired_at"),
 }, (t) => [
   check("deployment_status", checkOneOf("status", DEPLOYMENT_STATES)),
   check("deployment_on_failure", checkOneOf("on_failure", ["rollback", "pause", "continue", "stop"])),
@@ -109,6 +113,8 @@ export const deployment = pgTable("deployment", {
     sql`status in ('pending', 'awaiting_approval', 'running', 'paused', 'cancelling', 'rolling_back')`,
   ),
   index("deployment_version").on(t.versionId),
+  index("deployment_by_environment").on(t.environmentId, t.id),
+  index("deployment_retired").on(t.id).where(sql`retired_at is not null`),
 ]);
 
 /**
@@ -251,6 +257,8 @@ export const logHead = pgTable("log_head", {
   droppedTo: bigint("dropped_to", { mode: "number" }),
   /** Newlines among them. */
   droppedLines: bigint("dropped_lines", { mode: "number" }).notNull().default(0),
+  /** What is dropped was dropped by retention, after so many days; null while it is the cap's doing. */
+  removedAfterDays: integer("removed_after_days"),
 }, (t) => [primaryKey({ columns: [t.taskId, t.attempt] })]);
 
 /** What runs where, as the last word of an agent has it. */
