@@ -4,7 +4,8 @@ import type { GitRemoteFixture } from "./git_remote.ts";
 import { temporaryFolder } from "./temporary_folder.ts";
 
 export interface LedgerLine {
-  what: "start" | "end";
+  /** `beat`: still alive; between the lines of an application that beats. */
+  what: "start" | "beat" | "end";
   task: string;
   attempt: number;
   fence: number;
@@ -15,13 +16,24 @@ export interface LedgerLine {
 /** `tag` makes the files of two pushes differ. */
 export async function pushLedgerApp(
   remote: GitRemoteFixture,
-  options: { name: string; environment: string; lines: number; secondsBetween: number; ledger: string; tag?: string },
+  options: {
+    name: string;
+    environment: string;
+    lines: number;
+    secondsBetween: number;
+    ledger: string;
+    tag?: string;
+    /** Also notes that it lives, once per line: of an attempt that is killed this is the only sign of how long it lived. */
+    beats?: boolean;
+  },
 ): Promise<string> {
   const script = `#!/bin/sh
 note() { echo "$1 $BOREAS_TASK_ID $BOREAS_ATTEMPT $BOREAS_FENCE $(date +%s%N)" >> "${options.ledger}"; }
 note start
 i=1
-while [ $i -le ${options.lines} ]; do echo "line $i"; sleep ${options.secondsBetween}; i=$((i + 1)); done
+while [ $i -le ${options.lines} ]; do echo "line $i";${
+    options.beats ? " note beat;" : ""
+  } sleep ${options.secondsBetween}; i=$((i + 1)); done
 note end
 # ${options.tag ?? ""}
 `;
@@ -50,7 +62,7 @@ export async function readLedger(path: string): Promise<LedgerLine[]> {
   return text.split("\n").filter(Boolean).map((line) => {
     const [what, task, attempt, fence, at] = line.split(" ");
     return {
-      what: what as "start" | "end",
+      what: what as LedgerLine["what"],
       task: task!,
       attempt: Number(attempt),
       fence: Number(fence),
