@@ -9,6 +9,7 @@
 import { hostname } from "node:os";
 import { createApp } from "../api/create_app.ts";
 import { createMemoryLimiter, createRedisLimiter } from "../api/middleware/rate_limit.ts";
+import { resignLead, takeLead } from "../db/leader/take_lead.ts";
 import { joinHints } from "../db/listen.ts";
 import { createVault, deriveKey } from "../db/secrets/vault.ts";
 import { ensureFirstAdmin } from "../db/users/ensure_first_admin.ts";
@@ -17,6 +18,8 @@ import { chance } from "../host/chance.ts";
 import { createClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { stagePlanners } from "../operators/registry.ts";
+import { createCandidate } from "../scheduler/leadership.ts";
+import type { Candidate } from "../scheduler/leadership.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
@@ -45,6 +48,8 @@ const PROBES = ["/v1/health", "/v1/ready", "/metrics"];
 
 /** A supervisor sends KILL after some time; this comes first, and says so. */
 const STOP_MS = 20_000;
+/** How long a master that vanished may still hold the lead. */
+const LEAD_SECONDS = 15;
 
 export async function runMaster(env: Env, form: MasterForm): Promise<number> {
   const terminal = Deno.stderr.isTerminal();
@@ -123,22 +128,33 @@ async function startParts(parts: Parts): Promise<void> {
     deriveKey(secretKey, "boreas.blob_ticket.v1", 32),
   ]);
   const masterId = await readMasterId(db);
-  const hints = await joinHints(db.sql, { clock, logger, processId: db.newId(), listen: !settings.pooler });
+  const processId = db.newId();
+  const hints = await joinHints(db.sql, { clock, logger, processId, listen: !settings.pooler });
   undo.push(() => hints.close());
   if (settings.pooler) {
     logger.log("WARN", "behind a transaction pooler LISTEN cannot work: other processes are heard by sweeping only");
   }
+  const crashPoint = (name: string) => {
+    if (settings.crashAt === name) Deno.exit(70);
+  };
+  db.crashPoint = crashPoint;
+  const leadership = createCandidate({
+    take: (ttlSeconds) => takeLead(db, processId, ttlSeconds),
+    resign: (term) => resignLead(db, processId, term),
+    ttlSeconds: Math.min(LEAD_SECONDS, Math.max(2, settings.leaseSeconds / 2)),
+    clock,
+    logger,
+  });
   const schedulerDeps: SchedulerDeps = {
     db,
+    leadership,
     hints,
     vault,
     clock,
     logger,
     planners: stagePlanners,
     chance,
-    crashPoint: (name) => {
-      if (settings.crashAt === name) Deno.exit(70);
-    },
+    crashPoint,
     masterId,
     blobTicketKey: blobTicket,
     leaseSeconds: settings.leaseSeconds,
@@ -176,7 +192,7 @@ async function startParts(parts: Parts): Promise<void> {
         web: web.size > 0,
         sweepSeconds: settings.sweepSeconds,
       }),
-    metrics: createMetrics({ productVersion: PRODUCT_VERSION, sessions: scheduler.stats }),
+    metrics: createMetrics({ productVersion: PRODUCT_VERSION, stats: scheduler.stats, leadership }),
     webFile: (path) => Promise.resolve(web.get(path)),
     productVersion: PRODUCT_VERSION,
     shutdown: shutdown.signal,
@@ -184,7 +200,7 @@ async function startParts(parts: Parts): Promise<void> {
   });
 
   await createAdmin(parts);
-  if (form !== "api") await startDriving(parts, scheduler, gitops);
+  if (form !== "api") await startDriving(parts, scheduler, gitops, leadership);
   if (form === "start") await offerLocalToken({ db, hints }, settings.dataDir);
   const listening: Listening[] = [];
   undo.push(() => {
@@ -213,7 +229,11 @@ async function startDriving(
   { settings, clock, logger, db, undo }: Parts,
   scheduler: Scheduler,
   gitops: Gitops,
+  leadership: Candidate,
 ): Promise<void> {
+  leadership.start();
+  // Given back when every loop that leads has ended.
+  undo.push(() => leadership.stop());
   scheduler.start();
   undo.push(() => scheduler.stop());
   gitops.start();

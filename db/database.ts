@@ -1,9 +1,12 @@
+import type { CrashPoint } from "../domain/ports.ts";
 import type { Sql, TransactionSql } from "./client.ts";
 
 /** What every verb gets: the one connection pool, and ids made by us (UUIDv7, so that they sort by creation). */
 export interface Database {
   sql: Sql;
   newId: () => string;
+  /** Named places inside a transaction where a fault test may end the process. */
+  crashPoint?: CrashPoint;
 }
 export type Tx = TransactionSql;
 

@@ -1,9 +1,8 @@
 /** Who may come in: the signature over this connection's nonce, by the key that was registered at enrolment. */
-import { readAgentIdentity } from "../db/agents/read_agent_identity.ts";
 import type { AgentIdentity } from "../db/agents/read_agent_identity.ts";
 import { CLOSE, PROTOCOL, signedHello } from "../protocol/agent_messages.ts";
 import type { FromAgent } from "../protocol/agent_messages.ts";
-import type { SchedulerDeps } from "./deps.ts";
+import type { CoreDeps } from "./deps.ts";
 
 export type Hello = Extract<FromAgent, { type: "agent.hello" }>;
 export type Admission =
@@ -15,7 +14,7 @@ const refuse = (code: number, reason: string): Admission => ({ admitted: false, 
 
 /** @param embeddedId the agent inside this process that the link belongs to: it needs no signature */
 export async function admitAgent(
-  deps: SchedulerDeps,
+  deps: CoreDeps,
   hello: Hello,
   nonce: string,
   embeddedId: string | null,
@@ -30,7 +29,7 @@ export async function admitAgent(
   // One answer for an unknown agent and for a wrong signature: a stranger learns nothing.
   const stranger = refuse(CLOSE.unauthenticated, "unknown agent or wrong signature; enrol it again with a token");
   if (!UUID.test(hello.agentId)) return stranger;
-  const agent = await readAgentIdentity(deps.db, hello.agentId);
+  const agent = await deps.store.readAgentIdentity(hello.agentId);
   if (!agent) return stranger;
   if (embeddedId !== null) {
     return agent.embedded && agent.id === embeddedId ? { admitted: true, agent, protocol } : stranger;

@@ -5,36 +5,35 @@
  *     |                       |                                                            |
  *     '--5 s without hello-> closed 4408 | bad message 4400 | unknown 4401 | protocol 4406 '--replaced 4409 | gone
  *
- * Messages of one session are handled in the order they came, so a log chunk is stored before the result that follows
- * it; runs of the same kind are handed over together and folded with those of other sessions. A crash leaves nothing:
- * every answer is sent after its transaction, and what was not answered the agent sends again.
+ * Messages of one session are handed over in windows, one after the other, and within a window those of one task keep
+ * their order, so a log chunk is stored before the result that follows it. Windows are folded with those of other
+ * sessions. A crash leaves nothing: every answer is sent after its transaction, and what was not answered the agent
+ * sends again.
  */
-import { connectAgent } from "../db/agents/connect_agent.ts";
-import { disconnectAgent } from "../db/agents/disconnect_agent.ts";
 import type { Link, Timer } from "../domain/ports.ts";
 import { CLOSE, HELLO_SECONDS, MAX_FRAME_BYTES, parseFromAgent } from "../protocol/agent_messages.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
 import { admitAgent } from "./admit_agent.ts";
 import type { Hello } from "./admit_agent.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
-import type { SchedulerDeps } from "./deps.ts";
+import type { CoreDeps } from "./deps.ts";
 import type { MessageHandlers } from "./message_handlers.ts";
 
 /** Messages, and characters of them, that may wait to be handled; an agent that keeps to its window never comes near. */
 const MAX_WAITING = 20_000;
 const MAX_WAITING_CHARACTERS = 32 * MAX_FRAME_BYTES;
-/** Of one kind, handed over together. */
-const MAX_RUN = 500;
+/** Handed over together. */
+const MAX_WINDOW = 1000;
 
 export interface Gateway {
   /** Takes over a link that was just opened. `embeddedId`: the agent of this process it belongs to. */
   accept(link: Link, embeddedId?: string): void;
 }
 
-export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers: MessageHandlers): Gateway {
+export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: MessageHandlers): Gateway {
   return {
     accept(link, embeddedId) {
-      const nonce = deps.db.newId() + deps.db.newId();
+      const nonce = deps.newId() + deps.newId();
       let session: Session | undefined;
       let greeting = false;
       let closed = false;
@@ -59,9 +58,9 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
         try {
           while (waiting.length > 0 && session) {
             const share = characters / waiting.length;
-            const run = takeRun(waiting);
-            await handlers.handle(session, run);
-            characters = waiting.length === 0 ? 0 : characters - share * run.length;
+            const window = waiting.splice(0, MAX_WINDOW);
+            await handlers.handle(session, window);
+            characters = waiting.length === 0 ? 0 : characters - share * window.length;
           }
         } catch (error: unknown) {
           // Nothing was answered, so nothing is lost: the agent reconnects and sends again what has no answer.
@@ -79,10 +78,11 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
         try {
           const opened = await openSession(deps, sessions, hello, nonce, embeddedId ?? null, send, end);
           if (!opened) return;
-          if (closed) return await disconnectAgent(deps.db, opened.session.agentId, opened.session.id);
+          if (closed) return await deps.store.disconnectAgent(opened.session.agentId, opened.session.id);
           session = opened.session;
           sessions.add(session);
           send(opened.welcome);
+          deps.crashPoint("welcomed");
           deps.hints.announce("events");
           deps.hints.announce("tasks");
         } catch (error: unknown) {
@@ -127,7 +127,7 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
         sessions.remove(session);
         const gone = session;
         deps.logger.log("INFO", "agent disconnected", { agent: gone.name, code });
-        disconnectAgent(deps.db, gone.agentId, gone.id).then(
+        deps.store.disconnectAgent(gone.agentId, gone.id).then(
           () => deps.hints.announce("events"),
           (error: unknown) =>
             deps.logger.log("WARN", "a disconnect could not be noted", { agent: gone.name, error: String(error) }),
@@ -139,7 +139,7 @@ export function createGateway(deps: SchedulerDeps, sessions: Sessions, handlers:
 }
 
 async function openSession(
-  deps: SchedulerDeps,
+  deps: CoreDeps,
   sessions: Sessions,
   hello: Hello,
   nonce: string,
@@ -155,8 +155,8 @@ async function openSession(
   const { agent, protocol } = admission;
   // First out with an older session, so that nothing is claimed for it while the two are reconciled.
   sessions.byAgent(agent.id)?.close(CLOSE.replaced, "a newer connection of this agent took its place");
-  const sessionId = deps.db.newId();
-  const arrived = await connectAgent(deps.db, {
+  const sessionId = deps.newId();
+  const arrived = await deps.store.connectAgent({
     agentId: agent.id,
     sessionId,
     slots: hello.slots,
@@ -185,14 +185,6 @@ async function openSession(
     session,
     welcome: { type: "agent.welcome", sessionId, protocol, leaseSeconds: deps.leaseSeconds, resumes: arrived.verdicts },
   };
-}
-
-/** The longest run of one kind from the front. */
-function takeRun(waiting: FromAgent[]): FromAgent[] {
-  const type = waiting[0]!.type;
-  let n = 1;
-  while (n < waiting.length && n < MAX_RUN && waiting[n]!.type === type) n++;
-  return waiting.splice(0, n);
 }
 
 /** One frame for many messages, as long as it stays within the limit. */

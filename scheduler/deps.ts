@@ -3,21 +3,36 @@ import type { PlanStages } from "../domain/strategy.ts";
 import type { Database } from "../db/database.ts";
 import type { Hints } from "../db/hints.ts";
 import type { Vault } from "../db/secrets/vault.ts";
+import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
+import type { TaskStore } from "../db/tasks/task_store.ts";
+import type { Dispatch } from "../protocol/agent_messages.ts";
+import type { Session } from "./agent_sessions.ts";
+import type { Leadership } from "./leadership.ts";
 
-/** What the loops and the gateway need, passed in. Seconds throughout. */
-export interface SchedulerDeps {
-  db: Database;
+/** What the heart of the scheduler needs, and nothing that a simulation could not give it. Seconds throughout. */
+export interface CoreDeps {
+  store: TaskStore;
+  newId: () => string;
   hints: Hints;
-  vault: Vault;
   clock: Clock;
   chance: Chance;
   logger: Logger;
   crashPoint: CrashPoint;
-  planners: Record<string, PlanStages>;
   masterId: string;
-  /** 32 bytes: what blob tickets are signed with. */
-  blobTicketKey: Uint8Array;
   leaseSeconds: number;
   sweepSeconds: number;
   restartGraceSeconds: number;
+  /** Turns a claimed task into what its agent is sent; a failure ends the task with its sentence. */
+  makeDispatch(task: ClaimedTask, session: Session): Promise<Dispatch>;
+}
+
+/** What the loops around it need, passed in. */
+export interface SchedulerDeps extends Omit<CoreDeps, "store" | "newId" | "makeDispatch"> {
+  db: Database;
+  vault: Vault;
+  planners: Record<string, PlanStages>;
+  /** Who of several masters on one database does what only one must do. */
+  leadership: Leadership;
+  /** 32 bytes: what blob tickets are signed with. */
+  blobTicketKey: Uint8Array;
 }

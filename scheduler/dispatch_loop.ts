@@ -8,46 +8,49 @@
  * end of the lease, gives it back.
  */
 import { AppError } from "../domain/app_error.ts";
-import { claimTasks } from "../db/tasks/claim_tasks.ts";
 import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
-import { finishTasks } from "../db/tasks/finish_tasks.ts";
-import { readCancels } from "../db/tasks/read_cancels.ts";
+import type { Dispatch } from "../protocol/agent_messages.ts";
 import { Outcome } from "../protocol/operation.ts";
-import type { Sessions } from "./agent_sessions.ts";
-import type { SchedulerDeps } from "./deps.ts";
+import type { Session, Sessions } from "./agent_sessions.ts";
+import type { CoreDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-import { createDispatchMaker } from "./prepare_dispatch.ts";
 
 const CANCEL_GRACE_SECONDS = 10;
 
-export function createDispatchLoop(deps: SchedulerDeps, sessions: Sessions): Loop {
-  const makeDispatch = createDispatchMaker(deps);
+export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
+  /** What cannot be prepared cannot be run: the task fails with the sentence, instead of waiting for its lease to end. */
+  async function fail(task: ClaimedTask, session: Session, error: unknown): Promise<void> {
+    session.held.delete(task.id);
+    const message = error instanceof AppError
+      ? error.message
+      : `The master could not prepare this task: ${String(error)}`;
+    deps.logger.log("ERROR", "a dispatch could not be prepared", { taskId: task.id, error: String(error) });
+    const outcome = Outcome.parse({ status: "failed", code: "dispatch.failed", message });
+    const result = { taskId: task.id, fence: task.fence, agentId: task.agentId, outcome };
+    await deps.store.finishTasks([result], deps.chance);
+    deps.hints.announce("tasks"); // its end may have moved the deployment
+    deps.hints.announce("events");
+  }
 
-  async function dispatch(task: ClaimedTask): Promise<void> {
-    const session = sessions.byAgent(task.agentId);
-    if (!session) return; // it went away meanwhile: its next hello or the end of the lease gives the task back
-    session.held.set(task.id, task.fence);
-    try {
-      session.send(await makeDispatch(task, session));
-    } catch (error: unknown) {
-      // What cannot be prepared cannot be run: the task fails with the sentence, instead of waiting for its lease to end.
-      session.held.delete(task.id);
-      const message = error instanceof AppError
-        ? error.message
-        : `The master could not prepare this task: ${String(error)}`;
-      deps.logger.log("ERROR", "a dispatch could not be prepared", { taskId: task.id, error: String(error) });
-      const outcome = Outcome.parse({ status: "failed", code: "dispatch.failed", message });
-      await finishTasks(deps.db, [{ taskId: task.id, fence: task.fence, agentId: task.agentId, outcome }], deps.chance);
-      deps.hints.announce("tasks"); // its end may have moved the deployment
-      deps.hints.announce("events");
+  /** One frame for all that one agent was given. */
+  async function dispatchTo(session: Session, tasks: readonly ClaimedTask[]): Promise<void> {
+    const ready: Dispatch[] = [];
+    for (const task of tasks) {
+      session.held.set(task.id, task.fence);
+      try {
+        ready.push(await deps.makeDispatch(task, session));
+      } catch (error: unknown) {
+        await fail(task, session, error);
+      }
     }
+    session.send(...ready);
   }
 
   async function sendCancels(): Promise<void> {
     const connected = sessions.all();
     if (connected.length === 0) return;
-    const wanted = await readCancels(deps.db, connected.map((s) => s.agentId));
+    const wanted = await deps.store.readCancels(connected.map((s) => s.agentId));
     const keys = new Set(wanted.map((c) => `${c.id}:${c.fence}`));
     for (const { cancelsSent } of connected) for (const key of cancelsSent) if (!keys.has(key)) cancelsSent.delete(key);
     for (const cancel of wanted) {
@@ -63,6 +66,7 @@ export function createDispatchLoop(deps: SchedulerDeps, sessions: Sessions): Loo
         reason: cancel.reason,
       });
     }
+    if (wanted.length > 0) deps.crashPoint("cancel_sent");
   }
 
   return createLoop({
@@ -73,10 +77,15 @@ export function createDispatchLoop(deps: SchedulerDeps, sessions: Sessions): Loo
     async run() {
       await sendCancels();
       while (true) {
-        const claimed = await claimTasks(deps.db, sessions.free(), deps.leaseSeconds);
-        deps.crashPoint("claimed");
-        for (const task of claimed) await dispatch(task);
+        const claimed = await deps.store.claimTasks(sessions.free(), deps.leaseSeconds);
         if (claimed.length === 0) return;
+        deps.crashPoint("claimed");
+        for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {
+          // One that went away meanwhile: its next hello or the end of the lease gives the tasks back.
+          const session = sessions.byAgent(agentId);
+          if (session) await dispatchTo(session, tasks);
+        }
+        deps.crashPoint("dispatched");
         deps.hints.announce("events");
       }
     },

@@ -1,58 +1,74 @@
-/** One handler per message of an agent; a message that is added to the protocol breaks the build here until it has one. */
-import { acceptTasks, renewLeases } from "../db/tasks/accept_tasks.ts";
+/**
+ * One handler per message of an agent; a message that is added to the protocol breaks the build here until it has one.
+ *
+ *   window of one session -> beginnings, renewals, log chunks side by side -> then refusals and results
+ *
+ * An agent speaks of a task in the order accept, log, result, so this order keeps what each task's messages mean.
+ */
 import type { HeldLease } from "../db/tasks/accept_tasks.ts";
-import { finishTasks } from "../db/tasks/finish_tasks.ts";
 import type { TaskResult } from "../db/tasks/finish_tasks.ts";
-import { appendChunks } from "../db/logs/append_chunks.ts";
 import type { NewChunk } from "../db/logs/append_chunks.ts";
 import { Outcome } from "../protocol/operation.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
 import type { Session } from "./agent_sessions.ts";
-import type { SchedulerDeps } from "./deps.ts";
+import type { CoreDeps } from "./deps.ts";
 import { createFolder } from "./folder.ts";
 
 type Of<T extends FromAgent["type"]> = Extract<FromAgent, { type: T }>;
 type Handlers = { [T in FromAgent["type"]]: (session: Session, messages: Of<T>[]) => Promise<void> };
 
 export interface MessageHandlers {
-  /** @param run messages of one kind, in order */
-  handle(session: Session, run: FromAgent[]): Promise<void>;
+  /** @param window messages in the order they came */
+  handle(session: Session, window: FromAgent[]): Promise<void>;
   /** Agents heard of since the last call: for one write of all heartbeats. */
   takeHeard(): string[];
+  readonly stale: StaleWrites;
 }
+
+/** Words of those who no longer held the lease, since this process began: refused, and without any other trace. */
+export interface StaleWrites {
+  renew: number;
+  log: number;
+  result: number;
+}
+
+/** Kinds that wait until the rest of their window is done. */
+const LAST: ReadonlySet<FromAgent["type"]> = new Set(["task.refuse", "task.result"]);
 
 /** Rows of one transaction. */
 const MAX_TASKS = 500;
 const MAX_CHUNKS = 256;
 
-export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
-  const { db, hints } = deps;
+export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
+  const { store, hints } = deps;
   const heard = new Set<string>();
+  const stale: StaleWrites = { renew: 0, log: 0, result: 0 };
   const lease = (session: Session) => (m: { taskId: string; fence: number }): HeldLease => ({
     taskId: m.taskId,
     fence: m.fence,
     agentId: session.agentId,
   });
   const accepts = createFolder<HeldLease, boolean>(
-    (items) => perLease(items, (some) => acceptTasks(db, some)),
+    (items) => perLease(items, (some) => store.acceptTasks(some)),
     MAX_TASKS,
   );
   const renewals = createFolder<HeldLease, boolean>(
-    (items) => perLease(items, (some) => renewLeases(db, some, deps.leaseSeconds)),
+    (items) => perLease(items, (some) => store.renewLeases(some, deps.leaseSeconds)),
     5 * MAX_TASKS,
   );
   const results = createFolder<TaskResult, boolean>(
-    (items) => perLease(items, (some) => finishTasks(db, some, deps.chance)),
+    (items) => perLease(items, (some) => store.finishTasks(some, deps.chance)),
     MAX_TASKS,
   );
   const chunks = createFolder<NewChunk, { offset: number } | undefined>(async (items) => {
-    const heads = new Map((await appendChunks(db, items)).map((h) => [keyOf(h), h]));
+    const heads = new Map((await store.appendChunks(items)).map((h) => [keyOf(h), h]));
     return items.map((i) => heads.get(keyOf(i)));
   }, MAX_CHUNKS);
 
   const finish = async (session: Session, items: { taskId: string; fence: number; outcome: Outcome }[]) => {
     const answers = await results.add(items.map((m) => ({ ...lease(session)(m), outcome: m.outcome })));
     for (const m of items) if (session.held.get(m.taskId) === m.fence) session.held.delete(m.taskId);
+    stale.result += answers.filter((accepted) => !accepted).length;
     deps.crashPoint("finished");
     hints.announce("tasks");
     hints.announce("events");
@@ -63,6 +79,7 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
     "agent.hello": async (session) => session.close(4400, "a session greets once"),
     "task.accept": async (session, messages) => {
       await accepts.add(messages.map(lease(session)));
+      deps.crashPoint("accepted");
       hints.announce("events");
     },
     "task.refuse": async (session, messages) => {
@@ -85,6 +102,7 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
       session.send(...messages.map((m): ToAgent => {
         const still = held.slice(at, at += m.leases.length);
         const lost = m.leases.filter((_, i) => !still[i]).map((l) => l.taskId);
+        stale.renew += lost.length;
         for (const l of m.leases.filter((_, i) => !still[i])) {
           if (session.held.get(l.taskId) === l.fence) session.held.delete(l.taskId); // not if it was handed out to it anew
         }
@@ -95,9 +113,12 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
           round: m.round,
         };
       }));
+      deps.crashPoint("renewed");
     },
     "log.chunk": async (session, messages) => {
       const heads = await chunks.add(messages.map((m) => ({ ...m, agentId: session.agentId, data: decode(m) })));
+      deps.crashPoint("log_stored");
+      stale.log += heads.filter((head) => head === undefined).length;
       const acks = new Map<string, ToAgent>();
       messages.forEach((m, i) => {
         // No position: the lease is someone else's. Acknowledge all, so that the agent lets go of bytes nobody may store.
@@ -127,7 +148,19 @@ export function createMessageHandlers(deps: SchedulerDeps): MessageHandlers {
     "app.lines": async () => {},
   };
   return {
-    handle: (session, run) => (handlers[run[0]!.type] as (s: Session, m: FromAgent[]) => Promise<void>)(session, run),
+    async handle(session, window) {
+      const ending = new Set(window.filter((m) => LAST.has(m.type)).map((m) => keyOfLease(m as Of<"task.result">)));
+      // Of a task that began and ended within one window, the end says it all.
+      const told = ending.size === 0
+        ? window
+        : window.filter((m) => m.type !== "task.accept" || !ending.has(keyOfLease(m)));
+      const kinds = Map.groupBy(told, (m) => m.type);
+      const run = ([type, messages]: [FromAgent["type"], FromAgent[]]) =>
+        (handlers[type] as (s: Session, m: FromAgent[]) => Promise<void>)(session, messages);
+      await Promise.all([...kinds].filter(([type]) => !LAST.has(type)).map(run));
+      await Promise.all([...kinds].filter(([type]) => LAST.has(type)).map(run));
+    },
+    stale,
     takeHeard() {
       const ids = [...heard];
       heard.clear();
@@ -156,6 +189,7 @@ export async function perLease<L extends HeldLease>(
   }
   return items.map((item) => answers.get(keyOf(item))!);
 }
+const keyOfLease = (m: { taskId: string; fence: number }) => `${m.taskId}:${m.fence}`;
 const keyOf = (lease: { taskId: string; fence: number; agentId: string }) =>
   `${lease.taskId}:${lease.fence}:${lease.agentId}`;
 

@@ -27,6 +27,7 @@ const SHORTEST_SLEEP_SECONDS = 1;
 export function createPollLoop(deps: GitopsDeps): Loop {
   return createLoop({
     name: "poll loop",
+    onlyLeader: deps.leadership,
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,

@@ -12,7 +12,9 @@ import type { SchedulerDeps } from "./deps.ts";
 const SPECS_KEPT = 500;
 const TICKET_LIFE = "24h";
 
-export function createDispatchMaker(deps: SchedulerDeps): (task: ClaimedTask, session: Session) => Promise<Dispatch> {
+type DispatchDeps = Pick<SchedulerDeps, "db" | "vault" | "blobTicketKey" | "leaseSeconds">;
+
+export function createDispatchMaker(deps: DispatchDeps): (task: ClaimedTask, session: Session) => Promise<Dispatch> {
   /** Frozen documents never change, so a hash is a safe key. */
   const specs = new Map<string, RenderedSpec>();
   const readSpec = async (sha256: string): Promise<RenderedSpec> => {
@@ -25,7 +27,9 @@ export function createDispatchMaker(deps: SchedulerDeps): (task: ClaimedTask, se
   };
   return async (task, session) => {
     const spec = task.specSha256 ? await readSpec(task.specSha256) : null;
-    const operation = Operation.parse({ ...task.payload, spec: task.payload.action === "remove" ? null : spec });
+    // The spec was parsed when it was read, and has no second parse coming.
+    const operation = Operation.parse({ ...task.payload, spec: null });
+    if (task.payload.action !== "remove") operation.spec = spec;
     return {
       type: "task.dispatch",
       taskId: task.id,
@@ -40,7 +44,7 @@ export function createDispatchMaker(deps: SchedulerDeps): (task: ClaimedTask, se
 }
 
 async function sealSecrets(
-  deps: SchedulerDeps,
+  deps: DispatchDeps,
   task: ClaimedTask,
   session: Session,
   spec: RenderedSpec,
@@ -68,7 +72,7 @@ async function sealSecrets(
     .encrypt(key);
 }
 
-async function signTicket(deps: SchedulerDeps, task: ClaimedTask, spec: RenderedSpec): Promise<string | null> {
+async function signTicket(deps: DispatchDeps, task: ClaimedTask, spec: RenderedSpec): Promise<string | null> {
   const sha = Object.values(spec.artifacts).flatMap((a) => (a.kind === "blob" ? [a.sha256] : []));
   if (spec.bundle) sha.push(spec.bundle.sha256);
   if (sha.length === 0) return null;

@@ -1,19 +1,18 @@
 /** The safety net: ends leases that nobody renewed, ends waits, starts what could not start before. Sweeps by the clock. */
 import { startWaiting } from "../db/deployments/start_waiting.ts";
 import { endPauses } from "../db/tasks/end_pauses.ts";
-import { reapTasks } from "../db/tasks/reap_tasks.ts";
-import type { SchedulerDeps } from "./deps.ts";
+import type { CoreDeps, SchedulerDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
 
-export function createReapLoop(deps: SchedulerDeps): Loop {
+export function createReapLoop(deps: CoreDeps): Loop {
   return createLoop({
     name: "reaper",
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
     async run() {
-      const lost = await reapTasks(deps.db, {
+      const lost = await deps.store.reapTasks({
         leaseSeconds: deps.leaseSeconds,
         graceSeconds: deps.restartGraceSeconds,
         chance: deps.chance,
@@ -27,11 +26,16 @@ export function createReapLoop(deps: SchedulerDeps): Loop {
   });
 }
 
+/** Every end of a task may have begun a wait, and thousands may end in a second: it looks at all of them together. */
+const TIMER_REST_SECONDS = 0.05;
+
 /** pause tasks that are due, and deployments that wait for others: woken by "tasks", and by the next due instant. */
 export function createTimerLoop(deps: SchedulerDeps): Loop {
   return createLoop({
     name: "timer loop",
     sweepSeconds: deps.sweepSeconds,
+    restSeconds: TIMER_REST_SECONDS,
+    onlyLeader: deps.leadership,
     clock: deps.clock,
     logger: deps.logger,
     async run() {

@@ -53,9 +53,12 @@ export async function finishTasks(db: Database, results: readonly TaskResult[], 
       if (!again) ended.push(endOf(task, outcome));
     }
     await writeEnds(tx, ended, byId);
+    db.crashPoint?.("finish.ended");
     await recordAppState(tx, ended.map((t) => t.id));
     await settleTasks(tx, ended);
+    db.crashPoint?.("finish.settled");
     await moveDeployments(db, tx, deployments);
+    db.crashPoint?.("finish.moved");
     return held.map((t) => t.id);
   });
 }

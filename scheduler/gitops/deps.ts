@@ -3,6 +3,7 @@ import type { Vault } from "../../db/secrets/vault.ts";
 import type { Git } from "../../domain/git.ts";
 import type { CheckOutgoing } from "../../domain/outgoing_check.ts";
 import type { Chance, Clock, CrashPoint, Logger } from "../../domain/ports.ts";
+import type { Leadership } from "../leadership.ts";
 
 /** What the loops between a push and its deployments need, passed in. */
 export interface GitopsDeps extends DeploymentDeps {
@@ -15,6 +16,8 @@ export interface GitopsDeps extends DeploymentDeps {
   /** Outgoing HTTP, to registries and artifact stores; redirects are followed here, each checked again. */
   fetch: typeof fetch;
   checkOutgoing: CheckOutgoing;
+  /** Who of several masters asks the remotes. */
+  leadership: Leadership;
   sweepSeconds: number;
   /** Seconds between two looks for a late artifact. */
   buildCheckSeconds?: number;

@@ -1,4 +1,5 @@
 /** A project of its own with real repositories, the real git and the real loops, for tests from a push to a deployment. */
+import { soleLeader } from "../../scheduler/leadership.ts";
 import { onTestFinished } from "vitest";
 import { createEnvironment } from "../../db/environments/create_environment.ts";
 import { createHints } from "../../db/hints.ts";
@@ -83,6 +84,7 @@ export async function createGitopsWorld(
     git: createGit({ gitPath: "/usr/bin/git", cacheDir, allowFile: true }),
     fetch: () => Promise.reject(new Error("no network in this test")),
     checkOutgoing: () => Promise.resolve(),
+    leadership: soleLeader,
     sweepSeconds: 60,
     ...more,
   };

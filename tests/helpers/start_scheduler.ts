@@ -13,6 +13,7 @@ import { planStages } from "../../domain/strategy.ts";
 import { createClock } from "../../host/clock.ts";
 import { createMockOperator } from "../../operators/mock/mock_operator.ts";
 import type { Operator } from "../../operators/operator.ts";
+import { soleLeader } from "../../scheduler/leadership.ts";
 import { createScheduler } from "../../scheduler/scheduler.ts";
 import type { Scheduler } from "../../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../../scheduler/deps.ts";
@@ -53,6 +54,7 @@ export async function startScheduler(
     leaseSeconds: 30,
     sweepSeconds: 60, // so that a test which passes was woken by a hint, not by a sweep
     restartGraceSeconds: 0,
+    leadership: soleLeader,
     ...options,
   };
   const scheduler = createScheduler(deps);

@@ -1,0 +1,56 @@
+/**
+ * All that the heart of the scheduler asks of the database: leases, their ends, their logs, and who holds them. The
+ * simulation has a twin of it in memory; one suite holds the two to the same behaviour.
+ */
+import type { Chance } from "../../domain/ports.ts";
+import { connectAgent } from "../agents/connect_agent.ts";
+import type { Arrival, Verdict } from "../agents/connect_agent.ts";
+import { disconnectAgent } from "../agents/disconnect_agent.ts";
+import { readAgentIdentity } from "../agents/read_agent_identity.ts";
+import type { AgentIdentity } from "../agents/read_agent_identity.ts";
+import type { Database } from "../database.ts";
+import { appendChunks } from "../logs/append_chunks.ts";
+import type { LogPosition, NewChunk } from "../logs/append_chunks.ts";
+import { acceptTasks, renewLeases } from "./accept_tasks.ts";
+import type { HeldLease } from "./accept_tasks.ts";
+import { claimTasks } from "./claim_tasks.ts";
+import type { ClaimedTask, FreeSlots } from "./claim_tasks.ts";
+import { finishTasks } from "./finish_tasks.ts";
+import type { TaskResult } from "./finish_tasks.ts";
+import { readCancels } from "./read_cancels.ts";
+import type { WantedCancel } from "./read_cancels.ts";
+import { readHeld } from "./read_held.ts";
+import { reapTasks } from "./reap_tasks.ts";
+import type { ReapOptions } from "./reap_tasks.ts";
+
+export interface TaskStore {
+  /** Each is what the verb of the same name says; each is one transaction. */
+  claimTasks(agents: FreeSlots[], leaseSeconds: number): Promise<ClaimedTask[]>;
+  acceptTasks(leases: readonly HeldLease[]): Promise<string[]>;
+  renewLeases(leases: readonly HeldLease[], leaseSeconds: number): Promise<string[]>;
+  finishTasks(results: readonly TaskResult[], chance: Chance): Promise<string[]>;
+  appendChunks(chunks: readonly NewChunk[]): Promise<LogPosition[]>;
+  reapTasks(options: ReapOptions): Promise<number>;
+  readCancels(agentIds: readonly string[]): Promise<WantedCancel[]>;
+  readHeld(agentIds: readonly string[]): Promise<{ id: string; fence: number }[]>;
+  readAgentIdentity(id: string): Promise<AgentIdentity | undefined>;
+  connectAgent(
+    arrival: Arrival,
+    options: { leaseSeconds: number; chance: Chance },
+  ): Promise<{ verdicts: Verdict[]; name: string; cordoned: boolean } | undefined>;
+  disconnectAgent(agentId: string, sessionId: string): Promise<void>;
+}
+
+export const createTaskStore = (db: Database): TaskStore => ({
+  claimTasks: (agents, leaseSeconds) => claimTasks(db, agents, leaseSeconds),
+  acceptTasks: (leases) => acceptTasks(db, leases),
+  renewLeases: (leases, leaseSeconds) => renewLeases(db, leases, leaseSeconds),
+  finishTasks: (results, chance) => finishTasks(db, results, chance),
+  appendChunks: (chunks) => appendChunks(db, chunks),
+  reapTasks: (options) => reapTasks(db, options),
+  readCancels: (agentIds) => readCancels(db, agentIds),
+  readHeld: (agentIds) => readHeld(db, agentIds),
+  readAgentIdentity: (id) => readAgentIdentity(db, id),
+  connectAgent: (arrival, options) => connectAgent(db, arrival, options),
+  disconnectAgent: (agentId, sessionId) => disconnectAgent(db, agentId, sessionId),
+});

@@ -1,0 +1,92 @@
+/**
+ * The heart: who is connected, what they are handed, what they say, and what becomes of those who fall silent. It knows
+ * the database by its port alone, so the simulation runs this very code.
+ */
+import { CLOSE } from "../protocol/agent_messages.ts";
+import { createGateway } from "./agent_gateway.ts";
+import type { Gateway } from "./agent_gateway.ts";
+import { createSessions } from "./agent_sessions.ts";
+import type { CoreDeps } from "./deps.ts";
+import { createDispatchLoop } from "./dispatch_loop.ts";
+import { createLoop } from "./loop.ts";
+import { createMessageHandlers } from "./message_handlers.ts";
+import type { StaleWrites } from "./message_handlers.ts";
+import { createReapLoop } from "./reap_loop.ts";
+
+export interface Core {
+  gateway: Gateway;
+  start(): void;
+  /** No new leases, sockets closed with 1012, running tasks untouched. */
+  stop(): Promise<void>;
+  /** Agents heard of since the last call: for one write of all heartbeats. */
+  takeHeard(): string[];
+  stats(): { sessions: number; held: number; stale: StaleWrites };
+}
+
+/** Seconds between two looks for slots that are taken by nothing. */
+const SLOTS_SWEEP_SECONDS = 10;
+
+export function createCore(deps: CoreDeps): Core {
+  const sessions = createSessions();
+  const handlers = createMessageHandlers(deps);
+  const dispatch = createDispatchLoop(deps, sessions);
+  const reaper = createReapLoop(deps);
+  const slots = createLoop({
+    name: "slot check",
+    wokenBy: { hints: deps.hints, topic: "agents" },
+    sweepSeconds: Math.max(SLOTS_SWEEP_SECONDS, deps.sweepSeconds),
+    clock: deps.clock,
+    logger: deps.logger,
+    /** What an agent dropped without a word, and somebody else has ended since, must not fill a slot for ever. */
+    async run() {
+      const all = sessions.all();
+      // Noted before the database is read: what is handed out meanwhile is not among these.
+      const noted = all.flatMap((session) => [...session.held].map(([id, fence]) => ({ session, id, fence })));
+      if (noted.length === 0) return;
+      const held = new Set((await deps.store.readHeld(all.map((s) => s.agentId))).map((t) => `${t.id}:${t.fence}`));
+      for (const { session, id, fence } of noted) {
+        if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
+      }
+    },
+  });
+  const loops = [reaper, slots, dispatch];
+  let unsubscribe: (() => void)[] = [];
+
+  /** A person changed an agent: revoked, cordoned, bound to other environments. */
+  const refreshAgent = async (id: string) => {
+    const session = sessions.byAgent(id);
+    if (!session) return;
+    const agent = await deps.store.readAgentIdentity(id);
+    if (!agent || agent.status === "revoked") return session.close(CLOSE.revoked, "this agent was revoked");
+    session.cordoned = agent.cordoned;
+    dispatch.wake();
+  };
+  const onAgents = (id: string | undefined) => {
+    const ids = id ? [id] : sessions.all().map((s) => s.agentId);
+    for (const each of ids) {
+      refreshAgent(each).catch((error: unknown) =>
+        deps.logger.log("WARN", "an agent could not be read again", { agentId: each, error: String(error) })
+      );
+    }
+    dispatch.wake();
+  };
+
+  return {
+    gateway: createGateway(deps, sessions, handlers),
+    start() {
+      for (const loop of loops) loop.start();
+      unsubscribe = [deps.hints.on("tasks", dispatch.wake), deps.hints.on("agents", onAgents)];
+    },
+    async stop() {
+      for (const off of unsubscribe) off();
+      for (const loop of [...loops].reverse()) await loop.stop();
+      sessions.closeAll(CLOSE.restart, "the master is stopping; connect again");
+    },
+    takeHeard: handlers.takeHeard,
+    stats: () => ({
+      sessions: sessions.all().length,
+      held: sessions.all().reduce((n, s) => n + s.held.size, 0),
+      stale: handlers.stale,
+    }),
+  };
+}
