@@ -1,0 +1,25 @@
+/**
+ * How often a model test runs, and how a failure is seen again: the seed is printed before, the path after a failure.
+ *   BOREAS_MODEL_RUNS=500   more runs
+ *   BOREAS_SEED=… [BOREAS_PATH=… BOREAS_REPLAY=…]   the same run again, or only its smallest failing case
+ */
+export interface ModelRuns {
+  numRuns: number;
+  seed: number;
+  path?: string;
+}
+
+export function modelRuns(what: string, ordinary: number): ModelRuns {
+  const given = Deno.env.get("BOREAS_SEED");
+  const seed = given === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1 : Number(given);
+  const path = Deno.env.get("BOREAS_PATH");
+  const runs = path ? 1 : Number(Deno.env.get("BOREAS_MODEL_RUNS") ?? ordinary);
+  console.log(`${what}: ${runs} runs, BOREAS_SEED=${seed}${path ? ` BOREAS_PATH=${path}` : ""}`);
+  return { numRuns: runs, seed, ...(path ? { path } : {}) };
+}
+
+/** The commands of a failing case, as fast-check prints them beside it. */
+export const replayPath = (): { replayPath?: string } => {
+  const given = Deno.env.get("BOREAS_REPLAY");
+  return given ? { replayPath: given } : {};
+};
