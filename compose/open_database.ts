@@ -5,9 +5,10 @@ import type { ConnectionTarget, Sql } from "../db/client.ts";
 import type { Database } from "../db/database.ts";
 import { lockFolder } from "../db/embedded/lock_folder.ts";
 import { startEmbeddedPostgres } from "../db/embedded/embedded_postgres.ts";
-import { migrateDatabase } from "../db/migrate.ts";
+import { migrateDatabase, SchemaError } from "../db/migrate.ts";
 import type { Vault } from "../db/secrets/vault.ts";
 import { newId } from "../host/new_id.ts";
+import { PRODUCT_VERSION } from "./product_version.ts";
 import type { Settings } from "./settings.ts";
 
 export interface OpenedDatabase extends Database {
@@ -51,9 +52,9 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
 
 async function migrate(target: ConnectionTarget, settings: Settings): Promise<void> {
   try {
-    await migrateDatabase(target);
+    await migrateDatabase(target, PRODUCT_VERSION);
   } catch (error: unknown) {
-    if (!settings.databaseUrl) throw error;
+    if (!settings.databaseUrl || error instanceof SchemaError) throw error;
     const host = new URL(settings.databaseUrl).host;
     throw new Error(
       `The database at ${host} could not be opened or migrated: ${

@@ -3,6 +3,7 @@
  * that `BOREAS_TEST_DATABASE_URL` names. A template database is migrated once; each test file clones it.
  */
 import type { TestProject } from "vitest/node";
+import { PRODUCT_VERSION } from "../../compose/product_version.ts";
 import { startEmbeddedPostgres } from "../../db/embedded/embedded_postgres.ts";
 import { openClient } from "../../db/client.ts";
 import type { ConnectionTarget } from "../../db/client.ts";
@@ -23,7 +24,7 @@ export default async function setup(project: TestProject) {
   const template = `boreas_template_${crypto.randomUUID().replaceAll("-", "").slice(0, 12)}`;
   const admin = openClient(target, { max: 1 });
   await admin.unsafe(`create database ${template}`);
-  await migrateDatabase(withDatabase(target, template));
+  await migrateDatabase(withDatabase(target, template), PRODUCT_VERSION);
   project.provide("serverTarget", target);
   project.provide("templateDatabase", template);
   return async () => {

@@ -1,5 +1,6 @@
 /** Run in the place of a process of deno.json, with its permissions: tries things and prints, as JSON, which went. */
 import { hostname } from "node:os";
+import { PRODUCT_VERSION } from "../../compose/product_version.ts";
 import { startEmbeddedPostgres } from "../../db/embedded/embedded_postgres.ts";
 import { lockFolder } from "../../db/embedded/lock_folder.ts";
 import { openClient } from "../../db/client.ts";
@@ -17,7 +18,7 @@ const attempts: Record<string, () => unknown> = {
   "keeps a database of its own": async () => {
     lockFolder(dataDir);
     const server = await startEmbeddedPostgres({ dataDir });
-    await migrateDatabase(server.connection);
+    await migrateDatabase(server.connection, PRODUCT_VERSION);
     const sql = openClient(server.connection);
     await sql`select 1`;
     await sql.end();
