@@ -40,7 +40,8 @@ afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-export async function startMaster(env: Record<string, string> = {}): Promise<Master> {
+/** @param wrap a command that the process is started by, such as `faketime ...` or `env -C folder` */
+export async function startMaster(env: Record<string, string> = {}, wrap?: string): Promise<Master> {
   const dataDir = env.BOREAS_DATA_DIR ?? await temporaryFolder("fault");
   const [port] = freePorts(1);
   const secure = env.BOREAS_PUBLIC_URL?.startsWith("https");
@@ -87,7 +88,7 @@ export async function startMaster(env: Record<string, string> = {}): Promise<Mas
       outgoing.end(text);
     });
   const launch = async () => {
-    process = spawn("master", settings);
+    process = spawn("master", settings, wrap ? (task) => `${wrap} ${task}` : undefined);
     await process.waitFor(/Boreas is ready/);
     const { text } = await raw("POST", "/api/v1/auth/login", { username: "admin", password: ADMIN_PASSWORD });
     token = JSON.parse(text).accessToken;
@@ -114,7 +115,15 @@ export async function startMaster(env: Record<string, string> = {}): Promise<Mas
 }
 
 export async function startAgent(
-  env: { url: string; stateDir?: string; token?: string; fingerprint?: string; name?: string; namespace?: string },
+  env: {
+    url: string;
+    stateDir?: string;
+    token?: string;
+    fingerprint?: string;
+    name?: string;
+    namespace?: string;
+    wrap?: string;
+  },
 ): Promise<RunningAgent> {
   const stateDir = env.stateDir ?? await temporaryFolder("agent");
   const process = spawn("agent", {
@@ -125,7 +134,7 @@ export async function startAgent(
     BOREAS_NAME: env.name ?? "",
     BOREAS_LOG_FORMAT: "text",
     BOREAS_LOG_LEVEL: "INFO",
-  }, env.namespace ? (task) => `ip netns exec ${env.namespace} ${task}` : undefined);
+  }, (task) => `${env.namespace ? `ip netns exec ${env.namespace} ` : ""}${env.wrap ? `${env.wrap} ` : ""}${task}`);
   await process.waitFor(/agent started/);
   cleanups.push(async () => void await process.kill("SIGTERM"));
   return { kill: async (signal) => void await process.kill(signal), output: process.output };
