@@ -52,7 +52,10 @@ export const LiveEvent = z.discriminatedUnion("type", [
   }),
   /** The task is final and its log complete. */
   z.object({ type: z.literal("logEnd"), taskId: z.string() }),
-  /** The viewer was too slow: `bytes` were passed over; read them with `GET /tasks/:id/logs`. */
+  /**
+   * `bytes` were passed over: the viewer was too slow, or the log outgrew its cap and they are gone.
+   * `GET /tasks/:id/logs` from there gives what there is.
+   */
   z.object({
     type: z.literal("logGap"),
     taskId: z.string(),

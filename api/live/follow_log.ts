@@ -2,6 +2,7 @@
  * Follows one leaf's output to its end.
  *
  *   read from the position -> something: give it
+ *                          -> far behind what is being written: say how much is passed over, go on near the end
  *                          -> nothing, task final: the end
  *                          -> nothing yet: wait for a hint (new bytes, any event), at most a sweep -> read again
  *
@@ -12,9 +13,11 @@ import type { Database } from "../../db/database.ts";
 import type { Hints } from "../../db/hints.ts";
 import { concatBytes, readLog } from "../../db/logs/read_log.ts";
 import type { LogPart, LogPosition } from "../../db/logs/read_log.ts";
+import { gapMarker } from "../../domain/log_marker.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { encodeFrames, encodeLogBytes, eventFrame, PING_FRAME, PING_MS, RETRY_FRAME } from "./event_frame.ts";
 import { pullStream, untilShutdown } from "./pull_stream.ts";
+import { findResync, isBehind } from "./resync.ts";
 import { createWaiter } from "./waiter.ts";
 import type { Waiter } from "./waiter.ts";
 
@@ -27,10 +30,11 @@ export interface FollowDeps {
   stillAllowed(): Promise<boolean>;
 }
 /** Bytes read for one pull. */
-export const LOG_PIECE_BYTES = 64 * 1024;
+export const LOG_PIECE_BYTES = 128 * 1024;
 export const SWEEP_MS = 1000;
 /** Events come in bursts, and few of them end a log. */
 const EVENTS_COLLECT_MS = 50;
+const NEWLINE = 10;
 
 /** A waiter that hints about these tasks' logs, and about anything that happened, wake. */
 export function createLogWaiter(deps: FollowDeps, isFollowed: (taskId: string) => boolean): Waiter {
@@ -51,13 +55,19 @@ export function createLogWaiter(deps: FollowDeps, isFollowed: (taskId: string) =
 function createFollower(deps: FollowDeps, taskId: string, start: LogPosition, waiter: Waiter) {
   let at = start;
   let isEnd = false;
+  let lastByte = NEWLINE;
+  /** What was there already is given whole: up to here nobody is a laggard. */
+  let history: LogPosition | undefined;
   return async (idleMs: number): Promise<LogPart | "idle" | undefined> => {
     const began = deps.clock.monotonic();
     while (!isEnd && !waiter.closed) {
-      const part = await readLog(deps.db, taskId, at, LOG_PIECE_BYTES);
+      const found = await readLog(deps.db, taskId, at, LOG_PIECE_BYTES);
+      history ??= found && { attempt: found.attempt, offset: found.head };
+      const part = found && isBehind(found, history!) ? await passOver(deps.db, taskId, found, lastByte) : found;
       isEnd = part === undefined || part.isEnd;
       if (part && part.bytes.length > 0) {
-        at = { attempt: part.attempt, offset: part.offset + part.bytes.length };
+        at = { attempt: part.attempt, offset: part.next };
+        lastByte = part.bytes.at(-1)!;
         return part;
       }
       if (isEnd) break;
@@ -65,6 +75,19 @@ function createFollower(deps: FollowDeps, taskId: string, start: LogPosition, wa
       await waiter.wait(Math.min(SWEEP_MS, idleMs));
     }
     return undefined;
+  };
+}
+
+/** The marker for what a slow reader misses, in place of the part that it would have been given. */
+async function passOver(db: Database, taskId: string, part: LogPart, lastByte: number): Promise<LogPart> {
+  const next = await findResync(db, taskId, part);
+  const line = gapMarker({ cause: "viewer", bytes: next - part.offset });
+  return {
+    ...part,
+    bytes: encodeFrames(lastByte === NEWLINE ? line : `\n${line}`),
+    next,
+    isMarker: true,
+    isEnd: false,
   };
 }
 
@@ -103,7 +126,7 @@ export function followLogAsEvents(deps: FollowDeps, taskId: string, start: LogPo
         const part = await nextPart(PING_MS);
         if (part === "idle") return encodeFrames(PING_FRAME);
         if (part) {
-          const id = `${part.attempt}:${part.offset + part.bytes.length}`;
+          const id = `${part.attempt}:${part.next}`;
           return encodeFrames(eventFrame({ id, data: encodeLogBytes(part.bytes) }));
         }
         // Cut short by a shutdown: no end is said, so the reader comes back.

@@ -63,7 +63,7 @@ async function readMore(deps: FollowDeps, parts: Map<string, Followed>): Promise
     if (head.attempt < part.at.attempt || (head.attempt === part.at.attempt && head.bytes <= part.at.offset)) continue;
     const read = await readLog(deps.db, part.taskId, part.at, LOG_PIECE_BYTES);
     if (!read || read.bytes.length === 0) continue;
-    part.at = { attempt: read.attempt, offset: read.offset + read.bytes.length };
+    part.at = { attempt: read.attempt, offset: read.next };
     const lines = takeLines(part, read.bytes, false);
     given.push(lines);
     size += lines.length;

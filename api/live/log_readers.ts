@@ -6,11 +6,9 @@ import type { LogPosition } from "../../db/logs/read_log.ts";
 import type { LiveEvent } from "../../protocol/live_events.ts";
 import { encodeLogBytes } from "./event_frame.ts";
 import { LOG_PIECE_BYTES } from "./follow_log.ts";
+import { findResync, isBehind } from "./resync.ts";
 import type { Topics } from "./topics.ts";
 
-/** A viewer that is further behind what is being written is told of a gap and goes on near the end. */
-export const MAX_BEHIND_BYTES = 4 * 1024 * 1024;
-const TAIL_BYTES = 64 * 1024;
 /** Bytes given for one pull. */
 const PULL_BYTES = 256 * 1024;
 
@@ -42,12 +40,16 @@ export function createLogReaders(db: Database): LogReaders {
     if (reader.history === null) reader.history = { attempt: part.attempt, offset: part.head };
     reader.attempt = part.attempt;
     reader.offset = part.offset;
-    const isHistory = reader.history?.attempt === part.attempt && part.offset < reader.history.offset;
-    if (!isHistory && part.head - part.offset > MAX_BEHIND_BYTES) {
-      const bytes = part.head - TAIL_BYTES - part.offset;
-      reader.offset += bytes;
+    const passedOver = isBehind(part, reader.history ?? undefined)
+      ? await findResync(db, taskId, part)
+      : part.isMarker
+      ? part.next
+      : undefined;
+    if (passedOver !== undefined) {
+      reader.offset = passedOver;
       reader.mayHaveMore = true;
-      return [{ type: "logGap", taskId, attempt: part.attempt, offset: part.offset, bytes }];
+      const { attempt, offset } = part;
+      return [{ type: "logGap", taskId, attempt, offset, bytes: passedOver - offset }];
     }
     const events: LiveEvent[] = [];
     if (part.bytes.length > 0) {

@@ -10,7 +10,7 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { EVENT_STREAM_HEADERS } from "../live/event_frame.ts";
 import { followLogAsEvents, followLogAsText } from "../live/follow_log.ts";
 import { followPartsAsText } from "../live/follow_parts.ts";
-import { logDocument, streamDocument } from "../live/log_document.ts";
+import { logAnswer, streamAnswer } from "../live/log_document.ts";
 import { stillAllowed } from "../live/still_allowed.ts";
 import { actorOf, createRouter, IdParams, json, problemResponses } from "../route.ts";
 
@@ -87,13 +87,11 @@ export function logRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         : followLogAsText(follow, id, { attempt, offset: query.offset ?? 0 });
       return c.body(body, 200, headers);
     }
-    const document = logDocument(log);
-    const from = Math.min(query.offset ?? 0, document.size);
-    const to = Math.min(document.size, query.limit === undefined ? document.size : from + query.limit);
-    return c.body(streamDocument(deps.db, document, from, to), 200, {
+    const answer = logAnswer(log, query.offset ?? 0, query.limit);
+    return c.body(streamAnswer(deps.db, answer), 200, {
       ...headers,
-      "Content-Length": String(to - from),
-      "X-Next-Offset": String(to),
+      ...(answer.size !== undefined && { "Content-Length": String(answer.size) }),
+      "X-Next-Offset": String(answer.nextOffset),
       ...(query.download === "1" && { "Content-Disposition": `attachment; filename="${id}.log"` }),
     });
   });

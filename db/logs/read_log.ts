@@ -1,4 +1,5 @@
 /** Output as it was stored, by byte offset within an attempt. Only `append_chunks.ts` writes it. */
+import { gapMarker } from "../../domain/log_marker.ts";
 import { isFinal } from "../../domain/task_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
 import type { Database } from "../database.ts";
@@ -9,8 +10,11 @@ export interface LogPosition {
   offset: number;
 }
 export interface LogPart extends LogPosition {
-  /** From `offset` on; empty when nothing is there yet. */
+  /** From `offset` on; empty when nothing is there yet. Of a part that was dropped, its marker. */
   bytes: Uint8Array;
+  /** Where to go on after these bytes. */
+  next: number;
+  isMarker: boolean;
   /** Bytes of this attempt that are durable. */
   head: number;
   /** The task is final and this part reaches the end of its last attempt. */
@@ -22,6 +26,16 @@ export interface LogSource {
   name: string;
   attempt: number;
   bytes: number;
+  /** Of a log that outgrew its cap. */
+  dropped: Dropped | undefined;
+}
+/** Offsets whose bytes are gone. */
+export interface Dropped {
+  from: number;
+  to: number;
+  lines: number;
+  /** The byte before `from` is no newline: the marker begins with one. */
+  isMidLine: boolean;
 }
 export interface TaskLog {
   isLeaf: boolean;
@@ -38,6 +52,14 @@ interface SourceRow {
   isLeaf: boolean;
   latest: number;
   bytes: number;
+  dropped: Dropped | null;
+}
+
+/** The line that stands for what is dropped, for a reader who stands at an offset in it. */
+export function droppedMarker(dropped: Dropped, offset: number): Uint8Array<ArrayBuffer> {
+  const isWhole = offset === dropped.from;
+  const line = gapMarker({ cause: "cap", bytes: dropped.to - offset, ...(isWhole && { lines: dropped.lines }) });
+  return new TextEncoder().encode(isWhole && dropped.isMidLine ? `\n${line}` : line);
 }
 
 /** @param attempt of a leaf; the latest when absent, and always the latest of a parent's parts */
@@ -48,7 +70,8 @@ export async function findTaskLog(
   attempt?: number,
 ): Promise<TaskLog | undefined> {
   const rows = await db.sql<SourceRow[]>`
-    select t.id, t.name, t.state, t.is_leaf, t.attempt as latest, coalesce(h.bytes, 0)::bigint as bytes
+    select t.id, t.name, t.state, t.is_leaf, t.attempt as latest, coalesce(h.bytes, 0)::bigint as bytes,
+      ${droppedOf(db)} as dropped
     from task t left join log_head h on h.task_id = t.id
       and h.attempt = case when t.id = ${taskId} then coalesce(${attempt ?? null}::int, greatest(t.attempt, 1))
         else greatest(t.attempt, 1) end
@@ -61,6 +84,7 @@ export async function findTaskLog(
     name: row.name,
     attempt: at,
     bytes: row.bytes,
+    dropped: row.dropped ?? undefined,
   });
   return {
     isLeaf: self.isLeaf,
@@ -84,25 +108,40 @@ export async function readLog(
   maxBytes: number,
 ): Promise<LogPart | undefined> {
   const rows = await db.sql<
-    { state: TaskState; latest: number; head: number; offset: number | null; data: Uint8Array | null }[]
+    {
+      state: TaskState;
+      latest: number;
+      head: number;
+      dropped: Dropped | null;
+      offset: number | null;
+      data: Uint8Array | null;
+    }[]
   >`
-    select t.state, t.attempt as latest, coalesce(h.bytes, 0)::bigint as head, c."offset", c.data
+    select t.state, t.attempt as latest, coalesce(h.bytes, 0)::bigint as head, ${droppedOf(db)} as dropped,
+      c."offset", c.data
     from task t
     left join log_head h on h.task_id = t.id and h.attempt = ${at.attempt}
     left join lateral (${chunksFrom(db, taskId, at.attempt, at.offset, maxBytes)}) c on true
     where t.id = ${taskId} order by c."offset"`;
   const first = rows[0];
   if (!first) return undefined;
+  const { head, dropped } = first;
+  if (dropped && at.offset >= dropped.from && at.offset < dropped.to) {
+    const bytes = droppedMarker(dropped, at.offset);
+    return { ...at, bytes, next: dropped.to, isMarker: true, head, isEnd: false };
+  }
+  const until = dropped && at.offset < dropped.from ? dropped.from : Infinity;
   const chunks = rows.flatMap((r) => r.data === null ? [] : [{ offset: r.offset!, data: r.data }]);
-  const bytes = cut(chunks, at.offset, at.offset + maxBytes);
-  const atHead = at.offset + bytes.length >= first.head;
-  if (bytes.length === 0 && atHead && first.latest > at.attempt) {
+  const bytes = cut(chunks, at.offset, Math.min(until, at.offset + maxBytes));
+  const next = at.offset + bytes.length;
+  if (bytes.length === 0 && next >= head && first.latest > at.attempt) {
     return await readLog(db, taskId, { attempt: at.attempt + 1, offset: 0 }, maxBytes);
   }
-  return { ...at, bytes, head: first.head, isEnd: atHead && isFinal(first.state) && first.latest <= at.attempt };
+  const isEnd = next >= head && isFinal(first.state) && first.latest <= at.attempt;
+  return { ...at, bytes, next, isMarker: false, head, isEnd };
 }
 
-/** Exactly these bytes of an attempt, fewer past its end. */
+/** Exactly these bytes of an attempt, of which none was dropped; fewer past its end. */
 export async function readLogRange(
   db: Database,
   taskId: string,
@@ -116,6 +155,13 @@ export async function readLogRange(
   return cut(chunks, from, to);
 }
 
+/** @returns undefined while an attempt has all that it wrote */
+export async function readDropped(db: Database, taskId: string, attempt: number): Promise<Dropped | undefined> {
+  const [row] = await db.sql<{ dropped: Dropped | null }[]>`
+    select ${droppedOf(db)} as dropped from log_head h where h.task_id = ${taskId} and h.attempt = ${attempt}`;
+  return row?.dropped ?? undefined;
+}
+
 /** How far each attempt of these tasks reaches. */
 export function readLogHeads(
   db: Database,
@@ -124,6 +170,14 @@ export function readLogHeads(
   return db.sql<{ taskId: string; attempt: number; bytes: number }[]>`
     select task_id, attempt, bytes from log_head where task_id = any(${[...taskIds]}::uuid[])`;
 }
+
+/** What is dropped of the log of `h`, as a whole or not at all. */
+const droppedOf = (db: Database) =>
+  db.sql`case when h.dropped_from is null then null else json_build_object('from', h.dropped_from, 'to', h.dropped_to,
+      'lines', h.dropped_lines, 'isMidLine', coalesce((
+        select get_byte(d.data, (h.dropped_from - 1 - d."offset")::int) <> 10 from log_chunk d
+        where d.task_id = h.task_id and d.attempt = h.attempt and d."offset" < h.dropped_from
+        order by d."offset" desc limit 1), false)) end`;
 
 /** The chunk that holds the first byte, and those that begin within the length. */
 const chunksFrom = (db: Database, taskId: string, attempt: number, from: number, length: number) =>
