@@ -12,11 +12,18 @@ export function canonicalJson(value: unknown): string {
 }
 export const documentHash = (value: unknown): string => createHash("sha256").update(canonicalJson(value)).digest("hex");
 
-/** @returns its sha256 */
+/**
+ * One that was there and has not been asked for lately becomes young again: retention removes only what is old, so
+ * what the caller refers to now stays (`db/retention/remove_unused.ts`).
+ * @returns its sha256
+ */
 export async function freezeDocument(tx: Tx, value: unknown): Promise<string> {
   const content = canonicalJson(value);
   const sha256 = createHash("sha256").update(content).digest("hex");
-  await tx`insert into frozen_document (sha256, content) values (${sha256}, ${content}) on conflict do nothing`;
+  await tx`
+    insert into frozen_document (sha256, content) select ${sha256}, ${content} where not exists (
+      select from frozen_document where sha256 = ${sha256} and created_at > boreas_now() - interval '1 hour')
+    on conflict (sha256) do update set created_at = boreas_now()`;
   return sha256;
 }
 

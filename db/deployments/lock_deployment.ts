@@ -26,7 +26,7 @@ export async function lockDeployment(tx: Tx, id: string, projectId: string): Pro
   const [row] = await tx<LockedDeployment[]>`
     select id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy, plan_hash,
       approvals_needed, auto_start, on_failure, created_by
-    from deployment where id = ${id} and project_id = ${projectId} for update`;
+    from deployment where id = ${id} and project_id = ${projectId} and retired_at is null for update`;
   if (!row) throw new AppError("not_found", "deployment.not_found", `There is no deployment ${id} in this project.`);
   return row;
 }

@@ -1,6 +1,7 @@
 import { reason } from "../../domain/reason.ts";
 import type { LateArtifact } from "../../protocol/config/artifacts.ts";
 import type { PinnedArtifact } from "../../protocol/operation.ts";
+import { holdBlobs } from "../blobs/store_blob.ts";
 import type { Tx } from "../database.ts";
 import { sayWaiting } from "./roll_up_builds.ts";
 
@@ -25,6 +26,8 @@ export async function writeVersionApp(tx: Tx, app: VersionApp): Promise<void> {
   const said = waits
     ? sayWaiting({ what: app.late.map((late) => late.what).join(" and "), until: clock!.until!, checkedAt: "" })
     : reason("version.builds_ready");
+  const blobs = Object.values(app.pinned).flatMap((pin) => pin.kind === "blob" ? [pin.sha256] : []);
+  await holdBlobs(tx, [...blobs, ...(app.bundle ? [app.bundle.sha256] : [])]);
   await tx`
     insert into version_app (version_id, application_id, project_id, changed, document_sha256, artifacts, bundle, builds,
       builds_reason, wait_until)

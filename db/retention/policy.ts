@@ -1,0 +1,24 @@
+/** How long what has happened is kept. 0 keeps for ever. */
+export interface RetentionPolicy {
+  /** Ended deployments with all that belongs to them, events, deliveries. */
+  days: number;
+  /** Ended deployments of one application in one environment. */
+  deployments: number;
+  /** Logs; the rows that say what happened may stay longer. */
+  logDays: number;
+}
+/** Which of them an environment may do without: those older than this, or beyond the newest so many of each application. */
+export interface Age {
+  days: number;
+  deployments: number;
+}
+
+/** Rows of one transaction: some milliseconds of work, and no reader waits longer than that. */
+export const BATCH_ROWS = 300;
+
+/** What one batch came to. */
+export interface Batch {
+  removed: number;
+  /** Where the next batch goes on; undefined when there is nothing behind it. */
+  next: string | undefined;
+}

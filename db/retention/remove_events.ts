@@ -1,0 +1,39 @@
+import type { Database } from "../database.ts";
+import { inTransaction } from "../retry.ts";
+import { BATCH_ROWS } from "./policy.ts";
+import type { Batch } from "./policy.ts";
+
+/** Rows looked at for one batch: those of deployments that are kept lie between. */
+const LOOKED_AT = 20 * BATCH_ROWS;
+
+/**
+ * Old events that belong to no deployment that is still there: of agents, versions, repositories. Walks from the oldest
+ * on, by id, until it meets a young one; those of a deployment stay as long as it does, because they are its history.
+ */
+export async function removeEvents(
+  db: Database,
+  days: number,
+  after: string | undefined,
+  rows = BATCH_ROWS,
+): Promise<Batch> {
+  return await inTransaction(db, async (tx) => {
+    const [batch] = await tx<{ removed: number; last: number | null; seen: number | null; isAllOld: boolean }[]>`
+      with looked as materialized (
+        select id, deployment_id, created_at < boreas_now() - make_interval(days => ${days}) as is_old
+        from event where id > ${Number(after ?? 0)} order by id limit ${LOOKED_AT}
+      ), deleted as (
+        delete from event where id in (
+          select e.id from event e where e.id in (
+            select l.id from looked l where l.is_old and (l.deployment_id is null
+              or not exists (select from deployment d where d.id = l.deployment_id)) order by l.id limit ${rows}
+          ) order by e.id for update skip locked
+        ) returning id
+      )
+      select (select count(*)::int from deleted) as removed, (select max(id) from deleted) as last,
+        (select max(id) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
+    const { removed, last, seen, isAllOld } = batch!;
+    // A full batch may have left some behind it; otherwise all that was looked at is settled.
+    const next = removed >= rows ? last : isAllOld ? seen : null;
+    return { removed, next: next === null ? undefined : String(next) };
+  });
+}

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { seedPast } from "../tests/helpers/seed_past.ts";
+import { seedWork } from "../tests/helpers/seed_work.ts";
+import { createTestDatabase } from "../tests/helpers/test_database.ts";
+import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";
+import { createRetentionLoop } from "./retention_loop.ts";
+
+const db = await createTestDatabase();
+const seed = seedWork(db);
+
+it("rests, then takes away what is old in small steps, and says what it took", async () => {
+  const clock = createVirtualClock();
+  const said: [string, unknown][] = [];
+  const loop = createRetentionLoop({
+    db,
+    clock,
+    logger: { log: (level, message, context) => void said.push([`${level} ${message}`, context]) },
+    retention: { days: 90, deployments: 0, logDays: 30 },
+  });
+  const { past, environmentId } = await seedPast(db, seed, "a");
+  const [old, , aged] = [
+    await past(),
+    await past({ daysAgo: 40, tasks: { a: "success" } }),
+    await past({ daysAgo: 1 }),
+  ];
+  const failed = await past({ status: "failed", tasks: { a: "failed" }, daysAgo: 100 });
+  for (const { taskIds } of [old, aged, failed]) await seed.log(taskIds[0]!, 1, "a line\n");
+  const middle = (await db.sql<{ id: string }[]>`
+    select t.id from task t join deployment d on d.id = t.deployment_id
+    where d.environment_id = ${environmentId} and d.completed_at between boreas_now() - interval '50 days' and boreas_now() - interval '30 days'`)[
+    0
+  ]!;
+  await seed.log(middle.id, 1, "aged\n");
+  await seed.event({ topic: "agent" });
+  await db.sql`update event set created_at = boreas_now() - interval '100 days'`;
+
+  loop.start();
+  await clock.advance(60_000);
+  expect(await db.sql`select 1 from deployment where id = ${old.id}`).toHaveLength(1);
+  await clock.advance(240_000);
+  // The database answers in its own time: the clock goes on from pause to pause until the round is over.
+  await expect.poll(async () => {
+    await clock.advance(50);
+    return said.length;
+  }, { timeout: 20_000, interval: 5 }).toBe(1);
+  await loop.stop();
+  expect(said).toEqual([["INFO retention removed what is old", { deployments: 1, rows: 3, logChunks: 1, events: 1 }]]);
+  expect(await db.sql`select 1 from deployment where id = ${old.id}`).toHaveLength(0);
+  const logs = await db.sql<{ taskId: string }[]>`select task_id from log_chunk order by task_id`;
+  expect(logs.map((l) => l.taskId)).toEqual([aged.taskIds[0], failed.taskIds[0]].sort());
+});
