@@ -1,6 +1,7 @@
 /** Environment variables, read once and checked at once: a wrong one stops the start with a sentence that says what to set. */
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
+import { LOG_CAP_BYTES } from "../db/logs/append_chunks.ts";
 import type { LogLevel } from "../domain/ports.ts";
 
 export type Env = (name: string) => string | undefined;
@@ -27,6 +28,8 @@ export interface Settings {
   sweepSeconds: number;
   pollSeconds: number;
   restartGraceSeconds: number;
+  /** Of the log of one attempt. */
+  logCapBytes: number;
   logLevel: LogLevel;
   logFormat: "json" | "text";
   /** Only with BOREAS_TEST=1. */
@@ -79,6 +82,7 @@ export function readSettings(env: Env, terminal: boolean): Settings {
     sweepSeconds: whole(env, "BOREAS_SWEEP_SECONDS", 5, 1, 600),
     pollSeconds: whole(env, "BOREAS_POLL_SECONDS", 5, 1, 3600),
     restartGraceSeconds: whole(env, "BOREAS_RESTART_GRACE_SECONDS", 60, 0, 3600),
+    logCapBytes: whole(env, "BOREAS_LOG_CAP_BYTES", LOG_CAP_BYTES, 1024, 2 ** 40),
     logLevel: oneOf(env, "BOREAS_LOG_LEVEL", ["DEBUG", "INFO", "WARN", "ERROR"], terminal ? "WARN" : "INFO"),
     logFormat: oneOf(env, "BOREAS_LOG_FORMAT", ["json", "text"], terminal ? "text" : "json"),
     crashAt: env("BOREAS_TEST") === "1" ? env("BOREAS_CRASH_AT") ?? null : null,

@@ -35,4 +35,6 @@ export interface SchedulerDeps extends Omit<CoreDeps, "store" | "newId" | "makeD
   leadership: Leadership;
   /** 32 bytes: what blob tickets are signed with. */
   blobTicketKey: Uint8Array;
+  /** Beyond it the log of an attempt keeps its first and its last part only. */
+  logCapBytes?: number;
 }

@@ -16,7 +16,7 @@ export type Scheduler = Omit<Core, "takeHeard">;
 export function createScheduler(deps: SchedulerDeps): Scheduler {
   const core = createCore({
     ...deps,
-    store: createTaskStore(deps.db),
+    store: createTaskStore(deps.db, { logCapBytes: deps.logCapBytes }),
     newId: deps.db.newId,
     makeDispatch: createDispatchMaker(deps),
   });

@@ -41,12 +41,12 @@ export interface TaskStore {
   disconnectAgent(agentId: string, sessionId: string): Promise<void>;
 }
 
-export const createTaskStore = (db: Database): TaskStore => ({
+export const createTaskStore = (db: Database, options: { logCapBytes?: number } = {}): TaskStore => ({
   claimTasks: (agents, leaseSeconds) => claimTasks(db, agents, leaseSeconds),
   acceptTasks: (leases) => acceptTasks(db, leases),
   renewLeases: (leases, leaseSeconds) => renewLeases(db, leases, leaseSeconds),
   finishTasks: (results, chance) => finishTasks(db, results, chance),
-  appendChunks: (chunks) => appendChunks(db, chunks),
+  appendChunks: (chunks) => appendChunks(db, chunks, options.logCapBytes),
   reapTasks: (options) => reapTasks(db, options),
   readCancels: (agentIds) => readCancels(db, agentIds),
   readHeld: (agentIds) => readHeld(db, agentIds),
