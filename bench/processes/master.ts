@@ -1,0 +1,123 @@
+/**
+ * The scheduler's process: real scheduler, real gateway behind the product's own HTTP server, put together as
+ * `compose/master.ts` does it. Called by the bench over its standard streams.
+ */
+import { listen } from "../../compose/http_server.ts";
+import type { Listening } from "../../compose/http_server.ts";
+import { readMasterId } from "../../compose/open_database.ts";
+import { openClient } from "../../db/client.ts";
+import type { ConnectionTarget } from "../../db/client.ts";
+import { joinHints } from "../../db/listen.ts";
+import { createVault } from "../../db/secrets/vault.ts";
+import type { Logger } from "../../domain/ports.ts";
+import { chance } from "../../host/chance.ts";
+import { createClock } from "../../host/clock.ts";
+import { newId } from "../../host/new_id.ts";
+import { stagePlanners } from "../../operators/registry.ts";
+import { soleLeader } from "../../scheduler/leadership.ts";
+import { createScheduler } from "../../scheduler/scheduler.ts";
+import type { Scheduler } from "../../scheduler/scheduler.ts";
+import type { SchedulerDeps } from "../../scheduler/deps.ts";
+import { answerCalls } from "../support/child.ts";
+import { measureChain } from "./measure_chain.ts";
+import { measureLatency } from "./measure_latency.ts";
+import { openRelease, seedWorld } from "../support/release.ts";
+import type { ReleaseSize, World } from "../support/release.ts";
+
+export interface MasterProcess {
+  deps: SchedulerDeps;
+  scheduler: Scheduler;
+  listening: Listening;
+  world: World;
+}
+
+const clock = createClock();
+const logger: Logger = {
+  log: (level, message, context) => {
+    if (level === "WARN" || level === "ERROR") console.error(`master: ${message}`, JSON.stringify(context ?? {}));
+  },
+};
+let running: MasterProcess | undefined;
+const present = (): MasterProcess => {
+  if (!running) throw new Error("open it first");
+  return running;
+};
+
+async function open({ target, size, leaseSeconds = 30 }: {
+  target: ConnectionTarget;
+  size: ReleaseSize;
+  leaseSeconds?: number;
+}) {
+  const sql = openClient(target, { max: 12, applicationName: "boreas-master" });
+  const db = { sql, newId };
+  const deps: SchedulerDeps = {
+    db,
+    hints: await joinHints(sql, { clock, logger, processId: newId(), listen: true }),
+    vault: await createVault(new Uint8Array(32).fill(7)),
+    clock,
+    chance,
+    logger,
+    leadership: soleLeader,
+    crashPoint: () => {},
+    planners: stagePlanners,
+    masterId: await readMasterId(db),
+    blobTicketKey: new Uint8Array(32).fill(9),
+    leaseSeconds,
+    sweepSeconds: 5,
+    restartGraceSeconds: 60,
+  };
+  const world = await seedWorld(db, size);
+  const scheduler = createScheduler(deps);
+  scheduler.start();
+  const listening = await listen({
+    port: 0,
+    host: "127.0.0.1",
+    fetch: () => new Response("nothing here", { status: 404 }),
+    gateway: scheduler.gateway,
+    clock,
+    portVariable: "BOREAS_PORT",
+  });
+  running = { deps, scheduler, listening, world };
+  return { port: listening.port, token: world.token };
+}
+
+/** Holds every agent back, or lets them all go, as a person would. */
+async function setCordoned(cordoned: boolean) {
+  const { deps } = present();
+  await deps.db.sql`update agent set cordoned = ${cordoned} where not embedded`;
+  deps.hints.announce("agents");
+}
+
+/** The clock runs from before the agents are let go until the last deployment has ended in the database. */
+async function runRelease(ids: string[]) {
+  const { deps } = present();
+  const { sql } = deps.db;
+  const [{ at }] = await sql<[{ at: string }]>`select boreas_now()::text as at`;
+  await setCordoned(false);
+  while (true) {
+    const [left] = await sql<{ open: number; wrong: number; seconds: number }[]>`
+      select count(*) filter (where status = 'running')::int as open,
+        count(*) filter (where status not in ('running', 'completed'))::int as wrong,
+        extract(epoch from max(completed_at) - ${at}::timestamptz)::float8 as seconds
+      from deployment where id = any(${ids}::uuid[])`;
+    if (left!.wrong > 0) throw new Error(`${left!.wrong} deployments ended otherwise than completed`);
+    if (left!.open === 0) return { seconds: left!.seconds };
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+await answerCalls({
+  open,
+  stats: () => present().scheduler.stats(),
+  hold: () => setCordoned(true),
+  openRelease: () => openRelease(present().deps, present().world),
+  runRelease,
+  latency: (input) => measureLatency(present(), input),
+  chain: (input) => measureChain(present(), input),
+  async close() {
+    if (!running) return;
+    await running.scheduler.stop();
+    await running.listening.close();
+    await running.deps.db.sql.end({ timeout: 5 });
+  },
+});
