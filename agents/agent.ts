@@ -125,6 +125,7 @@ export function createAgent(options: AgentOptions): Agent {
       keeper.disconnected();
       streamer.disconnected();
     },
+    atStakeMs: () => board.shortestLeaseMs(),
     revoked(why) {
       board.end(why);
       board.stopAll(new StopReason("lost", why, 0));

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Dialer, Link } from "../domain/ports.ts";
 import { CLOSE } from "../protocol/agent_messages.ts";
-import { createFakeMaster, memoryDialer } from "../tests/helpers/fake_master.ts";
+import { createFakeMaster, dispatchOf, memoryDialer } from "../tests/helpers/fake_master.ts";
 import { createTestAgent, TRUSTED_IDENTITY } from "../tests/helpers/test_agent.ts";
 import { createVirtualClock, type VirtualClock } from "../tests/helpers/virtual_clock.ts";
-import { createConnection, SILENCE_MS } from "./connection.ts";
+import { createConnection, silenceMs } from "./connection.ts";
 import { createMemoryLinkPair } from "./memory_link.ts";
 
 async function setUp(wrap: (dialer: Dialer, clock: VirtualClock) => Dialer = (d) => d, chance = () => 0.5) {
@@ -55,7 +55,7 @@ describe("an agent's connection", () => {
     expect(master.connections).toBe(2);
   });
 
-  it("ends a connection on which nothing was heard for two and a half pings", async () => {
+  it("ends a connection on which nothing was heard for two ping periods", async () => {
     let ping = () => {};
     let ends = 0;
     const { clock, master } = await setUp((dialer) => ({
@@ -71,14 +71,37 @@ describe("an agent's connection", () => {
         };
       },
     }));
-    await clock.advance(SILENCE_MS - 1000);
+    await clock.advance(silenceMs(30) - 1000);
     ping();
-    await clock.advance(SILENCE_MS - 1);
+    await clock.advance(silenceMs(30) - 1);
     expect(ends).toBe(0);
     await clock.advance(1);
     expect(ends).toBe(1);
     await clock.advance(500);
     expect(master.connections).toBe(2);
+  });
+
+  it("asks for signs of life more often when leases are short", () => {
+    expect([silenceMs(30), silenceMs(10), silenceMs(3), silenceMs(1)]).toEqual([40_000, 40_000, 12_000, 4_000]);
+  });
+
+  it("dials at least once per lease while it holds work, however long the master is away", async () => {
+    let isAway = false;
+    const dials: number[] = [];
+    const { clock, master, runs } = await setUp((dialer, clock) => ({
+      dial() {
+        dials.push(clock.monotonic());
+        return isAway ? Promise.reject(new Error("no route")) : dialer.dial();
+      },
+    }), () => 0.999);
+    master.send(dispatchOf("0197a6f0-0000-7000-8000-000000000001", { leaseSeconds: 3 }));
+    await clock.settle();
+    expect(runs.length).toBe(1);
+    isAway = true;
+    master.link!.terminate();
+    await clock.advance(120_000);
+    const gaps = dials.slice(1).map((at, i) => at - dials[i]!);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(3_000);
   });
 
   it("never dials again once it was revoked, and says so", async () => {
@@ -150,6 +173,7 @@ describe("an agent's connection", () => {
       received: () => {},
       disconnected: () => {},
       revoked: () => {},
+      atStakeMs: () => undefined,
     });
     connection.start();
     await clock.settle();

@@ -4,20 +4,30 @@
  *   waiting --jittered delay--> dialling --open--> greeting --challenge, hello, welcome--> up
  *      ^------------------------ closed, refused, silent, or a frame that nobody understands ----'
  *
- * The pings are the master's. Whoever hears nothing at all for two and a half of them ends the socket, because a peer
- * that vanished sends no FIN. Messages of one turn leave as one frame. A crash leaves nothing here: all state is the
+ * The pings are the master's. Whoever hears nothing at all for two periods of them ends the socket, because a peer that
+ * vanished sends no FIN. Messages of one turn leave as one frame. A crash leaves nothing here: all state is the
  * agent's.
  */
 import type { Chance, Clock, Dialer, Link, Logger, Timer } from "../domain/ports.ts";
 import { reconnectDelayMs } from "../domain/reconnect_delay.ts";
-import { CLOSE, type FromAgent, parseToAgent, PING_SECONDS, type ToAgent } from "../protocol/agent_messages.ts";
+import {
+  CLOSE,
+  type FromAgent,
+  parseToAgent,
+  PING_SECONDS,
+  pingSeconds,
+  SILENT_PINGS,
+  type ToAgent,
+} from "../protocol/agent_messages.ts";
 
 type Challenge = Extract<ToAgent, { type: "agent.challenge" }>;
 type Welcome = Extract<ToAgent, { type: "agent.welcome" }>;
 type Hello = Extract<FromAgent, { type: "agent.hello" }>;
 export type AfterWelcome = Exclude<ToAgent, Challenge | Welcome>;
 
-export const SILENCE_MS = 2.5 * PING_SECONDS * 1000;
+/** How long a master may say nothing. Before the welcome nobody knows how long its leases are. */
+export const silenceMs = (leaseSeconds: number = PING_SECONDS): number =>
+  SILENT_PINGS * pingSeconds(leaseSeconds) * 1000;
 const GREETING_MS = 10_000;
 const SLOWLY_MS = 30_000;
 /** Characters of one frame; the limit of the wire is 1 MiB, and a character is at most three bytes. */
@@ -44,6 +54,8 @@ export interface ConnectionOptions {
   received(message: AfterWelcome): void;
   disconnected(): void;
   revoked(why: string): void;
+  /** The shortest lease of what is held, which is at stake while there is no connection; undefined when nothing is. */
+  atStakeMs(): number | undefined;
 }
 
 export interface Connection {
@@ -77,7 +89,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       logger.log("ERROR", answer.say);
       return options.revoked(answer.say);
     }
-    const delay = answer ? SLOWLY_MS * (0.5 + options.chance() / 2) : reconnectDelayMs(failures, options.chance());
+    const delay = answer
+      ? SLOWLY_MS * (0.5 + options.chance() / 2)
+      : reconnectDelayMs(failures, options.chance(), options.atStakeMs());
     failures = Math.min(failures + 1, 10);
     timer = clock.after(delay, () => void dial());
   }
@@ -120,10 +134,12 @@ export function createConnection(options: ConnectionOptions): Connection {
       complain("The master accepted the connection and then said nothing.");
       link.terminate();
     });
-    let silence = link.onPing ? clock.after(SILENCE_MS, checkSilence) : undefined;
+    let patienceMs = silenceMs();
+    let silence = link.onPing ? clock.after(patienceMs, checkSilence) : undefined;
 
     function checkSilence() {
-      const left = heardAt + SILENCE_MS - clock.monotonic();
+      silence?.cancel();
+      const left = heardAt + patienceMs - clock.monotonic();
       if (left <= 0) {
         complain("The master has gone silent.");
         return link.terminate();
@@ -167,6 +183,8 @@ export function createConnection(options: ConnectionOptions): Connection {
         if (helloSentAt === undefined || session.isUp) throw new Error("an unexpected welcome");
         greeting.cancel();
         session.isUp = true;
+        patienceMs = silenceMs(message.leaseSeconds);
+        if (silence) checkSilence();
         failures = 0;
         trouble = "";
         logger.log("INFO", "Connected to the master.", { sessionId: message.sessionId });

@@ -10,6 +10,8 @@ import { isTaskId } from "./task_id.ts";
 
 export interface StoredResult extends Lease {
   attempt: number;
+  /** Of the attempt's lease; absent in what an older agent wrote. */
+  leaseSeconds?: number;
   outcome: Outcome;
 }
 

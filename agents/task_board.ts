@@ -28,6 +28,7 @@ type Resume = Extract<FromAgent, { type: "agent.hello" }>["resumes"][number];
 
 interface Entry extends Lease {
   attempt: number;
+  leaseSeconds?: number;
   /** Set while the task runs; a finished one that was loaded from the outbox has none. */
   slot?: TaskSlot;
   /** Its journal entry is on disk. */
@@ -132,7 +133,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
   }
 
   function begin(dispatch: Dispatch): Entry {
-    const { taskId, fence, attempt } = dispatch;
+    const { taskId, fence, attempt, leaseSeconds } = dispatch;
     const slot = createTaskSlot({
       dispatch,
       operator: operators.get(dispatch.operation.kind)!,
@@ -140,7 +141,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
       logger,
       isTrusted: () => keeper.isTrusted(taskId),
     });
-    const entry: Entry = { taskId, fence, attempt, slot };
+    const entry: Entry = { taskId, fence, attempt, leaseSeconds, slot };
     entries.set(taskId, entry);
     return entry;
   }
@@ -195,11 +196,11 @@ export function createTaskBoard(options: TaskBoardOptions) {
   }
 
   async function finish(entry: Entry, outcome: OutcomeInput, secrets: string[]) {
-    const { taskId, fence, attempt } = entry;
+    const { taskId, fence, attempt, leaseSeconds } = entry;
     if (!entry.spool?.finished) {
       await entry.spool?.finish().catch(report("The end of a log could not be written.", taskId));
     }
-    const result = { taskId, fence, attempt, outcome: tidyOutcome(outcome, secrets) };
+    const result = { taskId, fence, attempt, leaseSeconds, outcome: tidyOutcome(outcome, secrets) };
     crashPoint("agent.before_outbox");
     await outbox.put(result);
     crashPoint("agent.result_saved");
@@ -357,6 +358,10 @@ export function createTaskBoard(options: TaskBoardOptions) {
       detached = true;
       for (const entry of running()) entry.slot!.detach();
       changed();
+    },
+    shortestLeaseMs(): number | undefined {
+      const leases = [...entries.values()].flatMap((entry) => entry.acknowledged ? [] : entry.leaseSeconds ?? []);
+      return leases.length > 0 ? Math.min(...leases) * 1000 : undefined;
     },
     /** What waits to be adopted is not waited for: the next process will. */
     isIdle: () => detached || running().every((entry) => entry.adopt),

@@ -20,6 +20,8 @@ export interface ListenOptions {
   // deno-lint-ignore no-explicit-any -- the app's own type parameters do not matter to a listener
   fetch: (request: Request, env: any) => Response | Promise<Response>;
   gateway?: Gateway;
+  /** Between pings of an agent's socket. */
+  pingSeconds?: number;
   clock: Clock;
   /** Which variable names the port, for the sentence when it is taken. */
   portVariable: string;
@@ -47,7 +49,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, options.gateway);
     if (refusal) return answerUpgrade(socket, refusal);
-    sockets.handleUpgrade(request, socket, head, (ws) => options.gateway!.accept(createWsLink(ws, options.clock)));
+    sockets.handleUpgrade(
+      request,
+      socket,
+      head,
+      (ws) => options.gateway!.accept(createWsLink(ws, options.clock, options.pingSeconds)),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: Error & { code?: string }) => {

@@ -20,6 +20,7 @@ import { createLogger } from "../host/logger.ts";
 import { stagePlanners } from "../operators/registry.ts";
 import { createCandidate } from "../scheduler/leadership.ts";
 import type { Candidate } from "../scheduler/leadership.ts";
+import { pingSeconds } from "../protocol/agent_messages.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
@@ -212,7 +213,16 @@ async function startParts(parts: Parts): Promise<void> {
   if (gateway) undo.push(() => scheduler.stop());
   const fetch = form === "scheduler" ? onlyBelow(PROBES, app.fetch) : app.fetch;
   const common = { host: settings.listen, tls, clock };
-  listening.push(await listen({ ...common, port: settings.port, fetch, gateway, portVariable: "BOREAS_PORT" }));
+  listening.push(
+    await listen({
+      ...common,
+      port: settings.port,
+      fetch,
+      gateway,
+      pingSeconds: pingSeconds(settings.leaseSeconds),
+      portVariable: "BOREAS_PORT",
+    }),
+  );
   if (settings.webhookPort && form !== "scheduler") {
     const hooks = onlyBelow(["/webhook/"], app.fetch);
     listening.push(

@@ -16,8 +16,12 @@ export const LOG_WINDOW_CHUNKS = 32;
 export const LOG_CHUNK_BYTES = 32 * 1024;
 /** Seconds an unauthenticated socket may live. */
 export const HELLO_SECONDS = 5;
-/** Seconds between pings of the master; two missed ones end the connection. */
+/** Seconds between pings of the master, at most. */
 export const PING_SECONDS = 20;
+/** With short leases more often: a dead connection should be noticed within a few of them. */
+export const pingSeconds = (leaseSeconds: number): number => Math.min(PING_SECONDS, 2 * leaseSeconds);
+/** Ping periods without a sign of the other end that end the connection, on either side. */
+export const SILENT_PINGS = 2;
 
 /** Why a socket was closed; documented in docs/protocol.md. */
 export const CLOSE = {

@@ -1,21 +1,28 @@
 /**
- * A `ws` socket as a link. Pings go out from this side: an agent behind NAT is kept open by them, and one that does not
- * answer twice is gone, whatever the operating system still believes.
+ * A `ws` socket as a link. Pings go out from this side: an agent behind NAT is kept open by them, and one that is silent
+ * for two periods is gone, whatever the operating system still believes.
  */
 import type { WebSocket } from "ws";
 import type { Clock, Link, Timer } from "../domain/ports.ts";
-import { PING_SECONDS } from "../protocol/agent_messages.ts";
+import { PING_SECONDS, SILENT_PINGS } from "../protocol/agent_messages.ts";
 
-export function createWsLink(socket: WebSocket, clock: Clock): Link {
+/** After a standstill of this process an answer may have come that was not read yet. */
+const LAST_LOOK_MS = 100;
+
+export function createWsLink(socket: WebSocket, clock: Clock, pingSeconds: number = PING_SECONDS): Link {
   let unanswered = 0;
   let timer: Timer;
   const beat = () => {
-    if (unanswered >= 2) return socket.terminate();
+    if (unanswered >= SILENT_PINGS - 1) {
+      timer = clock.after(LAST_LOOK_MS, () => unanswered > 0 ? socket.terminate() : ping());
+    } else ping();
+  };
+  const ping = () => {
     unanswered++;
     socket.ping();
-    timer = clock.after(PING_SECONDS * 1000, beat);
+    timer = clock.after(pingSeconds * 1000, beat);
   };
-  timer = clock.after(PING_SECONDS * 1000, beat);
+  timer = clock.after(pingSeconds * 1000, beat);
   socket.on("pong", () => unanswered = 0);
   socket.on("message", () => unanswered = 0);
   socket.on("close", () => timer.cancel());
