@@ -1,190 +1,64 @@
 /**
- * `deno task guards`: takes each guard of the lease SQL out of a copy of the tree, one at a time, and expects the tests
- * to notice. A guard whose absence no test notices is named, and the exit code is 1.
+ * `deno task guards [words]`: takes each guard of the task SQL out of a copy of the tree, one at a time, and expects the
+ * tests to notice; then makes each mistake of `SEEDED_BUGS` there, and expects the model tests alone to notice. What no
+ * test notices is named, and the exit code is 1. With words, only those whose name holds them.
  */
 import { dirname, join } from "node:path";
 import { pinned, root } from "./build_once.ts";
+import { GUARDS, SEEDED_BUGS, takeOut } from "./guards.ts";
+import type { Guard } from "./guards.ts";
 
-interface Guard {
-  name: string;
-  file: string;
-  text: string;
-  /** What stands there without it. */
-  without: string;
-  /** The guard stands in several places that cover for each other: it is taken out of all. */
-  everywhere?: true;
-}
-const HELD = "t.state in ('leased', 'running', 'cancelling')";
-const GUARDS: Guard[] = [
-  {
-    name: "a result needs the live fence",
-    file: "db/tasks/finish_tasks.ts",
-    text: "t.fence = r.fence and ",
-    without: "",
-  },
-  {
-    name: "a result needs the lease's holder",
-    file: "db/tasks/finish_tasks.ts",
-    text: "t.agent_id = r.agent_id and ",
-    without: "",
-  },
-  {
-    name: "an acceptance needs the live fence",
-    file: "db/tasks/accept_tasks.ts",
-    text: "t.fence = r.fence and t.agent_id = r.agent_id and t.state = 'leased'",
-    without: "t.agent_id = r.agent_id and t.state = 'leased'",
-  },
-  {
-    name: "an acceptance needs the lease's holder",
-    file: "db/tasks/accept_tasks.ts",
-    text: "t.agent_id = r.agent_id and t.state = 'leased'",
-    without: "t.state = 'leased'",
-  },
-  {
-    name: "a renewal needs the live fence",
-    file: "db/tasks/accept_tasks.ts",
-    text: `t.fence = r.fence and t.agent_id = r.agent_id and ${HELD}`,
-    without: `t.agent_id = r.agent_id and ${HELD}`,
-  },
-  {
-    name: "a renewal needs the lease's holder",
-    file: "db/tasks/accept_tasks.ts",
-    text: `t.agent_id = r.agent_id and ${HELD}`,
-    without: HELD,
-  },
-  {
-    name: "a claim grows the fence",
-    file: "db/tasks/claim_tasks.ts",
-    text: "fence = t.fence + 1",
-    without: "fence = t.fence",
-  },
-  {
-    name: "a claim passes over held rows",
-    file: "db/tasks/claim_tasks.ts",
-    text: "for update of t skip locked) shared",
-    without: "for update of t) shared",
-  },
-  {
-    name: "a claim waits for its time",
-    file: "db/tasks/claim_tasks.ts",
-    text: "t.target_agent_id is null and t.run_after <= boreas_now()",
-    without: "t.target_agent_id is null",
-  },
-  {
-    name: "a claim keeps to the target",
-    file: "db/tasks/claim_tasks.ts",
-    text: "and t.target_agent_id is null and",
-    without: "and",
-  },
-  {
-    name: "a claim keeps to bound environments",
-    file: "db/tasks/claim_tasks.ts",
-    text: "e.agent_id = w.agent_id and ",
-    without: "",
-  },
-  {
-    name: "a claim is for the present connection",
-    file: "db/tasks/claim_tasks.ts",
-    text: "where w.session_id is null or exists",
-    without: "where true or exists",
-  },
-  {
-    name: "a claim needs an open task",
-    file: "db/tasks/claim_tasks.ts",
-    text: " and t.open",
-    without: "",
-    everywhere: true,
-  },
-  {
-    name: "a reaper looks again under the lock",
-    file: "db/tasks/reap_tasks.ts",
-    text: "t.lease_expires_at < boreas_now() order by t.id",
-    without: "true order by t.id",
-  },
-  {
-    name: "an older session's end is not the agent's",
-    file: "db/agents/disconnect_agent.ts",
-    text: "session_id = ${sessionId} and ",
-    without: "",
-  },
-  {
-    name: "a revoked agent stays out",
-    file: "db/agents/connect_agent.ts",
-    text: "and status <> 'revoked'",
-    without: "",
-  },
-  {
-    name: "a log chunk needs the live fence",
-    file: "db/logs/append_chunks.ts",
-    text: "head.fence === chunk.fence && ",
-    without: "",
-  },
-  {
-    name: "a log has no gap",
-    file: "db/logs/append_chunks.ts",
-    text: "chunk.sequence !== head.nextSequence || chunk.offset !== head.bytes",
-    without: "false",
-  },
-  {
-    name: "one running deployment per application and environment",
-    file: "db/deployments/start_deployment.ts",
-    text: "if (taken.length === apps.length) return null;",
-    without: "return null;",
-  },
-  {
-    name: "a wait ends when it is due",
-    file: "db/tasks/end_pauses.ts",
-    text: "type = 'pause' and run_after <= boreas_now()",
-    without: "type = 'pause'",
-  },
-  {
-    name: "a log chunk needs the lease's holder",
-    file: "db/logs/append_chunks.ts",
-    text: " && head.agentId === chunk.agentId",
-    without: "",
-  },
-];
 const TESTS = ["db/tasks/leases.test.ts", "db/deployments/deployments.test.ts"];
+const MODELS = ["db/tasks/lease_model.test.ts", "db/deployments/deployment_model.test.ts"];
+/** A mistake that needs more than this is not one that an ordinary run would find. */
+const MODEL_RUNS = 100;
 
+const words = Deno.args.join(" ");
 const copy = await Deno.makeTempDir({ prefix: "boreas-guards-" });
-const files = new TextDecoder().decode(
-  (await new Deno.Command("git", { args: ["ls-files", "-z"], cwd: root }).output()).stdout,
-);
-for (const file of files.split("\0").filter(Boolean)) {
-  await Deno.mkdir(dirname(join(copy, file)), { recursive: true });
-  await Deno.copyFile(join(root, file), join(copy, file));
+let missing = 0;
+try {
+  await copyTree();
+  if (!await testsPass([...TESTS, ...MODELS])) {
+    throw new Error("The tests fail with every guard in place; mend that first.");
+  }
+  await expectNoticed("guard", GUARDS, TESTS);
+  await expectNoticed("seeded bug", SEEDED_BUGS, MODELS);
+} finally {
+  await Deno.remove(copy, { recursive: true });
 }
-await Deno.symlink(join(root, "node_modules"), join(copy, "node_modules"));
+Deno.exit(missing === 0 ? 0 : 1);
 
-async function testsPass(): Promise<boolean> {
+async function expectNoticed(what: string, guards: readonly Guard[], tests: string[]): Promise<void> {
+  const chosen = guards.filter((g) => g.name.includes(words));
+  let noticed = 0;
+  for (const guard of chosen) {
+    const putBack = await takeOut(copy, guard);
+    const isNoticed = !await testsPass(tests);
+    await putBack();
+    if (isNoticed) noticed++;
+    console.log(`${isNoticed ? "noticed  " : "UNNOTICED"}  ${what}: ${guard.name}`);
+  }
+  missing += chosen.length - noticed;
+  console.log(`${noticed} of ${chosen.length}: each ${what} is noticed.`);
+}
+
+async function copyTree(): Promise<void> {
+  const { stdout } = await new Deno.Command("git", { args: ["ls-files", "-z"], cwd: root }).output();
+  for (const file of new TextDecoder().decode(stdout).split("\0").filter(Boolean)) {
+    await Deno.mkdir(dirname(join(copy, file)), { recursive: true });
+    await Deno.copyFile(join(root, file), join(copy, file));
+  }
+  await Deno.symlink(join(root, "node_modules"), join(copy, "node_modules"));
+}
+
+async function testsPass(tests: string[]): Promise<boolean> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", pinned("vitest"), "run", "--bail=1", "--testTimeout=8000", ...TESTS],
+    args: ["run", "-A", pinned("vitest"), "run", "--bail=1", "--testTimeout=8000", ...tests],
     cwd: copy,
+    env: { BOREAS_MODEL_RUNS: String(MODEL_RUNS), BOREAS_MODEL_SHRINK: "0" },
     stdin: "null",
     stdout: "null",
     stderr: "null",
   });
   return (await command.output()).success;
 }
-
-let unnoticed = 0;
-try {
-  if (!await testsPass()) throw new Error("The tests fail with every guard in place; mend that first.");
-  for (const guard of GUARDS) {
-    const path = join(copy, guard.file);
-    const whole = await Deno.readTextFile(path);
-    const places = whole.split(guard.text).length - 1;
-    if (guard.everywhere ? places === 0 : places !== 1) {
-      throw new Error(`${guard.file} does not hold "${guard.text}" exactly once.`);
-    }
-    await Deno.writeTextFile(path, whole.replaceAll(guard.text, () => guard.without));
-    const noticed = !await testsPass();
-    await Deno.writeTextFile(path, whole);
-    if (!noticed) unnoticed++;
-    console.log(`${noticed ? "noticed " : "UNNOTICED"}  ${guard.name}`);
-  }
-} finally {
-  await Deno.remove(copy, { recursive: true });
-}
-console.log(`${GUARDS.length - unnoticed} of ${GUARDS.length} guards are missed when they are gone.`);
-Deno.exit(unnoticed === 0 ? 0 : 1);

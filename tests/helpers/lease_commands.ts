@@ -65,11 +65,11 @@ interface Real {
 type Command = fc.AsyncCommand<LeaseModel, Real>;
 
 /** @param db with one connection: its clock is set for the session */
-export async function checkLeaseModel(db: TestDatabase, verbs: LeaseVerbs, runs: ModelRuns, endOnFailure = false) {
+export async function checkLeaseModel(db: TestDatabase, verbs: LeaseVerbs, runs: ModelRuns) {
   const commands = fc.commands(leaseCommands, { maxCommands: 80, size: "max", ...replayPath() });
   await fc.assert(
     fc.asyncProperty(commands, (list) => fc.asyncModelRun(() => setUp(db, verbs), list)),
-    { ...runs, endOnFailure },
+    runs,
   );
 }
 

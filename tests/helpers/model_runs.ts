@@ -1,12 +1,15 @@
 /**
  * How often a model test runs, and how a failure is seen again: the seed is printed before, the path after a failure.
  *   BOREAS_MODEL_RUNS=500   more runs
+ *   BOREAS_MODEL_SHRINK=0   that there is a failure is all one wants to know
  *   BOREAS_SEED=… [BOREAS_PATH=… BOREAS_REPLAY=…]   the same run again, or only its smallest failing case
  */
 export interface ModelRuns {
   numRuns: number;
   seed: number;
   path?: string;
+  /** Leaves a failing case as long as it came. */
+  endOnFailure?: boolean;
 }
 
 export function modelRuns(what: string, ordinary: number): ModelRuns {
@@ -15,7 +18,8 @@ export function modelRuns(what: string, ordinary: number): ModelRuns {
   const path = Deno.env.get("BOREAS_PATH");
   const runs = path ? 1 : Number(Deno.env.get("BOREAS_MODEL_RUNS") ?? ordinary);
   console.log(`${what}: ${runs} runs, BOREAS_SEED=${seed}${path ? ` BOREAS_PATH=${path}` : ""}`);
-  return { numRuns: runs, seed, ...(path ? { path } : {}) };
+  const endOnFailure = Deno.env.get("BOREAS_MODEL_SHRINK") === "0";
+  return { numRuns: runs, seed, endOnFailure, ...(path ? { path } : {}) };
 }
 
 /** The commands of a failing case, as fast-check prints them beside it. */
