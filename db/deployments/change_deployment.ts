@@ -40,7 +40,7 @@ export async function changeDeployment(
   if (isEnded(status)) {
     // Only one that ends before it began has any: superseded, rejected, refused.
     await skipWaitingTasks(tx, row.id, taskReason("task.skipped_stopped", { detail: reason.text }));
-    await tx`update task set open = false where deployment_id = ${row.id} and open`;
+    await tx`update task set open = false where deployment_id = ${row.id} and open and completed_at is null`;
     await tx`delete from deployment_lock where deployment_id = ${row.id}`;
   }
   await recordEvents(tx, [{

@@ -30,7 +30,8 @@ interface Row {
 }
 
 export async function moveDeployments(db: Database, tx: Tx, deploymentIds: readonly string[]): Promise<void> {
-  if (deploymentIds.length === 0) return;
+  const concerned = await findConcerned(tx, deploymentIds);
+  if (concerned.length === 0) return;
   const rows = await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
@@ -45,8 +46,23 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
           union all select * from (${newestRollback(tx)}) r where d.status = 'rolling_back'
         ) t where t.state = 'failed' order by t.parent_id nulls first, t.completed_at, t.id limit 1) as cause
     from deployment d join version v on v.id = d.version_id
-    where d.id = any(${deploymentIds}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back') order by d.id`;
+    where d.id = any(${concerned}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back') order by d.id`;
   for (const row of rows) await move(db, tx, row);
+}
+
+/**
+ * Those that may have a move to make. One that runs, where nothing has failed and the last task in order has not ended,
+ * has none: so a task's end costs the same in a plan of ten tasks and of ten thousand.
+ */
+async function findConcerned(tx: Tx, deploymentIds: readonly string[]): Promise<string[]> {
+  if (deploymentIds.length === 0) return [];
+  const rows = await tx<{ id: string }[]>`
+    select d.id from deployment d
+    where d.id = any(${deploymentIds}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back')
+      and (d.status <> 'running'
+        or exists (select 1 from task t where t.deployment_id = d.id and t.state = 'failed')
+        or (select t.completed_at is not null from task t where t.deployment_id = d.id order by t.position desc limit 1))`;
+  return rows.map((r) => r.id);
 }
 
 /** A rollback may be asked for again after one that failed: of each application only the newest try counts. */
@@ -74,7 +90,7 @@ async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         causeTaskId: cause?.id,
       });
     case "pause":
-      await tx`update task set open = false where deployment_id = ${row.id} and open`;
+      await tx`update task set open = false where deployment_id = ${row.id} and open and completed_at is null`;
       return await changeDeployment(tx, row, "paused", reason("deployment.paused_on_failure", params), {
         causeTaskId: cause?.id,
       });

@@ -20,7 +20,11 @@ export async function recordEvents(tx: Tx, events: NewEvent[]): Promise<void> {
     subjectId: e.subjectId,
     deploymentId: e.deploymentId ?? null,
     kind: e.kind,
-    data: tx.json((e.data ?? {}) as never),
+    data: e.data ?? {},
   }));
-  await tx`insert into event ${tx(rows, "projectId", "topic", "subjectId", "deploymentId", "kind", "data")}`;
+  // One text of the statement for every number of rows: it is parsed and planned once.
+  await tx`
+    insert into event (project_id, topic, subject_id, deployment_id, kind, data)
+    select * from jsonb_to_recordset(${tx.json(rows as never)})
+      as r("projectId" uuid, topic text, "subjectId" uuid, "deploymentId" uuid, kind text, data jsonb)`;
 }

@@ -34,47 +34,86 @@ interface HeldTask extends EndedTask {
 export async function finishTasks(db: Database, results: readonly TaskResult[], chance: Chance): Promise<string[]> {
   if (results.length === 0) return [];
   const byId = new Map(results.map((r) => [r.taskId, r]));
-  const [ids, fences, agents] = [
-    [...byId.keys()],
-    [...byId.values()].map((r) => r.fence),
-    [...byId.values()].map((r) => r.agentId),
-  ];
   return await inTransaction(db, async (tx) => {
-    const deployments = await lockDeployments(tx, ids);
-    const held = await tx<HeldTask[]>`
-      select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, t.max_attempts
-      from task t, unnest(${ids}::uuid[], ${fences}::bigint[], ${agents}::uuid[]) as r(id, fence, agent_id)
-      where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent_id and t.state in ('leased', 'running', 'cancelling')
-      order by t.id for update of t`;
-    const ended: EndedTask[] = [];
+    const deployments = await lockDeployments(tx, [...byId.keys()]);
+    const [failed, others] = split([...byId.values()], (r) => r.outcome.status === "failed");
+    const ended = await endTasks(tx, others.map((result) => ({ ...result, ...sayEnd(result.outcome) })));
+    const held = await readFailed(tx, failed);
+    const over: Ending[] = [];
     for (const task of held) {
-      const { outcome } = byId.get(task.id)!;
-      const again = await tryAgain(tx, task, outcome, chance);
-      if (!again) ended.push(endOf(task, outcome));
+      const result = byId.get(task.id)!;
+      const again = await tryAgain(tx, task, result.outcome, chance);
+      if (!again) over.push({ ...result, ...sayFailure(task, result.outcome) });
     }
-    await writeEnds(tx, ended, byId);
+    ended.push(...await endTasks(tx, over));
     db.crashPoint?.("finish.ended");
-    await recordAppState(tx, ended.map((t) => t.id));
     await settleTasks(tx, ended);
     db.crashPoint?.("finish.settled");
     await moveDeployments(db, tx, deployments);
     db.crashPoint?.("finish.moved");
-    return held.map((t) => t.id);
+    return [...ended.map((t) => t.id), ...held.filter((t) => !over.some((o) => o.taskId === t.id)).map((t) => t.id)];
   });
 }
 
+type Ending = TaskResult & Pick<EndedTask, "state" | "reason">;
+
+function sayEnd(outcome: Outcome): Pick<EndedTask, "state" | "reason"> {
+  return outcome.status === "success"
+    ? { state: "success", reason: reason("task.succeeded", { detail: outcome.message || "Done." }) }
+    : {
+      state: "cancelled",
+      reason: reason("task.cancelled", { detail: outcome.message || "Cancelled; the work has stopped." }),
+    };
+}
+
 /** A cancel wins over a failure: somebody asked for the end, and it has come. It does not win over a success. */
-function endOf(task: HeldTask, outcome: Outcome): EndedTask {
-  const state = task.state === "cancelling" && outcome.status === "failed" ? "cancelled" : outcome.status;
-  const failedAttempts = task.attempt - task.losses;
-  const said = state === "success"
-    ? reason("task.succeeded", { detail: outcome.message || "Done." })
-    : state === "cancelled"
-    ? reason("task.cancelled", { detail: outcome.message || "Cancelled; the work has stopped." })
-    : failedAttempts > 1
-    ? reason("task.attempts_used_up", { attempt: failedAttempts, detail: outcome.message })
-    : reason("task.failed", { detail: outcome.message || "It failed without saying why." });
-  return { ...task, state, reason: said };
+function sayFailure(task: HeldTask, outcome: Outcome): Pick<EndedTask, "state" | "reason"> {
+  if (task.state === "cancelling") return sayEnd({ ...outcome, status: "cancelled" });
+  const attempt = task.attempt - task.losses;
+  return {
+    state: "failed",
+    reason: attempt > 1
+      ? reason("task.attempts_used_up", { attempt, detail: outcome.message })
+      : reason("task.failed", { detail: outcome.message || "It failed without saying why." }),
+  };
+}
+
+/** Of those that say they failed, the ones whose lease holds: what they were decides whether they are tried again. */
+async function readFailed(tx: Tx, failed: readonly TaskResult[]): Promise<HeldTask[]> {
+  if (failed.length === 0) return [];
+  const [ids, fences, agents] = [
+    failed.map((r) => r.taskId),
+    failed.map((r) => r.fence),
+    failed.map((r) => r.agentId),
+  ];
+  return await tx<HeldTask[]>`
+    select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, t.max_attempts
+    from task t, unnest(${ids}::uuid[], ${fences}::bigint[], ${agents}::uuid[]) as r(id, fence, agent_id)
+    where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent_id and t.state in ('leased', 'running', 'cancelling')
+    order by t.id for update of t`;
+}
+
+/** Writes the ends of those whose lease holds, and with them what now runs where. */
+async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<EndedTask[]> {
+  if (endings.length === 0) return [];
+  const rows = endings.map((e) => ({
+    id: e.taskId,
+    fence: e.fence,
+    agent: e.agentId,
+    state: e.state,
+    reason: e.reason,
+    result: e.outcome,
+  }));
+  return await tx<EndedTask[]>`
+    with ended as (
+      update task t set state = r.state, reason = r.reason, result = r.result, agent_id = null, lease_expires_at = null,
+        state_since = boreas_now(), updated_at = boreas_now(), completed_at = boreas_now()
+      from jsonb_to_recordset(${tx.json(rows as never)})
+        as r(id uuid, fence bigint, agent uuid, state text, reason jsonb, result jsonb)
+      where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent and t.state in ('leased', 'running', 'cancelling')
+      returning t.*
+    ), ${recordAppState(tx)}
+    select id, project_id, deployment_id, parent_id, name, state, reason from ended`;
 }
 
 async function tryAgain(tx: Tx, task: HeldTask, outcome: Outcome, chance: Chance): Promise<boolean> {
@@ -97,12 +136,6 @@ async function tryAgain(tx: Tx, task: HeldTask, outcome: Outcome, chance: Chance
   return true;
 }
 
-async function writeEnds(tx: Tx, ended: readonly EndedTask[], byId: Map<string, TaskResult>): Promise<void> {
-  if (ended.length === 0) return;
-  const rows = ended.map((t) => ({ id: t.id, state: t.state, reason: t.reason, result: byId.get(t.id)!.outcome }));
-  await tx`
-    update task t set state = r.state, reason = r.reason, result = r.result, agent_id = null, lease_expires_at = null,
-      state_since = boreas_now(), updated_at = boreas_now(), completed_at = boreas_now()
-    from jsonb_to_recordset(${tx.json(rows as never)}) as r(id uuid, state text, reason jsonb, result jsonb)
-    where t.id = r.id`;
+function split<T>(items: readonly T[], is: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(is), items.filter((item) => !is(item))];
 }

@@ -147,22 +147,26 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task c where c.parent_id = p.id group by state) s) as counts,
       (select jsonb_build_object('name', c.name, 'text', c.reason ->> 'text') from task c where c.parent_id = p.id and c.state = 'failed' order by c.completed_at, c.id limit 1) as cause
     from task p where p.id = any(${parentIds}::uuid[]) order by p.id for update`;
-  const ended: EndedTask[] = [];
+  const changed: EndedTask[] = [];
   for (const parent of rows) {
     if (isFinal(parent.state)) continue;
     const state = rollUpParent(parent.counts, parent.maxFailures);
     const said = sayParent(parent.counts, state, parent.cause);
-    if (state === parent.state && said.text === parent.reason.text) continue;
-    await tx`update task set state = ${state}, reason = ${tx.json(said as never)}, updated_at = boreas_now(),
-      state_since = case when state = ${state} then state_since else boreas_now() end,
-      unmet = case when ${state} = 'blocked' then unmet else 0 end,
-      started_at = case when ${state} in ('blocked', 'pending', 'skipped') then started_at else coalesce(started_at, boreas_now()) end,
-      completed_at = case when ${isFinal(state)} then boreas_now() end where id = ${parent.id}`;
-    const now = { ...parent, state, reason: said };
-    if (isFinal(state)) ended.push(now);
-    else events.push(taskEvent(now));
+    if (state !== parent.state || said.text !== parent.reason.text) changed.push({ ...parent, state, reason: said });
   }
-  return ended;
+  if (changed.length === 0) return [];
+  const written = changed.map(({ id, state, reason }) => ({ id, state, reason, final: isFinal(state) }));
+  await tx`
+    update task t set state = r.state, reason = r.reason, updated_at = boreas_now(),
+      state_since = case when t.state = r.state then t.state_since else boreas_now() end,
+      unmet = case when r.state = 'blocked' then t.unmet else 0 end,
+      started_at = case when r.state in ('blocked', 'pending', 'skipped') then t.started_at else coalesce(t.started_at, boreas_now()) end,
+      completed_at = case when r.final then boreas_now() end
+    from jsonb_to_recordset(${
+    tx.json(written as never)
+  }) as r(id uuid, state text, reason jsonb, final boolean) where t.id = r.id`;
+  for (const parent of changed) if (!isFinal(parent.state)) events.push(taskEvent(parent));
+  return changed.filter((parent) => isFinal(parent.state));
 }
 
 function sayParent(counts: StateCounts, state: TaskState, cause: { name: string; text: string } | null): Reason {
