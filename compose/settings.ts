@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import { LOG_CAP_BYTES } from "../db/logs/append_chunks.ts";
+import type { RetentionPolicy } from "../db/retention/policy.ts";
 import type { LogLevel } from "../domain/ports.ts";
 
 export type Env = (name: string) => string | undefined;
@@ -28,6 +29,7 @@ export interface Settings {
   sweepSeconds: number;
   pollSeconds: number;
   restartGraceSeconds: number;
+  retention: RetentionPolicy;
   /** Of the log of one attempt. */
   logCapBytes: number;
   logLevel: LogLevel;
@@ -82,6 +84,11 @@ export function readSettings(env: Env, terminal: boolean): Settings {
     sweepSeconds: whole(env, "BOREAS_SWEEP_SECONDS", 5, 1, 600),
     pollSeconds: whole(env, "BOREAS_POLL_SECONDS", 5, 1, 3600),
     restartGraceSeconds: whole(env, "BOREAS_RESTART_GRACE_SECONDS", 60, 0, 3600),
+    retention: {
+      days: whole(env, "BOREAS_RETENTION_DAYS", 90, 0, 36_500),
+      deployments: whole(env, "BOREAS_RETENTION_DEPLOYMENTS", 500, 0, 1_000_000),
+      logDays: whole(env, "BOREAS_RETENTION_LOG_DAYS", 30, 0, 36_500),
+    },
     logCapBytes: whole(env, "BOREAS_LOG_CAP_BYTES", LOG_CAP_BYTES, 1024, 2 ** 40),
     logLevel: oneOf(env, "BOREAS_LOG_LEVEL", ["DEBUG", "INFO", "WARN", "ERROR"], terminal ? "WARN" : "INFO"),
     logFormat: oneOf(env, "BOREAS_LOG_FORMAT", ["json", "text"], terminal ? "text" : "json"),

@@ -6,7 +6,7 @@
  * grows; those of a parent count the bytes of the document.
  */
 import type { Database } from "../../db/database.ts";
-import { droppedMarker, readLog } from "../../db/logs/read_log.ts";
+import { droppedMarker, gapOf, readLog } from "../../db/logs/read_log.ts";
 import type { LogSource, TaskLog } from "../../db/logs/read_log.ts";
 import { gapMarker } from "../../domain/log_marker.ts";
 import { encodeFrames } from "./event_frame.ts";
@@ -98,7 +98,9 @@ export function streamAnswer(db: Database, answer: LogAnswer): ReadableStream<Ui
     if (part.next < to) rest[0] = { ...segment, from: part.next };
     else rest.shift();
     // What is dropped beyond this answer is told to whoever asks for it.
-    return part.next > to ? encodeFrames(gapMarker({ cause: "cap", bytes: to - from })) : part.bytes;
+    return part.next > to
+      ? encodeFrames(gapMarker({ ...(source.dropped ? gapOf(source.dropped) : { cause: "cap" }), bytes: to - from }))
+      : part.bytes;
   };
   return pullStream(() => ({ next, close: () => {} }));
 }

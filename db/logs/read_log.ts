@@ -1,5 +1,5 @@
 /** Output as it was stored, by byte offset within an attempt. Only `append_chunks.ts` writes it. */
-import { gapMarker } from "../../domain/log_marker.ts";
+import { type Gap, gapMarker } from "../../domain/log_marker.ts";
 import { isFinal } from "../../domain/task_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
 import type { Database } from "../database.ts";
@@ -26,7 +26,7 @@ export interface LogSource {
   name: string;
   attempt: number;
   bytes: number;
-  /** Of a log that outgrew its cap. */
+  /** Of a log that outgrew its cap, or its time. */
   dropped: Dropped | undefined;
 }
 /** Offsets whose bytes are gone. */
@@ -36,6 +36,8 @@ export interface Dropped {
   lines: number;
   /** The byte before `from` is no newline: the marker begins with one. */
   isMidLine: boolean;
+  /** It was retention that dropped them; otherwise it was the cap. */
+  afterDays?: number | null;
 }
 export interface TaskLog {
   isLeaf: boolean;
@@ -55,10 +57,14 @@ interface SourceRow {
   dropped: Dropped | null;
 }
 
+/** Why it is gone. */
+export const gapOf = ({ afterDays }: Dropped): Pick<Gap, "cause" | "days"> =>
+  typeof afterDays === "number" ? { cause: "retention", days: afterDays } : { cause: "cap" };
+
 /** The line that stands for what is dropped, for a reader who stands at an offset in it. */
 export function droppedMarker(dropped: Dropped, offset: number): Uint8Array<ArrayBuffer> {
   const isWhole = offset === dropped.from;
-  const line = gapMarker({ cause: "cap", bytes: dropped.to - offset, ...(isWhole && { lines: dropped.lines }) });
+  const line = gapMarker({ ...gapOf(dropped), bytes: dropped.to - offset, ...(isWhole && { lines: dropped.lines }) });
   return new TextEncoder().encode(isWhole && dropped.isMidLine ? `\n${line}` : line);
 }
 
@@ -174,7 +180,7 @@ export function readLogHeads(
 /** What is dropped of the log of `h`, as a whole or not at all. */
 const droppedOf = (db: Database) =>
   db.sql`case when h.dropped_from is null then null else json_build_object('from', h.dropped_from, 'to', h.dropped_to,
-      'lines', h.dropped_lines, 'isMidLine', coalesce((
+      'lines', h.dropped_lines, 'afterDays', h.removed_after_days, 'isMidLine', coalesce((
         select get_byte(d.data, (h.dropped_from - 1 - d."offset")::int) <> 10 from log_chunk d
         where d.task_id = h.task_id and d.attempt = h.attempt and d."offset" < h.dropped_from
         order by d."offset" desc limit 1), false)) end`;

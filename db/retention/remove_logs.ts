@@ -75,15 +75,23 @@ export async function removeLogs(
   });
 }
 
-/** The chunks next to the range, on the side towards which it grows. `escape` leaves a newline as it is. */
+/**
+ * The chunks next to the range, on the side towards which it grows; upward that is all that is left. A chunk at its edge
+ * may lie partly within it: those bytes were counted. `escape` leaves a newline as it is.
+ */
 async function takeChunks(tx: Tx, head: Head, isDown: boolean, limit: number): Promise<Gone> {
   const [gone] = await tx<Gone[]>`
     with gone as (
       delete from log_chunk c where c.task_id = ${head.taskId} and c.attempt = ${head.attempt} and c.sequence in (
-        select sequence from log_chunk where task_id = ${head.taskId} and attempt = ${head.attempt} and ${
-    isDown ? tx`"offset" < ${head.droppedFrom}` : tx`"offset" >= ${head.droppedTo}`
-  } order by ${isDown ? tx`"offset" desc` : tx`"offset"`} limit ${limit})
-      returning "offset", length(data) as bytes, encode(data, 'escape') as text
+        select sequence from log_chunk where task_id = ${head.taskId} and attempt = ${head.attempt}
+          ${
+    isDown ? tx`and "offset" < ${head.droppedFrom} order by "offset" desc` : tx`order by "offset"`
+  } limit ${limit})
+      returning "offset", length(data) as bytes, encode(${
+    isDown
+      ? tx`substring(data from 1 for (${head.droppedFrom} - "offset")::int)`
+      : tx`substring(data from greatest(${head.droppedTo} - "offset", 0)::int + 1)`
+  }, 'escape') as text
     )
     select count(*)::int as chunks, min("offset")::bigint as lowest, max("offset" + bytes)::bigint as highest,
       coalesce(sum(length(text) - length(replace(text, E'\n', ''))), 0)::bigint as lines from gone`;
