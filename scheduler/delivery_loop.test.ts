@@ -68,30 +68,33 @@ describe("the delivery loop", () => {
     expect(repository!.reason.code).toBe("repository.failed");
   });
 
-  it("goes on where a crash after recording left off, with the same version and one deployment", async () => {
-    const remote = await createGitRemote();
-    let crash = true;
-    const w = await createGitopsWorld(db, {
-      crashPoint: (name) => {
-        if (crash && name === "gitops.recorded") throw new Error("crash");
-      },
-      logger: { log: () => {} },
-    });
-    const id = await w.repository(remote);
-    await w.environment("staging");
-    const commit = await remote.push(file());
-    await recordDeliveries(w.deps, { id, projectId: w.projectId }, "webhook", [
-      { deliveryKey: "k", event: "push", ref: "refs/heads/main", commit },
-    ]);
-    await until(w.deps.hints, async () => (await w.deliveries(id))[0]!.reason.code === "delivery.retrying");
-    expect([(await w.versions()).length, (await w.deployments()).length]).toEqual([1, 0]);
-    crash = false;
-    await db.sql`update delivery set run_after = boreas_now() where repository_id = ${id}`;
-    w.deps.hints.announce("deliveries");
-    await until(w.deps.hints, ended(w, id));
-    expect((await w.deliveries(id))[0]!.reason.code).toBe("delivery.processed");
-    expect([(await w.versions()).length, (await w.deployments()).length]).toEqual([1, 1]);
-  });
+  it.each([["gitops.fetched", 0], ["gitops.recorded", 1]])(
+    "goes on where a crash at %s left off, with one version and one deployment",
+    async (point, versions) => {
+      const remote = await createGitRemote();
+      let crash = true;
+      const w = await createGitopsWorld(db, {
+        crashPoint: (name) => {
+          if (crash && name === point) throw new Error("crash");
+        },
+        logger: { log: () => {} },
+      });
+      const id = await w.repository(remote);
+      await w.environment("staging");
+      const commit = await remote.push(file());
+      await recordDeliveries(w.deps, { id, projectId: w.projectId }, "webhook", [
+        { deliveryKey: "k", event: "push", ref: "refs/heads/main", commit },
+      ]);
+      await until(w.deps.hints, async () => (await w.deliveries(id))[0]!.reason.code === "delivery.retrying");
+      expect([(await w.versions()).length, (await w.deployments()).length]).toEqual([versions, 0]);
+      crash = false;
+      await db.sql`update delivery set run_after = boreas_now() where repository_id = ${id}`;
+      w.deps.hints.announce("deliveries");
+      await until(w.deps.hints, ended(w, id));
+      expect((await w.deliveries(id))[0]!.reason.code).toBe("delivery.processed");
+      expect([(await w.versions()).length, (await w.deployments()).length]).toEqual([1, 1]);
+    },
+  );
 
   it("starts and stops as often as it likes and leaves no subscription", async () => {
     const w = await createGitopsWorld(db);
