@@ -1,0 +1,76 @@
+/** Finish, lose, reap: `db/tasks/finish_tasks.ts`, `lose_tasks.ts`, `reap_tasks.ts`. */
+import { MAX_LOSSES } from "../../../db/tasks/lose_tasks.ts";
+import type { TaskResult } from "../../../db/tasks/finish_tasks.ts";
+import type { ReapOptions } from "../../../db/tasks/reap_tasks.ts";
+import type { Chance } from "../../../domain/ports.ts";
+import { retryDelaySeconds } from "../../../domain/retry_delay.ts";
+import type { Outcome } from "../../../protocol/operation.ts";
+import { moveDeployments, settleTasks } from "./settling.ts";
+import { byId, liveTask, moveTask } from "./tables.ts";
+import type { Tables, TaskRow } from "./tables.ts";
+
+export function finishTasks(tables: Tables, results: readonly TaskResult[], chance: Chance): string[] {
+  const words = new Map(results.map((result) => [result.taskId, result]));
+  const held = [...words.values()].flatMap((result) => liveTask(tables, result) ?? []).sort(byId);
+  const ended = held.filter((task) => !tryAgain(tables, task, words.get(task.id)!.outcome, chance));
+  for (const task of ended) {
+    const { status } = words.get(task.id)!.outcome;
+    // A cancel wins over a failure, never over a success.
+    const state = task.state === "cancelling" && status === "failed" ? "cancelled" : status;
+    const again = task.attempt - task.losses > 1;
+    const failure = again ? "task.attempts_used_up" : "task.failed";
+    moveTask(task, state, state === "success" ? "task.succeeded" : state === "cancelled" ? "task.cancelled" : failure);
+  }
+  settleTasks(tables, ended);
+  moveDeployments(tables, held.map((task) => task.deploymentId));
+  return held.map((task) => task.id);
+}
+
+/** What an agent could not begin or had to leave is its loss, not the task's failure; both have a bound. */
+function tryAgain(tables: Tables, task: TaskRow, outcome: Outcome, chance: Chance): boolean {
+  if (outcome.status !== "failed" || task.state === "cancelling") return false;
+  const failedAttempts = task.attempt - task.losses;
+  const isLoss = outcome.retryable && task.losses + 1 < MAX_LOSSES;
+  if (!isLoss && failedAttempts >= task.maxAttempts) return false;
+  task.runAfter = tables.now() + retryDelaySeconds(failedAttempts, chance()) * 1000;
+  if (isLoss) task.losses++;
+  moveTask(task, "pending", "task.retrying", "task.retrying");
+  return true;
+}
+
+export function loseTasks(tables: Tables, lost: readonly TaskRow[], reason: string, chance: Chance): void {
+  const ended: TaskRow[] = [];
+  for (const task of lost) {
+    if (task.state === "cancelling") moveTask(task, "cancelled", "task.cancelled");
+    else if (task.losses + 1 >= MAX_LOSSES) moveTask(task, "failed", "task.attempts_used_up");
+    else {
+      const seconds = task.losses === 0 ? 0 : retryDelaySeconds(task.losses, chance());
+      task.runAfter = tables.now() + seconds * 1000;
+      task.losses++;
+      moveTask(task, "pending", reason, "task.lost");
+      continue;
+    }
+    ended.push(task);
+  }
+  settleTasks(tables, ended);
+}
+
+/** @returns how many leases ended */
+export function reapTasks(tables: Tables, options: ReapOptions): number {
+  if (isGrace(tables, options)) return 0;
+  const now = tables.now();
+  const lost = [...tables.tasks.values()]
+    .filter((task) => task.leaseExpiresAt !== null && task.leaseExpiresAt < now).sort(byId);
+  loseTasks(tables, lost, "task.lease_expired", options.chance);
+  moveDeployments(tables, lost.map((task) => task.deploymentId));
+  return lost.length;
+}
+
+/** When nobody swept for longer than a lease, nobody could renew: then no lease ends until the grace is over. */
+function isGrace(tables: Tables, { leaseSeconds, graceSeconds }: ReapOptions): boolean {
+  const now = tables.now();
+  const gap = tables.sweep === undefined || tables.sweep.at < now - leaseSeconds * 1000;
+  const graceUntil = gap ? now + graceSeconds * 1000 : tables.sweep!.graceUntil;
+  tables.sweep = { at: now, graceUntil };
+  return graceUntil > now && tables.guards.grace;
+}
