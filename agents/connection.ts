@@ -16,6 +16,7 @@ import {
   parseToAgent,
   PING_SECONDS,
   pingSeconds,
+  PROTOCOL,
   SILENT_PINGS,
   type ToAgent,
 } from "../protocol/agent_messages.ts";
@@ -30,6 +31,8 @@ export const silenceMs = (leaseSeconds: number = PING_SECONDS): number =>
   SILENT_PINGS * pingSeconds(leaseSeconds) * 1000;
 const GREETING_MS = 10_000;
 const SLOWLY_MS = 30_000;
+/** A connection that lived longer had nothing wrong with it from the beginning. */
+const SHORT_MS = 60_000;
 /** Characters of one frame; the limit of the wire is 1 MiB, and a character is at most three bytes. */
 const FRAME_CHARACTERS = 256 * 1024;
 const FRAME_MESSAGES = 1000;
@@ -73,6 +76,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let current: Session | undefined;
   let timer: Timer | undefined;
   let failures = 0;
+  /** Short connections in a row, ended because one side did not understand the other: a welcome mends nothing there. */
+  let misunderstood = 0;
   let stopped = false;
   let trouble = "";
 
@@ -116,7 +121,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function createSession(link: Link): Session {
-    let heardAt = clock.monotonic();
+    const openedAt = clock.monotonic();
+    let heardAt = openedAt;
     let helloSentAt: number | undefined;
     let greeted = false;
     let outgoing: string[] = [];
@@ -181,6 +187,9 @@ export function createConnection(options: ConnectionOptions): Connection {
         });
       } else if (message.type === "agent.welcome") {
         if (helloSentAt === undefined || session.isUp) throw new Error("an unexpected welcome");
+        if (message.protocol < PROTOCOL.min || message.protocol > PROTOCOL.max) {
+          return link.close(CLOSE.noCommonProtocol, `protocol ${message.protocol} was never offered`);
+        }
         greeting.cancel();
         session.isUp = true;
         patienceMs = silenceMs(message.leaseSeconds);
@@ -212,6 +221,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (wasUp) options.disconnected();
       if (!stopped) complain(ANSWERS[code]?.say ?? `The connection ended (${code}${reason ? `: ${reason}` : ""}).`);
       over();
+      const wasShort = clock.monotonic() - openedAt < SHORT_MS;
+      misunderstood = code === CLOSE.badMessage && wasShort ? misunderstood + 1 : 0;
+      failures = Math.min(10, Math.max(failures, misunderstood - 1));
       dialLater(ANSWERS[code]);
     });
     return session;
