@@ -16,10 +16,16 @@ describe("rollUpParent", () => {
       ["every part failed, all tolerated", { failed: 2 }, 2, "failed"],
       ["cancelled parts", { cancelled: 1, success: 1 }, 0, "cancelled"],
       ["never begun", { skipped: 2 }, 0, "skipped"],
+      ["begun and then stopped", { success: 1, skipped: 1 }, 0, "skipped"],
     ] as const,
   )("%s", (_name, counts, maxFailures, expected) => {
     expect(rollUpParent(counts, maxFailures)).toBe(expected);
   });
+});
+
+it("keeps a parent running whose only part waits for another attempt", () => {
+  expect(rollUpParent({ pending: 1, cancelled: 1 }, 0, "running")).toBe("running");
+  expect(rollUpParent({ cancelled: 2 }, 0, "running")).toBe("cancelled");
 });
 
 describe("nextMove", () => {

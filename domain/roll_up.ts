@@ -15,16 +15,18 @@ export const total = (counts: StateCounts): number =>
  * The state of a parent from its parts. It has failed only when no part can change that any more, so that nothing of it
  * still runs when those that depend on it are told.
  * @param maxFailures parts that may fail while the whole still succeeds
+ * @param now what it is: once begun it runs until it is over, also while its only part waits for another attempt
  */
-export function rollUpParent(counts: StateCounts, maxFailures: number): TaskState {
+export function rollUpParent(counts: StateCounts, maxFailures: number, now?: TaskState): TaskState {
   if (unfinished(counts) > 0) {
     const begun = count(counts, "leased", "running", "cancelling", "success", "failed");
-    if (begun > 0) return "running";
+    if (begun > 0 || now === "running") return "running";
     return count(counts, "pending") > 0 ? "pending" : "blocked";
   }
   if (count(counts, "failed") > maxFailures) return "failed";
   if (count(counts, "cancelled") > 0) return "cancelled";
-  if (count(counts, "success") > 0) return "success";
+  // What was left out keeps the whole from success: a retry must take it up.
+  if (count(counts, "success") > 0) return count(counts, "skipped") > 0 ? "skipped" : "success";
   return count(counts, "failed") > 0 ? "failed" : "skipped";
 }
 

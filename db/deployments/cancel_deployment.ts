@@ -14,7 +14,7 @@ import { moveDeployments } from "./move_deployments.ts";
 export async function cancelDeployment(deps: DeploymentDeps, id: string, actor: Actor, note = ""): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
     const row = await lockDeployment(tx, id, actor.projectId);
-    if (row.status === "cancelling") return;
+    if (row.status === "cancelling" || row.status === "cancelled") return; // who asked first is remembered
     if (row.status === "rolling_back") {
       throw new AppError(
         "conflict",

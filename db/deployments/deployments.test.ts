@@ -320,6 +320,45 @@ describe("a deployment", () => {
     expect(await states(id)).toEqual({ [w.n("user")]: "skipped", [w.n("order")]: "skipped" });
   });
 
+  it("that stopped amid an application's machines brings the rest with a retry, before it says that it is done", async () => {
+    const suffix = db.newId().slice(-6);
+    const config = { runtime: { script: { deploy: "d.sh" } }, strategy: { type: "rolling", batch: 1 } };
+    const w = await seedWorld(db, { type: "pm", applications: { [`a-${suffix}`]: config, [`b-${suffix}`]: config } });
+    const machines = [await w.agent(`m1-${suffix}`), await w.agent(`m2-${suffix}`)];
+    const versionId = await w.version(`v-${suffix}`);
+    const input = {
+      versionId,
+      environmentId: w.environmentId,
+      strategy: { ...config.strategy, onFailure: { action: "stop" } },
+    };
+    const id = await createDeployment(w.deps, input as never, w.actor);
+    await startDeployment(w.deps, id, w.actor);
+    const [good, bad] = await claim(db, machines[0]!);
+    await finish(db, good!, success);
+    await finish(db, bad!, failure());
+    const wholes = async () =>
+      (await db.sql<
+        { state: string }[]
+      >`select state from task where deployment_id = ${id} and parent_id is null order by position`)
+        .map((t) => t.state);
+    expect([(await read(id)).status, await wholes()]).toEqual(["failed", ["skipped", "failed"]]);
+
+    await retryDeployment(w.deps, id, w.actor);
+    expect(await wholes()).toEqual(["running", "pending"]);
+    await playAll(db, machines);
+    expect([(await read(id)).status, await wholes()]).toEqual(["completed", ["success", "success"]]);
+    expect((await db.sql`select 1 from app_state where version_id = ${versionId}`).length).toBe(4);
+  });
+
+  it("that was cancelled remembers who did it first", async () => {
+    const w = await world({ user: {} });
+    const { id } = await w.deploy("v1");
+    await cancelDeployment(w.deps, id, w.actor);
+    const before = await read(id);
+    await cancelDeployment(w.deps, id, { ...w.actor, name: "somebody else" });
+    expect(await read(id)).toEqual(before);
+  });
+
   it("refuses a cycle by name and keeps nothing", async () => {
     const w = await world({ user: { needs: ["order"] }, order: { needs: ["user"] } });
     await expect(w.deploy("v1")).rejects.toThrow(/circle: .*user.*order|circle: .*order.*user/);

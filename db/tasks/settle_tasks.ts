@@ -150,7 +150,7 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
   const changed: EndedTask[] = [];
   for (const parent of rows) {
     if (isFinal(parent.state)) continue;
-    const state = rollUpParent(parent.counts, parent.maxFailures);
+    const state = rollUpParent(parent.counts, parent.maxFailures, parent.state);
     const said = sayParent(parent.counts, state, parent.cause);
     if (state !== parent.state || said.text !== parent.reason.text) changed.push({ ...parent, state, reason: said });
   }
@@ -190,7 +190,11 @@ function sayParent(counts: StateCounts, state: TaskState, cause: { name: string;
   if (state === "cancelled") {
     return reason("task.cancelled", { detail: `${counts.cancelled} of ${all} parts were cancelled.` });
   }
-  if (state === "skipped") return reason("task.skipped_stopped", { detail: "none of its parts was begun." });
+  if (state === "skipped") {
+    const done = (counts.success ?? 0) + (counts.failed ?? 0);
+    const detail = done > 0 ? `only ${done} of ${all} parts were begun.` : "none of its parts was begun.";
+    return reason("task.skipped_stopped", { detail });
+  }
   if (state === "blocked") return reason("task.waiting_for_dependencies", { names: "what comes before it" });
   if (state === "pending") return reason("task.ready");
   return reason("task.children_running", { done: (counts.success ?? 0) + (counts.failed ?? 0), count: all });

@@ -57,7 +57,7 @@ function rollUpParents(tables: Tables, parts: readonly TaskRow[]): TaskRow[] {
   const ended: TaskRow[] = [];
   for (const parent of parents.sort(byId)) {
     if (isFinal(parent.state)) continue;
-    const state = rollUpParent(countStates(partsOf(tables, parent.id)), parent.maxFailures);
+    const state = rollUpParent(countStates(partsOf(tables, parent.id)), parent.maxFailures, parent.state);
     Object.assign(parent, { state, reason: REASONS[state], unmet: state === "blocked" ? parent.unmet : 0 });
     if (isFinal(state)) ended.push(parent);
   }
