@@ -1,0 +1,299 @@
+/**
+ * The tree of a deployment's tasks as it is promised, in memory: what every task and the deployment become after each act
+ * of agents, people and timers. It knows no counters, waves or statements: after each act it applies the rules of the
+ * tree until nothing changes any more. The model test holds `db/tasks` and `db/deployments` to it.
+ *
+ * The plan (which tasks there are and who waits for whom) is taken over from the database, a rollback's too once it is
+ * seen to be the right one; what becomes of it is worked out here.
+ */
+import { expect } from "vitest";
+import type { DeploymentState } from "../../domain/deployment_state.ts";
+import type { TaskState } from "../../domain/task_state.ts";
+
+export interface TreeTask {
+  id: string;
+  name: string;
+  parentId: string | null;
+  appId: string;
+  target: string | null;
+  position: number;
+  isLeaf: boolean;
+  isRollback: boolean;
+  maxFailures: number;
+  maxAttempts: number;
+  dependsOn: string[];
+  state: TaskState;
+  attempt: number;
+  losses: number;
+  /** It may be handed out; false until a retry's delay is over. */
+  due: boolean;
+}
+type FailureAction = "rollback" | "pause" | "stop" | "continue";
+type Ending = "success" | "failed" | "cancelled";
+
+const MAX_LOSSES = 5;
+const WAITING: readonly TaskState[] = ["blocked", "pending"];
+const HELD: readonly TaskState[] = ["leased", "running", "cancelling"];
+const OVER: readonly TaskState[] = ["success", "failed", "cancelled", "skipped"];
+const isWaiting = (t: TreeTask) => WAITING.includes(t.state);
+const isHeld = (t: TreeTask) => t.isLeaf && HELD.includes(t.state);
+const isOver = (t: TreeTask) => OVER.includes(t.state);
+const isBad = (t: TreeTask) => t.state === "failed" || t.state === "cancelled";
+
+export class TreeModel {
+  status: DeploymentState = "running";
+  private tasks = new Map<string, TreeTask>();
+  /** Leaves whose places must be given back, until the rollback's tasks are known. */
+  private reached: TreeTask[] | undefined;
+  constructor(plan: readonly TreeTask[], public onFailure: FailureAction) {
+    for (const task of plan) this.tasks.set(task.id, { ...task });
+    this.follow();
+  }
+
+  all = () => [...this.tasks.values()].sort((a, b) => a.position - b.position);
+  knows = (id: string) => this.tasks.has(id);
+  get = (id: string) => this.tasks.get(id)!;
+  partsOf = (whole: TreeTask) => this.all().filter((t) => t.parentId === whole.id);
+  isOpen = (t: TreeTask) => this.status === (t.isRollback ? "rolling_back" : "running");
+  private forward = () => this.all().filter((t) => !t.isRollback);
+  private wholeOf = (t: TreeTask) => t.parentId === null ? undefined : this.get(t.parentId);
+  private isWhole = (t: TreeTask) => this.partsOf(t).length > 0;
+  private isTolerated = (t: TreeTask) =>
+    t.state === "failed" && this.failuresBeside(t) <= (this.wholeOf(t)?.maxFailures ?? 0);
+  private failuresBeside = (t: TreeTask) =>
+    this.all().filter((o) => o.parentId === t.parentId && o.state === "failed").length;
+
+  // What agents and timers do.
+
+  claim(agentId: string, free: number): string[] {
+    const given = this.all().filter((t) =>
+      t.isLeaf && t.state === "pending" && t.due && this.isOpen(t) && (t.target ?? agentId) === agentId
+    ).slice(0, free);
+    for (const task of given) Object.assign(task, { state: "leased", attempt: task.attempt + 1 });
+    this.follow();
+    return given.map((t) => t.id);
+  }
+  accept(id: string): boolean {
+    if (this.get(id).state !== "leased") return false;
+    this.get(id).state = "running";
+    return true;
+  }
+  end(id: string, how: Ending): void {
+    const task = this.get(id);
+    const cancelled = how === "cancelled" || (task.state === "cancelling" && how === "failed");
+    if (how === "failed" && !cancelled && task.attempt - task.losses < task.maxAttempts) this.tryAgain(task, false);
+    else task.state = cancelled ? "cancelled" : how;
+    this.follow();
+  }
+  lose(id: string): void {
+    const task = this.get(id);
+    if (task.state === "cancelling") task.state = "cancelled";
+    else if (++task.losses >= MAX_LOSSES) Object.assign(task, { state: "failed", losses: MAX_LOSSES - 1 });
+    else this.tryAgain(task, task.losses === 1);
+    this.follow();
+  }
+  passTime(): void {
+    for (const task of this.all()) task.due = true;
+    const pauses = this.all().filter((t) => this.isPause(t) && t.state === "pending" && this.isOpen(t));
+    for (const pause of pauses) pause.state = "success";
+    this.follow();
+  }
+
+  // What people wish. Each returns false when it is refused, which leaves everything as it was.
+
+  pause = () => this.allowed(["running"], () => void (this.status = "paused"));
+  resume = () =>
+    this.allowed(["paused"], () => {
+      this.status = "running";
+      // Going on in spite of a failure answers the question.
+      if (this.onFailure === "pause" && this.all().some((t) => t.state === "failed" && !this.isTolerated(t))) {
+        this.onFailure = "stop";
+      }
+    });
+  cancel = () =>
+    ["cancelling", "cancelled"].includes(this.status) || this.allowed(["running", "paused"], () => {
+      this.status = "cancelling";
+      this.endWaiting("cancelled");
+    });
+  rollback = () =>
+    this.allowed(["running", "paused", "completed", "failed", "cancelled", "rollback_failed"], () => this.turnRound());
+  cancelTask(id: string): boolean {
+    const task = this.get(id);
+    if (isOver(task)) return false;
+    for (const part of [task, ...this.partsOf(task)].filter((t) => !this.isWhole(t))) this.stop(part, "cancelled");
+    this.follow();
+    return true;
+  }
+  retryTask = (id: string) => isBad(this.get(id)) && this.retry(id);
+  retry(only: string | null = null): boolean {
+    if (this.status !== "failed" && this.status !== "paused") return false;
+    const tasks = this.forward();
+    const again = tasks.filter((t) =>
+      isBad(t) && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" && [null, t.id, t.parentId].includes(only)
+    );
+    if (again.length === 0) return false;
+    for (const task of again) {
+      const maxAttempts = Math.max(task.maxAttempts, task.attempt + 1);
+      Object.assign(task, { state: "blocked", losses: 0, maxAttempts, due: true });
+    }
+    this.bringBackSkipped(tasks, again);
+    // Whoever had been let go by a failure that is tried again waits once more.
+    for (const task of tasks) if (isWaiting(task)) task.state = "blocked";
+    this.status = "running";
+    this.settle();
+    return true;
+  }
+
+  /** Takes over the tasks of a rollback: one for every place that was reached, in reverse order, each behind what still runs there. */
+  adopt(rows: readonly TreeTask[]): void {
+    if (rows.length === 0 && !this.reached) return;
+    const { reached = [] } = this;
+    const place = (t: TreeTask) => `${t.appId} ${t.target}`;
+    expect(rows.filter((t) => t.isLeaf).map(place).sort(), "every place reached is given back").toEqual(
+      reached.map(place).sort(),
+    );
+    const forwardOrder = appOrder(this.forward(), this.get);
+    const byId = new Map(rows.map((t) => [t.id, t]));
+    const backwardOrder = appOrder(rows, (id) => byId.get(id) ?? this.get(id));
+    for (const row of rows) {
+      const still = reached.filter((t) => t.appId === row.appId && isHeld(t)).map((t) => t.id);
+      expect(row.dependsOn, `${row.name} waits for what still runs`).toEqual(expect.arrayContaining(still));
+      for (const other of rows.filter((o) => o.appId !== row.appId)) {
+        expect(backwardOrder(row.appId).has(other.appId), "the way back is the way there, turned round")
+          .toBe(forwardOrder(other.appId).has(row.appId));
+      }
+      this.tasks.set(row.id, { ...row, state: "blocked" });
+    }
+    this.reached = undefined;
+    this.follow();
+  }
+
+  private allowed(when: readonly DeploymentState[], act: () => void): boolean {
+    if (!when.includes(this.status)) return false;
+    act();
+    this.follow();
+    return true;
+  }
+  private isPause = (t: TreeTask) => !t.isLeaf && !this.isWhole(t);
+  private tryAgain = (task: TreeTask, due: boolean) => void Object.assign(task, { state: "pending", due });
+  private stop(task: TreeTask, waiting: "cancelled" | "skipped"): void {
+    if (isWaiting(task)) task.state = waiting;
+    else if (isHeld(task)) task.state = "cancelling";
+  }
+  private endWaiting(how: "cancelled" | "skipped"): void {
+    for (const task of this.forward()) if (!this.isWhole(task)) this.stop(task, how);
+  }
+  private turnRound(): void {
+    this.status = "rolling_back";
+    this.endWaiting("skipped");
+    this.reached = this.forward().filter((t) => t.isLeaf && t.attempt > 0).map((t) => ({ ...t }));
+  }
+  /** Of what was skipped, all that can run again; while another failure stays, only what follows from the retried. */
+  private bringBackSkipped(tasks: TreeTask[], again: TreeTask[]): void {
+    const back = new Set(again);
+    const wholes = () => tasks.filter((t) => this.isWhole(t) && this.partsOf(t).some((p) => back.has(p)));
+    const stays = tasks.some((t) => isBad(t) && !this.isTolerated(t) && !wholes().includes(t));
+    const skipped = tasks.filter((t) => t.state === "skipped" && !this.isWhole(t));
+    const follows = (t: TreeTask) =>
+      t.dependsOn.some((d) => back.has(this.get(d)) || wholes().includes(this.get(d))) ||
+      wholes().includes(this.wholeOf(t)!);
+    if (!stays) skipped.forEach((t) => back.add(t));
+    else {for (let size = -1; size !== back.size;) {
+        size = back.size;
+        for (const t of skipped) if (follows(t)) back.add(t);
+      }}
+    const mayEndWell = (t: TreeTask) =>
+      back.has(t) || wholes().includes(t) || !isOver(t) || t.state === "success" || this.isTolerated(t);
+    const cannot = (t: TreeTask) => {
+      const whole = this.wholeOf(t);
+      return t.dependsOn.some((d) => !mayEndWell(this.get(d))) || (whole?.state === "success");
+    };
+    for (let size = -1; size !== back.size;) {
+      size = back.size;
+      for (const t of skipped) if (back.has(t) && cannot(t)) back.delete(t);
+    }
+    for (const t of back) Object.assign(t, { state: "blocked", due: true });
+  }
+
+  /** The rules of the tree, then the deployment's own move, again until nothing changes. */
+  private follow(): void {
+    do this.settle(); while (this.move());
+  }
+  private settle(): void {
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const task of this.all()) {
+        const state = this.isWhole(task) ? this.rollUp(task) : this.wake(task);
+        if (state === task.state) continue;
+        task.state = state;
+        changed = true;
+      }
+    }
+  }
+  private wake(task: TreeTask): TaskState {
+    if (task.state !== "blocked") return task.state;
+    const before = task.dependsOn.map(this.get);
+    // A rollback must always end: it waits for the others only so that the two never overlap.
+    if (task.isRollback) return before.every(isOver) ? "pending" : "blocked";
+    if (before.every((d) => d.state === "success" || this.isTolerated(d))) return "pending";
+    const asks = this.onFailure === "pause" && (this.status === "running" || this.status === "paused");
+    const dooms = (d: TreeTask) =>
+      isOver(d) && d.state !== "success" && !this.isTolerated(d) && !(asks && d.state === "failed");
+    return before.some(dooms) ? "skipped" : "blocked";
+  }
+  private rollUp(whole: TreeTask): TaskState {
+    const parts = this.partsOf(whole);
+    const some = (...states: TaskState[]) => parts.some((p) => states.includes(p.state));
+    const failures = parts.filter((p) => p.state === "failed").length;
+    if (parts.every(isOver)) {
+      if (failures > whole.maxFailures || (failures > 0 && !some("success"))) return "failed";
+      return some("cancelled") ? "cancelled" : some("skipped") ? "skipped" : "success";
+    }
+    if (whole.state === "running" || some(...HELD, "success", "failed")) return "running"; // never back to waiting
+    return some("pending") ? "pending" : "blocked";
+  }
+  /** @returns whether something was done that the tree must follow */
+  private move(): boolean {
+    const tops = this.forward().filter((t) => t.parentId === null);
+    const over = tops.every(isOver);
+    if (this.status === "rolling_back") {
+      if (!over || this.reached?.length) return false;
+      const back = this.all().filter((t) => t.isRollback && t.parentId === null);
+      const newest = back.filter((t) => !back.some((o) => o.appId === t.appId && o.position > t.position));
+      if (newest.every(isOver)) {
+        this.status = newest.some((t) => t.state !== "success") ? "rollback_failed" : "rolled_back";
+      }
+    } else if (this.status === "cancelling") {
+      if (over) this.status = "cancelled";
+    } else if (this.status === "running" || this.status === "paused") {
+      const beyond = (t: TreeTask) => this.partsOf(t).filter((p) => p.state === "failed").length > t.maxFailures;
+      const hurries = this.onFailure === "pause" || this.onFailure === "stop";
+      const failed = tops.some((t) => t.state === "failed" || (hurries && !isOver(t) && this.isWhole(t) && beyond(t)));
+      if (!failed) {
+        if (over) this.status = tops.some((t) => t.state === "cancelled") ? "cancelled" : "completed";
+      } else if (this.onFailure === "rollback") {
+        this.turnRound();
+        return true;
+      } else if (this.onFailure === "pause") this.status = "paused";
+      else if (this.onFailure === "stop" && this.forward().some(isWaiting)) {
+        for (const task of this.forward()) if (isWaiting(task) && !this.isWhole(task)) task.state = "skipped";
+        return true;
+      } else if (over) this.status = "failed";
+    }
+    return false;
+  }
+}
+
+/** @returns for an application, all that come before it, however far */
+function appOrder(tasks: readonly TreeTask[], get: (id: string) => TreeTask): (appId: string) => Set<string> {
+  const before = (appId: string, found = new Set<string>()): Set<string> => {
+    for (const task of tasks.filter((t) => t.appId === appId)) {
+      for (const { appId: next, isRollback } of task.dependsOn.map(get)) {
+        if (next === appId || isRollback !== task.isRollback || found.has(next)) continue;
+        before(next, found.add(next));
+      }
+    }
+    return found;
+  };
+  return (appId) => before(appId);
+}
