@@ -11,26 +11,26 @@
  */
 import type { Database } from "../../db/database.ts";
 import type { Hints } from "../../db/hints.ts";
-import { concatBytes, readLog } from "../../db/logs/read_log.ts";
+import { concatBytes } from "../../db/logs/read_log.ts";
 import type { LogPart, LogPosition } from "../../db/logs/read_log.ts";
 import { gapMarker } from "../../domain/log_marker.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { encodeFrames, encodeLogBytes, eventFrame, PING_FRAME, PING_MS, RETRY_FRAME } from "./event_frame.ts";
 import { pullStream, untilShutdown } from "./pull_stream.ts";
+import type { LogFeed } from "./log_feed.ts";
 import { findResync, isBehind } from "./resync.ts";
 import { createWaiter } from "./waiter.ts";
 import type { Waiter } from "./waiter.ts";
 
 export interface FollowDeps {
   db: Database;
+  logs: LogFeed;
   hints: Hints;
   clock: Clock;
   shutdown?: AbortSignal;
   /** Whether the one who follows still may. */
   stillAllowed(): Promise<boolean>;
 }
-/** Bytes read for one pull. */
-export const LOG_PIECE_BYTES = 128 * 1024;
 export const SWEEP_MS = 1000;
 /** Events come in bursts, and few of them end a log. */
 const EVENTS_COLLECT_MS = 50;
@@ -42,7 +42,9 @@ export function createLogWaiter(deps: FollowDeps, isFollowed: (taskId: string) =
   const waiter = createWaiter(deps.clock, () => {
     for (const end of ends) end();
   });
+  // The feed hears of news before its readers do.
   ends.push(
+    deps.logs.join(),
     deps.hints.on("log", (id) => (id === undefined || isFollowed(id)) && waiter.wake()),
     deps.hints.on("events", () => waiter.wakeSoon(EVENTS_COLLECT_MS)),
   );
@@ -61,7 +63,7 @@ function createFollower(deps: FollowDeps, taskId: string, start: LogPosition, wa
   return async (idleMs: number): Promise<LogPart | "idle" | undefined> => {
     const began = deps.clock.monotonic();
     while (!isEnd && !waiter.closed) {
-      const found = await readLog(deps.db, taskId, at, LOG_PIECE_BYTES);
+      const found = await deps.logs.read(taskId, at);
       history ??= found && { attempt: found.attempt, offset: found.head };
       const part = found && isBehind(found, history!) ? await passOver(deps.db, taskId, found, lastByte) : found;
       isEnd = part === undefined || part.isEnd;

@@ -1,8 +1,9 @@
 /** Follows the parts of a parent task side by side: whole lines, each with the name of its part before it. */
-import { concatBytes, findTaskLog, readLog, readLogHeads } from "../../db/logs/read_log.ts";
+import { concatBytes, findTaskLog, readLogHeads } from "../../db/logs/read_log.ts";
 import type { LogPosition } from "../../db/logs/read_log.ts";
-import { createLogWaiter, LOG_PIECE_BYTES, SWEEP_MS } from "./follow_log.ts";
+import { createLogWaiter, SWEEP_MS } from "./follow_log.ts";
 import type { FollowDeps } from "./follow_log.ts";
+import { LOG_PIECE_BYTES } from "./log_feed.ts";
 import { pullStream } from "./pull_stream.ts";
 
 interface Followed {
@@ -61,7 +62,7 @@ async function readMore(deps: FollowDeps, parts: Map<string, Followed>): Promise
   for (const head of await readLogHeads(deps.db, [...parts.keys()])) {
     const part = parts.get(head.taskId)!;
     if (head.attempt < part.at.attempt || (head.attempt === part.at.attempt && head.bytes <= part.at.offset)) continue;
-    const read = await readLog(deps.db, part.taskId, part.at, LOG_PIECE_BYTES);
+    const read = await deps.logs.read(part.taskId, part.at);
     if (!read || read.bytes.length === 0) continue;
     part.at = { attempt: read.attempt, offset: read.next };
     const lines = takeLines(part, read.bytes, false);

@@ -43,7 +43,7 @@ const MAX_MISSED = 20_000;
 
 export function createLiveStream(deps: FollowDeps, feed: EventFeed, input: LiveStreamInput): LiveStream {
   let { topics } = input;
-  const logs = createLogReaders(deps.db);
+  const logs = createLogReaders(deps);
   const resume = input.resume === "unreadable" ? undefined : input.resume;
   logs.follow(topics.logs, resume?.logs);
   let wake = () => {};
@@ -68,6 +68,7 @@ export function createLiveStream(deps: FollowDeps, feed: EventFeed, input: LiveS
     /** Listening comes before the cursor: what happens from here on is either behind the cursor or wakes us. */
     const begin = async (): Promise<string> => {
       ends.push(
+        deps.logs.join(),
         feed.listen(() => {
           hasNews = true;
           waiter.wake();

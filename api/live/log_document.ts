@@ -10,8 +10,10 @@ import { droppedMarker, gapOf, readLog } from "../../db/logs/read_log.ts";
 import type { LogSource, TaskLog } from "../../db/logs/read_log.ts";
 import { gapMarker } from "../../domain/log_marker.ts";
 import { encodeFrames } from "./event_frame.ts";
-import { LOG_PIECE_BYTES } from "./follow_log.ts";
+
 import { pullStream } from "./pull_stream.ts";
+
+const READ_BYTES = 256 * 1024;
 
 type Segment = { text: Uint8Array } | { source: LogSource; from: number; to: number };
 export interface LogAnswer {
@@ -89,7 +91,7 @@ export function streamAnswer(db: Database, answer: LogAnswer): ReadableStream<Ui
     }
     const { source, from, to } = segment;
     const at = { attempt: source.attempt, offset: from };
-    const part = await readLog(db, source.taskId, at, Math.min(to - from, 4 * LOG_PIECE_BYTES));
+    const part = await readLog(db, source.taskId, at, Math.min(to - from, READ_BYTES));
     const isThere = part?.attempt === source.attempt && part.next > from;
     // Where a size was promised, those bytes were there to stay.
     if (!isThere || (part.isMarker && answer.size !== undefined)) {

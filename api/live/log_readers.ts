@@ -1,11 +1,10 @@
 /** The logs that one stream follows, each where its reader stands. Nothing is held but positions. */
 import type { Database } from "../../db/database.ts";
 import { findGrownLogs } from "../../db/logs/find_grown_logs.ts";
-import { readLog } from "../../db/logs/read_log.ts";
 import type { LogPosition } from "../../db/logs/read_log.ts";
 import type { LiveEvent } from "../../protocol/live_events.ts";
 import { encodeLogBytes } from "./event_frame.ts";
-import { LOG_PIECE_BYTES } from "./follow_log.ts";
+import type { LogFeed } from "./log_feed.ts";
 import { findResync, isBehind } from "./resync.ts";
 import type { Topics } from "./topics.ts";
 
@@ -29,12 +28,12 @@ export interface LogReaders {
   positions(): Map<string, LogPosition>;
 }
 
-export function createLogReaders(db: Database): LogReaders {
+export function createLogReaders({ db, logs: feed }: { db: Database; logs: LogFeed }): LogReaders {
   /** In order of their turn. */
   const readers = new Map<string, Reader>();
 
   async function readOne(taskId: string, reader: Reader): Promise<LiveEvent[]> {
-    const part = await readLog(db, taskId, reader, LOG_PIECE_BYTES);
+    const part = await feed.read(taskId, reader);
     reader.mayHaveMore = false;
     if (!part) return [];
     if (reader.history === null) reader.history = { attempt: part.attempt, offset: part.head };

@@ -8,6 +8,7 @@ import { createEventFeed } from "../live/event_feed.ts";
 import { EVENT_STREAM_HEADERS } from "../live/event_frame.ts";
 import { createLiveStream } from "../live/live_stream.ts";
 import type { LiveStream } from "../live/live_stream.ts";
+import { createLogFeed } from "../live/log_feed.ts";
 import { parseResumePoint } from "../live/resume_point.ts";
 import { stillAllowed } from "../live/still_allowed.ts";
 import { readTopics } from "../live/topics.ts";
@@ -46,6 +47,7 @@ const setTopics = createRoute({
 export function liveRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const router = createRouter();
   const feed = createEventFeed(deps);
+  const logs = createLogFeed(deps);
   /** The open streams of this process, each with whose it is. */
   const streams = new Map<string, { owner: string; stream: LiveStream }>();
 
@@ -55,7 +57,7 @@ export function liveRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const topics = await readTopics(deps.db, actor.projectId, (query.topics ?? "").split(",").filter(Boolean));
     const lastId = c.req.valid("header")["last-event-id"] ?? query.lastEventId;
     const streamId = crypto.randomUUID();
-    const stream: LiveStream = createLiveStream({ ...deps, stillAllowed: stillAllowed(deps, c) }, feed, {
+    const stream: LiveStream = createLiveStream({ ...deps, logs, stillAllowed: stillAllowed(deps, c) }, feed, {
       streamId,
       projectId: actor.projectId,
       topics,

@@ -10,6 +10,7 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { EVENT_STREAM_HEADERS } from "../live/event_frame.ts";
 import { followLogAsEvents, followLogAsText } from "../live/follow_log.ts";
 import { followPartsAsText } from "../live/follow_parts.ts";
+import { createLogFeed } from "../live/log_feed.ts";
 import { logAnswer, streamAnswer } from "../live/log_document.ts";
 import { stillAllowed } from "../live/still_allowed.ts";
 import { actorOf, createRouter, IdParams, json, problemResponses } from "../route.ts";
@@ -63,12 +64,13 @@ const readLines = createRoute({
 export function logRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const router = createRouter();
   const lineIndex = createLineIndex(deps.db);
+  const feed = createLogFeed(deps);
 
   router.openapi(readBytes, async (c) => {
     const { id } = c.req.valid("param");
     const query = c.req.valid("query");
     const { projectId } = actorOf(c);
-    const follow = { ...deps, stillAllowed: stillAllowed(deps, c) };
+    const follow = { ...deps, logs: feed, stillAllowed: stillAllowed(deps, c) };
     const asEvents = c.req.header("accept")?.includes("text/event-stream") ?? false;
     const resume = asEvents ? parsePosition(c.req.valid("header")["last-event-id"]) : undefined;
     const log = await findLog(deps, projectId, id, resume?.attempt ?? query.attempt);

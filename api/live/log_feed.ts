@@ -1,0 +1,111 @@
+/**
+ * Reads what was just written once for all who follow it in this process.
+ *
+ *   reader at (attempt, offset) -> a part that was read for another: that one
+ *                               -> somebody is reading it: the same
+ *                               -> nothing there a moment ago, no hint since: nothing
+ *                               -> the database
+ *
+ * Stored bytes never change, so a part stays true as long as it is kept; readers that stand at the head walk from part to
+ * part together. A reader elsewhere reads for itself until it gets there. Kept while somebody follows, and bounded.
+ */
+import type { Database } from "../../db/database.ts";
+import type { Hints } from "../../db/hints.ts";
+import { readLog } from "../../db/logs/read_log.ts";
+import type { LogPart, LogPosition } from "../../db/logs/read_log.ts";
+import type { Clock } from "../../domain/ports.ts";
+
+export interface LogFeed {
+  /** Keeps what is read as long as the reader stays. @returns how to leave */
+  join(): () => void;
+  /** As `readLog`. A part that was kept may know less of what came after it. */
+  read(taskId: string, at: LogPosition): Promise<LogPart | undefined>;
+}
+/** Bytes read at once. */
+export const LOG_PIECE_BYTES = 128 * 1024;
+const KEPT_BYTES = 16 * 1024 * 1024;
+/** A lost hint must not keep a reader waiting longer than its own sweep. */
+const QUIET_MS = 900;
+const KNOWN_TASKS = 1000;
+
+export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }): LogFeed {
+  let readers = 0;
+  /** By place, oldest first. */
+  const parts = new Map<string, LogPart>();
+  let keptBytes = 0;
+  const reading = new Map<string, { begunAt: number; part: Promise<LogPart | undefined> }>();
+  /** Places with nothing behind them. */
+  const quiet = new Map<string, { askedAt: number; since: number; part: LogPart }>();
+  /** Counts hints, so that an answer from before one is not taken for one from after it. */
+  let hints = 0;
+  let lastOfAll = 0;
+  const lastOf = new Map<string, number>();
+  let unsubscribe: (() => void)[] = [];
+
+  const lastHint = (taskId: string) => Math.max(lastOfAll, lastOf.get(taskId) ?? 0);
+  const hear = (taskId: string | undefined) => {
+    hints++;
+    if (taskId !== undefined && lastOf.size < KNOWN_TASKS) return void lastOf.set(taskId, hints);
+    lastOfAll = hints;
+    lastOf.clear();
+    quiet.clear();
+  };
+
+  function keep(place: string, part: LogPart) {
+    if (parts.has(place)) return;
+    parts.set(place, part);
+    keptBytes += part.bytes.length;
+    for (const [oldest, { bytes }] of parts) {
+      if (keptBytes <= KEPT_BYTES) break;
+      parts.delete(oldest);
+      keptBytes -= bytes.length;
+    }
+  }
+
+  async function readNow(place: string, taskId: string, at: LogPosition): Promise<LogPart | undefined> {
+    const askedAt = hints;
+    const part = await readLog(deps.db, taskId, at, LOG_PIECE_BYTES);
+    // The range that a marker stands for may grow, and a task that has ended may be tried again.
+    if (!part || part.isMarker || part.isEnd || readers === 0) return part;
+    if (part.bytes.length > 0) keep(place, part);
+    else quiet.set(place, { askedAt, since: deps.clock.monotonic(), part });
+    return part;
+  }
+
+  return {
+    join() {
+      if (readers++ === 0) {
+        unsubscribe = [deps.hints.on("log", hear), deps.hints.on("events", () => hear(undefined))];
+      }
+      let isIn = true;
+      return () => {
+        if (!isIn) return;
+        isIn = false;
+        if (--readers > 0) return;
+        for (const end of unsubscribe) end();
+        parts.clear();
+        quiet.clear();
+        lastOf.clear();
+        keptBytes = 0;
+      };
+    },
+    read(taskId, at) {
+      const place = `${taskId} ${at.attempt} ${at.offset}`;
+      const kept = parts.get(place);
+      if (kept) return Promise.resolve(kept);
+      const last = lastHint(taskId);
+      const nothing = quiet.get(place);
+      if (nothing && nothing.askedAt >= last && deps.clock.monotonic() - nothing.since < QUIET_MS) {
+        return Promise.resolve(nothing.part);
+      }
+      quiet.delete(place);
+      const running = reading.get(place);
+      if (running && running.begunAt >= last) return running.part;
+      const part = readNow(place, taskId, at).finally(() => {
+        if (reading.get(place)?.part === part) reading.delete(place);
+      });
+      reading.set(place, { begunAt: hints, part });
+      return part;
+    },
+  };
+}
