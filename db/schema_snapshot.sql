@@ -539,15 +539,17 @@ CREATE INDEX task_by_deployment ON public.task USING btree (deployment_id, "posi
 
 CREATE INDEX task_by_parent ON public.task USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 
+CREATE INDEX task_cancelling ON public.task USING btree (agent_id) WHERE (state = 'cancelling'::text);
+
 CREATE INDEX task_claim_any ON public.task USING btree (environment_id, "position", id) WHERE ((state = 'pending'::text) AND open AND is_leaf AND (target_agent_id IS NULL));
 
 CREATE INDEX task_claim_target ON public.task USING btree (target_agent_id, "position", id) WHERE ((state = 'pending'::text) AND open AND is_leaf AND (target_agent_id IS NOT NULL));
 
 CREATE INDEX task_dependency_dependents ON public.task_dependency USING btree (depends_on);
 
-CREATE INDEX task_held_by ON public.task USING btree (agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX task_failed ON public.task USING btree (deployment_id) WHERE (state = 'failed'::text);
 
-CREATE INDEX task_lease_end ON public.task USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
+CREATE INDEX task_held_by ON public.task USING btree (agent_id) WHERE (agent_id IS NOT NULL);
 
 CREATE INDEX task_timer ON public.task USING btree (run_after) WHERE ((state = 'pending'::text) AND open AND (type = 'pause'::text));
 

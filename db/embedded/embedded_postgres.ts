@@ -120,7 +120,7 @@ function serverArguments(cluster: string, socketDir: string, fsync: boolean): st
     unix_socket_directories: socketDir,
     unix_socket_permissions: "0700",
     max_connections: "60",
-    shared_buffers: "64MB",
+    shared_buffers: "128MB",
     fsync: fsync ? "on" : "off",
     synchronous_commit: fsync ? "on" : "off",
     logging_collector: "on",

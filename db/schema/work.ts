@@ -216,8 +216,10 @@ export const task = pgTable("task", {
   ),
   /** What people look for among very many successes. */
   index("task_trouble").on(t.projectId, t.state, t.id).where(sql`state in ('failed', 'cancelled', 'skipped')`),
-  index("task_lease_end").on(t.leaseExpiresAt).where(sql`lease_expires_at is not null`),
+  /** What agents hold: few rows, also for the reaper. The end of a lease is in no index, so a renewal touches none. */
   index("task_held_by").on(t.agentId).where(sql`agent_id is not null`),
+  index("task_cancelling").on(t.agentId).where(sql`state = 'cancelling'`),
+  index("task_failed").on(t.deploymentId).where(sql`state = 'failed'`),
   index("task_timer").on(t.runAfter).where(sql`state = 'pending' and open and type = 'pause'`),
 ]);
 

@@ -27,7 +27,7 @@ export async function reapTasks(db: Database, options: ReapOptions): Promise<num
   if (await isGrace(db, options)) return 0;
   return await inTransaction(db, async (tx) => {
     const due = await tx<{ id: string }[]>`
-      select id from task where lease_expires_at < boreas_now() order by lease_expires_at limit ${BATCH}`;
+      select id from task where agent_id is not null and lease_expires_at < boreas_now() order by lease_expires_at limit ${BATCH}`;
     if (due.length === 0) return 0;
     const ids = due.map((d) => d.id);
     const deployments = await lockDeployments(tx, ids);
