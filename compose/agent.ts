@@ -15,7 +15,9 @@ import { createLogger } from "../host/logger.ts";
 import { createMachine } from "../host/machine.ts";
 import { resolveMaster } from "../host/master_address.ts";
 import type { MasterAddress } from "../host/master_address.ts";
+import type { Operator } from "../operators/operator.ts";
 import { createPmOperator } from "../operators/pm/pm_operator.ts";
+import type { PmOptions } from "../operators/pm/pm_operator.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../protocol/agent_messages.ts";
 import type { AgentFacts } from "../protocol/agent_messages.ts";
 import { noteHealth } from "./agent_health.ts";
@@ -26,7 +28,13 @@ import { whole } from "./settings.ts";
 import type { Env } from "./settings.ts";
 import { onStopSignals } from "./stop_signals.ts";
 
-export async function runAgent(env: Env): Promise<number> {
+/** What an agent of a machine runs work with. */
+export const machineOperators = (parts: Omit<PmOptions, "machine">): Operator[] => [
+  createPmOperator({ machine: createMachine(), ...parts }),
+];
+
+/** @param makeOperators other hands than those of a machine: for whoever builds an agent of their own */
+export async function runAgent(env: Env, makeOperators = machineOperators): Promise<number> {
   const clock = createClock();
   const logger = createLogger({
     service: "agent",
@@ -55,15 +63,7 @@ export async function runAgent(env: Env): Promise<number> {
     kind: "pm",
     versions: { boreas: PRODUCT_VERSION },
     slots,
-    operators: [
-      createPmOperator({
-        machine: createMachine(),
-        clock,
-        logger,
-        root: join(stateDir, "apps"),
-        node: { name: identity.name },
-      }),
-    ],
+    operators: makeOperators({ clock, logger, root: join(stateDir, "apps"), node: { name: identity.name } }),
     dialer: createDialer(address, { subprotocol: SUBPROTOCOL, maxFrameBytes: MAX_FRAME_BYTES }),
     clock,
     disk,

@@ -13,7 +13,8 @@ export interface Namespace {
 
 let counter = 0;
 
-export async function createNamespace(): Promise<Namespace> {
+/** @param hostAddress another address of this host by which it is to be reached, such as that of another namespace */
+export async function createNamespace(hostAddress?: string): Promise<Namespace> {
   const number = (Deno.pid * 7 + counter++) % 4000;
   const name = `bor${number}`;
   const subnet = `10.${200 + (number >> 8)}.${number & 255}`;
@@ -25,6 +26,7 @@ export async function createNamespace(): Promise<Namespace> {
   await inside("ip", "addr", "add", `${subnet}.2/24`, "dev", `${name}n`);
   await inside("ip", "link", "set", `${name}n`, "up");
   await inside("ip", "link", "set", "lo", "up");
+  if (hostAddress) await inside("ip", "route", "add", hostAddress, "via", `${subnet}.1`);
   // Nothing may be dialled from outside: only answers to what went out come in.
   await inside(
     "nft",
@@ -36,13 +38,13 @@ export async function createNamespace(): Promise<Namespace> {
   );
   return {
     name,
-    hostAddress: `${subnet}.1`,
+    hostAddress: hostAddress ?? `${subnet}.1`,
     async listening() {
       return (await inside("ss", "-Hltn")).split("\n").map((l) => l.trim()).filter(Boolean);
     },
     async cut(direction) {
-      if (direction !== "to_host") await inside("nft", `add rule inet cut i ip saddr ${subnet}.1 drop`);
-      if (direction !== "from_host") await inside("nft", `add rule inet cut o ip daddr ${subnet}.1 drop`);
+      if (direction !== "to_host") await inside("nft", "add rule inet cut i iifname != lo drop");
+      if (direction !== "from_host") await inside("nft", "add rule inet cut o oifname != lo drop");
     },
     async clear() {
       await inside("nft", "flush chain inet cut i; flush chain inet cut o");

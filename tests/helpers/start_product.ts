@@ -18,6 +18,8 @@ export interface Master {
   /** Any call under /api/v1 as admin; throws on an answer that is no success. */
   // deno-lint-ignore no-explicit-any -- a test looks at what it asked for, and a wrong look fails it
   api<T = any>(method: string, path: string, body?: unknown): Promise<T>;
+  /** The header of an admin who has signed in, for `raw`. */
+  bearer(): { authorization: string };
   raw(
     method: string,
     path: string,
@@ -31,7 +33,10 @@ export interface Master {
 }
 
 export interface RunningAgent {
+  /** Resolves when the process has ended. */
   kill(signal: Deno.Signal): Promise<void>;
+  /** For what does not end it: STOP and CONT. */
+  signal(name: Deno.Signal): void;
   output(): string;
 }
 
@@ -103,6 +108,7 @@ export async function startMaster(env: Record<string, string> = {}, wrap?: strin
     pid: () => process.pid,
     fingerprint: /fingerprint ([0-9a-f]{64})/.exec(process!.output())?.[1],
     raw,
+    bearer: () => ({ authorization: `Bearer ${token}` }),
     async api(method, path, body) {
       const { status, text } = await raw(method, `/api/v1${path}`, body, { authorization: `Bearer ${token}` });
       if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${text}`);
@@ -123,21 +129,36 @@ export async function startAgent(
     name?: string;
     namespace?: string;
     wrap?: string;
+    slots?: number;
+    /** Another program in the place of `main.ts agent`. */
+    program?: string;
   },
 ): Promise<RunningAgent> {
   const stateDir = env.stateDir ?? await temporaryFolder("agent");
-  const process = spawn("agent", {
-    BOREAS_URL: env.url,
-    BOREAS_STATE_DIR: stateDir,
-    BOREAS_TOKEN: env.token ?? "",
-    BOREAS_CA_FINGERPRINT: env.fingerprint ?? "",
-    BOREAS_NAME: env.name ?? "",
-    BOREAS_LOG_FORMAT: "text",
-    BOREAS_LOG_LEVEL: "INFO",
-  }, (task) => `${env.namespace ? `ip netns exec ${env.namespace} ` : ""}${env.wrap ? `${env.wrap} ` : ""}${task}`);
+  const process = spawn(
+    "agent",
+    {
+      BOREAS_URL: env.url,
+      BOREAS_STATE_DIR: stateDir,
+      BOREAS_TOKEN: env.token ?? "",
+      BOREAS_CA_FINGERPRINT: env.fingerprint ?? "",
+      BOREAS_NAME: env.name ?? "",
+      BOREAS_SLOTS: env.slots === undefined ? "" : String(env.slots),
+      BOREAS_LOG_FORMAT: "text",
+      BOREAS_LOG_LEVEL: "INFO",
+    },
+    (task) =>
+      `${env.namespace ? `ip netns exec ${env.namespace} ` : ""}${env.wrap ? `${env.wrap} ` : ""}${
+        env.program ? task.replace("main.ts agent", env.program) : task
+      }`,
+  );
   await process.waitFor(/agent started/);
   cleanups.push(async () => void await process.kill("SIGTERM"));
-  return { kill: async (signal) => void await process.kill(signal), output: process.output };
+  return {
+    kill: async (signal) => void await process.kill(signal),
+    signal: (name) => Deno.kill(process.pid, name),
+    output: process.output,
+  };
 }
 
 interface Spawned {
