@@ -1,6 +1,7 @@
 /** What PostgreSQL's refusals mean to a caller. One row per code, with its reason; anything else is our mistake. */
 import { AppError } from "../domain/app_error.ts";
 import type { ErrorKind } from "../domain/app_error.ts";
+import { retryableError } from "../db/retryable_errors.ts";
 
 interface PostgresError {
   code: string;
@@ -44,6 +45,8 @@ const MEANING: Record<string, { kind: ErrorKind; code: string; message: string }
     code: "database.read_only",
     message: "The database is read-only; nothing was changed.",
   },
+  // The client's own bound: a statement must not outlast the connection's.
+  "57014": { kind: "unavailable", code: "database.slow", message: "The database took too long over this; try again." },
   "57P01": { kind: "unavailable", code: "database.away", message: "The database is restarting; try again." },
   "57P02": { kind: "unavailable", code: "database.away", message: "The database is restarting; try again." },
   "57P03": { kind: "unavailable", code: "database.away", message: "The database is starting; try again." },
@@ -73,7 +76,10 @@ export function fromPostgresError(thrown: unknown): AppError | undefined {
     return new AppError("unavailable", "database.away", "The database does not answer; try again.", [], thrown);
   }
   const meaning = MEANING[thrown.code];
-  return meaning && new AppError(meaning.kind, meaning.code, meaning.message, [], thrown);
+  if (meaning) return new AppError(meaning.kind, meaning.code, meaning.message, [], thrown);
+  // What passes by itself is no mistake of ours, whatever its code; a missing file is.
+  const passing = thrown.code === "ENOENT" ? undefined : retryableError(thrown);
+  return passing && new AppError("unavailable", "database.away", `The database ${passing.why}; try again.`, [], thrown);
 }
 
 const hasCode = (thrown: unknown): thrown is PostgresError =>

@@ -3,6 +3,7 @@
  * 2^53). Statements are prepared, except behind a transaction pooler.
  */
 import postgres from "postgres";
+import { createSocketFactory } from "./driver_socket.ts";
 
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type TransactionSql = postgres.TransactionSql<{ bigint: number }>;
@@ -15,15 +16,29 @@ export interface ClientOptions {
   /** Behind pgbouncer in transaction mode: no prepared statements, and LISTEN cannot work. */
   pooler?: boolean;
   applicationName?: string;
+  /** How long a connection that was asked something may say nothing before it is given up; null: for ever. */
+  silenceMs?: number | null;
 }
 
+/** A statement ends well before its connection would be given up for silent. */
+const SILENCE_MS = 30_000;
+const STATEMENT_SHARE = 0.8;
+
 export function openClient(target: ConnectionTarget, options: ClientOptions = {}): Sql {
+  const { silenceMs = SILENCE_MS } = options;
   const shared = {
+    ssl: false, // the socket sees to it
+    socket: createSocketFactory(typeof target === "string" ? tlsModeOf(target) : false, silenceMs),
     max: options.max ?? 10,
     prepare: !options.pooler,
     connect_timeout: 10,
     onnotice: () => {},
-    connection: { application_name: options.applicationName ?? "boreas", TimeZone: "UTC" },
+    connection: {
+      application_name: options.applicationName ?? "boreas",
+      TimeZone: "UTC",
+      // A pooler refuses what it cannot keep apart.
+      ...(options.pooler || silenceMs === null ? {} : { statement_timeout: Math.floor(silenceMs * STATEMENT_SHARE) }),
+    },
     transform: { undefined: null, column: { from: postgres.toCamel, to: postgres.fromCamel } },
     types: {
       bigint: { to: 20, from: [20], serialize: (n: number) => String(n), parse: (text: string) => Number(text) },
@@ -37,7 +52,45 @@ export function openClient(target: ConnectionTarget, options: ClientOptions = {}
   };
   // The library's types know one shape of custom type per client; ours has two, so the result is named here once.
   const client: unknown = typeof target === "string" ? postgres(target, shared) : postgres({ ...shared, ...target });
-  return client as Sql;
+  return endWithConnection(client as Sql);
 }
+
+function tlsModeOf(url: string): string | false {
+  const { searchParams } = new URL(url);
+  const mode = searchParams.get("sslmode") ?? searchParams.get("ssl") ??
+    (searchParams.get("sslrootcert") === "system" ? "verify-full" : "disable");
+  return mode === "disable" || mode === "false" ? false : mode;
+}
+
+/**
+ * A transaction ends with its connection. The driver would send the rest of its body, or a ROLLBACK, on whatever
+ * connection took the place: outside of any transaction, or into somebody else's. So a body that lost its connection
+ * hears nothing any more; its caller has been told.
+ */
+function endWithConnection(sql: Sql): Sql {
+  const begin = sql.begin.bind(sql) as (options: string, body: (tx: TransactionSql) => unknown) => Promise<unknown>;
+  const forEver = new Promise<never>(() => {});
+  const wholeBegin = async (...args: [string, Body] | [Body]) => {
+    const [mode, body] = args.length === 1 ? ["", args[0]] : args;
+    let isOver = false;
+    const within = async (tx: TransactionSql) => {
+      try {
+        return await body(
+          new Proxy(tx, { apply: (send, self, words) => isOver ? forEver : Reflect.apply(send as never, self, words) }),
+        );
+      } catch (error: unknown) {
+        if (isOver) return await forEver;
+        throw error;
+      }
+    };
+    try {
+      return await begin(mode, within);
+    } finally {
+      isOver = true;
+    }
+  };
+  return Object.assign(sql, { begin: wholeBegin });
+}
+type Body = (tx: TransactionSql) => unknown;
 
 export { postgres };

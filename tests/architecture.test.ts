@@ -62,7 +62,8 @@ const PURE_FOLDERS = ["domain", "protocol", "db", "operators", "scheduler", "age
 /** Files of a pure folder that are hands in truth, each with its reason. */
 const HANDS: Record<string, string> = {
   "db/embedded/": "runs the PostgreSQL binaries that live beside the data",
-  "db/migrate.ts": "reads the migration files",
+  "db/read_migrations.ts": "reads the migration files",
+  "db/driver_socket.ts": "opens the connections to PostgreSQL",
 };
 
 function sourceFiles(folder = root): string[] {

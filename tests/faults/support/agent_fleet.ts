@@ -76,8 +76,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       kind: "mock",
       versions: {},
       slots: options.slots ?? 8,
-      operators: [{
-        kind: "mock",
+      operators: (["mock", "pm"] as const).map((kind) => ({
+        kind,
         async run(_operation, context) {
           const { taskId: task, attempt, fence } = context;
           ledger.push({ what: "start", task, attempt, fence, at: instantNs() });
@@ -87,7 +87,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           return { status: "success", message: "Done." };
         },
         async *observe() {},
-      }],
+      })),
       dialer: createDialer(address, { subprotocol: SUBPROTOCOL, maxFrameBytes: MAX_FRAME_BYTES }),
       clock,
       disk,

@@ -1,6 +1,6 @@
 /** Masters on one database, and work for them. */
 import type { Sql } from "../../../db/client.ts";
-import { startMaster } from "../../helpers/start_product.ts";
+import { ADMIN_PASSWORD, startMaster } from "../../helpers/start_product.ts";
 import type { Master } from "../../helpers/start_product.ts";
 import type { OwnPostgres } from "./own_postgres.ts";
 
@@ -29,6 +29,12 @@ export async function startMasters(
 
 export const portOf = (master: Master): number => Number(new URL(master.url).port);
 
+/** Headers of an admin at this master. */
+export async function signIn(master: Master): Promise<{ authorization: string }> {
+  const { text } = await master.raw("POST", "/api/v1/auth/login", { username: "admin", password: ADMIN_PASSWORD });
+  return { authorization: `Bearer ${JSON.parse(text).accessToken}` };
+}
+
 /** One number of `/metrics`. */
 export async function metricOf(master: Master, name: string): Promise<number> {
   const { text } = await master.raw("GET", "/metrics");
@@ -46,16 +52,18 @@ export interface Work {
 let worlds = 0;
 export async function prepareWork(
   master: Master,
-  size: { environments: number; applications: number; config?: Record<string, unknown> },
+  size: { environments: number; applications: number; config?: Record<string, unknown>; type?: "mock" | "pm" },
 ): Promise<Work> {
   const world = ++worlds;
   const names = Array.from({ length: size.applications }, (_, n) => `app-${world}-${n}`);
   const environmentIds: string[] = [];
   for (let n = 0; n < size.environments; n++) {
-    environmentIds.push((await master.api("POST", "/environments", { name: `env-${world}-${n}`, type: "mock" })).id);
+    environmentIds.push(
+      (await master.api("POST", "/environments", { name: `env-${world}-${n}`, type: size.type ?? "mock" })).id,
+    );
   }
   for (const name of names) {
-    await master.api("POST", "/applications", { name, config: { mock: {}, ...size.config } });
+    await master.api("POST", "/applications", { name, config: size.config ?? { mock: {} } });
   }
   let versions = 0;
   return {

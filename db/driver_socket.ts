@@ -1,0 +1,186 @@
+/**
+ * The socket that the driver is given. The driver forgets its socket in the moment it closes and may still write a
+ * ROLLBACK to it, which ends the process (porsager/postgres#1154, #1208), or keeps what it had not written yet and sends
+ * it ahead of its next greeting. So it sees the end of a connection in three steps:
+ *
+ *   open --lost, or silent for too long--> `error`: all who wait are told --two turns: what they made the driver write
+ *   is dropped here--> `close`: the driver lets go, and opens another when it needs one
+ *
+ * A server's last words (FATAL) are the reason of the loss. Given to the driver, it would keep them and fail the first
+ * statement of the next connection with them, long after.
+ *
+ * Silent is a connection that was written to and says nothing at all: the other end is gone without a word, and nobody
+ * else would ever notice. A server that is merely slow gives up its statements before that (`statement_timeout`).
+ */
+import { EventEmitter } from "node:events";
+import net from "node:net";
+import tls from "node:tls";
+
+export interface DriverTarget {
+  host: string[];
+  port: number[];
+  /** Of a Unix socket. */
+  path?: string | false;
+}
+/** As in the address: `require` and `prefer` encrypt, `verify-full` and the like also check who answers. */
+export type TlsMode = string | false;
+
+const ENCRYPT_ONLY = ["require", "allow", "prefer", "true"];
+/** `SSLRequest` of the wire protocol. */
+const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
+const YES = "S".charCodeAt(0);
+
+/** @returns a factory that never fails: a connection that cannot be made ends as one that was lost */
+export function createSocketFactory(mode: TlsMode, silenceMs: number | null): (target: DriverTarget) => DriverSocket {
+  let turn = 0;
+  return (target) => {
+    // Of several hosts the next one each time.
+    const at = turn++ % target.host.length;
+    const [host, port] = [target.host[at]!, target.port[at] ?? target.port[0]!];
+    const raw = target.path ? net.connect(target.path) : net.connect({ host, port });
+    return new DriverSocket(raw, target.path ? { mode: false, host, port } : { mode, host, port }, silenceMs);
+  };
+}
+
+export class DriverSocket extends EventEmitter {
+  readyState: "open" | "closed" = "open";
+  readonly host: string;
+  readonly port: number;
+  #socket: net.Socket;
+  /** Until the connection stands: what the driver wrote meanwhile. */
+  #early: Uint8Array[] | undefined = [];
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  readonly #silenceMs: number | null;
+  readonly #mode: TlsMode;
+
+  constructor(raw: net.Socket, to: { mode: TlsMode; host: string; port: number }, silenceMs: number | null) {
+    super();
+    this.host = to.host;
+    this.port = to.port;
+    this.#mode = to.mode;
+    this.#silenceMs = silenceMs;
+    this.#socket = raw;
+    this.#watch(raw);
+    raw.setNoDelay(true);
+    raw.once("connect", () => this.#mode ? this.#encrypt() : this.#stand());
+  }
+
+  write(bytes: Uint8Array, done?: () => void): boolean {
+    if (this.readyState === "closed") return true;
+    if (this.#early) {
+      this.#early.push(bytes);
+      return true;
+    }
+    const limit = this.#silenceMs;
+    if (limit !== null) {
+      this.#silence ??= setTimeout(() => this.#lose(lost("ETIMEDOUT", `said nothing for ${limit / 1000} s`)), limit);
+    }
+    return done ? this.#socket.write(bytes, done) : this.#socket.write(bytes);
+  }
+  end(bytes: Uint8Array): void {
+    this.readyState = "closed";
+    clearTimeout(this.#silence);
+    this.#socket.end(bytes);
+  }
+  destroy(): void {
+    this.#lose();
+  }
+  pause(): void {
+    this.#socket.pause();
+  }
+  resume(): void {
+    this.#socket.resume();
+  }
+  setKeepAlive(on: boolean, afterMs: number): void {
+    this.#socket.setKeepAlive(on, afterMs);
+  }
+
+  #watch(socket: net.Socket): void {
+    socket.on("error", (error: Error) => this.#lose(error));
+    socket.on("close", () => this.#lose(lost("CONNECTION_CLOSED", "closed the connection")));
+    socket.on("drain", () => this.emit("drain"));
+  }
+
+  #stand(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    const walk = createMessageWalk();
+    this.#socket.on("data", (bytes: Uint8Array) => {
+      clearTimeout(this.#silence);
+      this.#silence = undefined;
+      const { fatalAt, reason } = walk(bytes);
+      if (!reason) return void this.emit("data", bytes);
+      if (fatalAt > 0) this.emit("data", bytes.subarray(0, fatalAt));
+      this.#lose(reason);
+    });
+    for (const bytes of early) this.write(bytes);
+  }
+
+  #encrypt(): void {
+    const raw = this.#socket;
+    raw.write(SSL_REQUEST);
+    raw.once("data", (answer: Uint8Array) => {
+      if (answer[0] !== YES) {
+        if (this.#mode === "prefer") return this.#stand();
+        return this.#lose(lost("08001", "does not speak TLS, which sslmode asks for"));
+      }
+      const secure = tls.connect({
+        socket: raw,
+        servername: net.isIP(this.host) ? undefined : this.host,
+        rejectUnauthorized: !ENCRYPT_ONLY.includes(String(this.#mode)),
+      });
+      this.#socket = secure;
+      this.#watch(secure);
+      secure.once("secureConnect", () => this.#stand());
+    });
+  }
+
+  /** The end, once. Without a reason it was the driver's own wish. */
+  #lose(reason?: Error): void {
+    const wished = this.readyState === "closed";
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.readyState = "closed";
+    clearTimeout(this.#silence);
+    this.#socket.destroy();
+    if (reason && !wished) this.emit("error", reason);
+    setImmediate(() => setImmediate(() => this.emit("close", false)));
+  }
+  #isOver = false;
+}
+
+const HEADER = 5;
+const ERROR = "E".charCodeAt(0);
+
+/** Follows the server's messages (a type, four bytes of length, a body) from one piece to the next, for a FATAL one. */
+export function createMessageWalk(): (bytes: Uint8Array) => { fatalAt: number; reason?: Error } {
+  /** Of the message that the last piece ended in. */
+  let left = 0;
+  let header: number[] = [];
+  return (bytes) => {
+    let at = Math.min(left, bytes.length);
+    left -= at;
+    while (at < bytes.length) {
+      const startsAt = at - header.length;
+      while (header.length < HEADER && at < bytes.length) header.push(bytes[at++]!);
+      if (header.length < HEADER) break;
+      const length = ((header[1]! << 24) | (header[2]! << 16) | (header[3]! << 8) | header[4]!) - 4;
+      const body = bytes.subarray(at, at + length);
+      const reason = header[0] === ERROR ? readFatal(body) : undefined;
+      if (reason) return { fatalAt: Math.max(0, startsAt), reason };
+      header = [];
+      at += body.length;
+      left = length - body.length;
+    }
+    return { fatalAt: -1 };
+  };
+}
+
+/** The fields of an error are a letter and a text each, ended by a NUL; V is how bad it is, whatever the language. */
+function readFatal(body: Uint8Array): Error | undefined {
+  const fields = new Map(new TextDecoder().decode(body).split("\0").map((field) => [field[0], field.slice(1)]));
+  if (!["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return undefined;
+  return lost(fields.get("C") ?? "08006", `said: ${fields.get("M")}`);
+}
+
+const lost = (code: string, what: string) => Object.assign(new Error(`the database ${what}`), { code });
