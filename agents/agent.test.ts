@@ -112,6 +112,21 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     expect(master.results[0]!.outcome).toMatchObject({ status: "cancelled" });
   });
 
+  it("refuses a lease whose cancel came before it, and no other lease of that task", async () => {
+    const { master, runs } = await setUp();
+    const cancel = { type: "task.cancel" as const, taskId: "t1", graceSeconds: 3, reason: "Cancelled by ann." };
+    master.send({ ...cancel, fence: 2 });
+    master.send(dispatchOf("t1", { fence: 2 }), dispatchOf("t1", { fence: 3, attempt: 3 }));
+    await expect.poll(() => runs.length).toBe(1);
+    expect(runs[0]!.context.fence).toBe(3);
+    expect(master.ofType("task.refuse")).toMatchObject([{ taskId: "t1", fence: 2, reason: "Cancelled by ann." }]);
+    runs[0]!.end();
+    await master.until(() => master.results.length === 1);
+    master.send({ ...cancel, fence: 3 }); // late: that one has ended
+    master.send(dispatchOf("t1", { fence: 4, attempt: 4 }));
+    await expect.poll(() => runs.length).toBe(2);
+  });
+
   it("refuses what it cannot take: slots, unknown kinds, older leases, older generations", async () => {
     const { master, runs } = await setUp({}, { slots: 1 });
     const { operation } = dispatchOf("x");

@@ -61,8 +61,15 @@ export interface TaskBoardOptions {
   fetchBlob(sha256: string, ticket: string): Promise<string>;
 }
 
-/** Ended leases that are kept in mind; a copy of a dispatch comes soon after it or never. */
+/** Leases that are kept in mind once they ended or were cancelled; a late dispatch comes soon or never. */
 const REMEMBERED = 10_000;
+
+/** The newest ones only. */
+function remember<T>(notes: Map<string, T>, taskId: string, note: T): void {
+  notes.delete(taskId);
+  notes.set(taskId, note);
+  if (notes.size > REMEMBERED) notes.delete(notes.keys().next().value!);
+}
 
 export function createTaskBoard(options: TaskBoardOptions) {
   const { clock, disk, logger, crashPoint, journal, outbox, keeper, streamer, send } = options;
@@ -75,6 +82,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
   let ending: string | undefined;
   /** The newest leases that ended here, so that a dispatch which arrives once more begins nothing. */
   const ended = new Map<string, number>();
+  /** Cancels of leases that this agent has not heard of yet; the dispatch may be right behind. */
+  const cancelled = new Map<string, { fence: number; reason: string }>();
   /** Removals under way: a new attempt of the same task waits for it. */
   const leaving = new Map<string, Promise<void>>();
   let changed = () => {};
@@ -120,6 +129,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
     }
     if (known && known.fence > fence) return refuse("This agent holds a newer lease of the task.");
     if (!known && fence <= (ended.get(taskId) ?? -1)) return refuse("This attempt has ended here.");
+    const early = cancelled.get(taskId);
+    if (early?.fence === fence) return refuse(early.reason); // it never began
     if (known?.slot) {
       known.successor = message;
       known.slot.stop(new StopReason("lost", "The task was handed out anew.", 0));
@@ -226,9 +237,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
   function drop(entry: Entry): Promise<void> {
     const { taskId } = entry;
     if (entries.get(taskId) === entry) entries.delete(taskId);
-    ended.delete(taskId);
-    ended.set(taskId, entry.fence);
-    if (ended.size > REMEMBERED) ended.delete(ended.keys().next().value!);
+    remember(ended, taskId, entry.fence);
     keeper.release(taskId);
     streamer.remove(taskId);
     const gone = removeTraces(entry).then(() => {
@@ -325,7 +334,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
       else if (entry?.successor?.fence === fence) {
         entry.successor = undefined; // it never began
         send({ type: "task.refuse", taskId, fence, reason, retryable: false });
-      }
+      } else if (fence > (entry?.fence ?? ended.get(taskId) ?? -1)) remember(cancelled, taskId, { fence, reason });
     },
     resultAcknowledged({ taskId, fence, accepted }: Extract<ToAgent, { type: "result.ack" }>): void {
       const entry = entries.get(taskId);
