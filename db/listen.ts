@@ -13,6 +13,8 @@ import type { Hints, HintTopic } from "./hints.ts";
 
 const CHANNEL = "boreas";
 const COLLECT_MS = 5;
+/** Under load hints come without end: so much lies between two notifications. */
+const REST_MS = 25;
 /** A payload holds 8,000 bytes; an id costs 40. */
 const MAX_IDS = 100;
 
@@ -28,15 +30,17 @@ export async function joinHints(
   const waiting = new Map<HintTopic, Set<string>>();
   let timer: Timer | undefined;
   let closed = false;
+  let restsUntil = -Infinity;
 
   const flush = async () => {
     timer = undefined;
-    const topics = [...waiting].map(([topic, ids]) => [topic, ids.size > MAX_IDS ? [] : [...ids]] as const);
+    const payloads = [...waiting].map(([topic, ids]) =>
+      JSON.stringify({ from: deps.processId, topic, ids: ids.size > MAX_IDS ? [] : [...ids] })
+    );
     waiting.clear();
+    restsUntil = deps.clock.monotonic() + REST_MS;
     try {
-      for (const [topic, ids] of topics) {
-        await sql`select pg_notify(${CHANNEL}, ${JSON.stringify({ from: deps.processId, topic, ids })})`;
-      }
+      await sql`select pg_notify(${CHANNEL}, p) from unnest(${payloads}::text[]) as p`;
     } catch (error: unknown) {
       // A hint may be lost; the sweep of the others finds the work. Say so once per trouble, at debug level.
       deps.logger.log("DEBUG", "a hint could not be sent", { error: String(error) });
@@ -63,7 +67,7 @@ export async function joinHints(
       const ids = waiting.get(topic) ?? new Set();
       if (id) ids.add(id);
       waiting.set(topic, ids);
-      timer ??= deps.clock.after(COLLECT_MS, () => void flush());
+      timer ??= deps.clock.after(Math.max(COLLECT_MS, restsUntil - deps.clock.monotonic()), () => void flush());
     },
     async close() {
       closed = true;

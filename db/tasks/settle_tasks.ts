@@ -82,21 +82,23 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
     { id: string; projectId: string; deploymentId: string; name: string; state: TaskState; reason: Reason }[]
   >`
     with met as (
-      select d.task_id, count(*)::int as n from task_dependency d join task t on t.id = d.task_id
-      where t.state = 'blocked' and (d.depends_on = any(${good.map((t) => t.id)}::uuid[])
-        or (t.is_rollback and d.depends_on = any(${bad.map((t) => t.id)}::uuid[])))
-      group by d.task_id
+      select task_id, count(*)::int as n from (
+        select d.task_id from task_dependency d where d.depends_on = any(${good.map((t) => t.id)}::uuid[])
+        union all
+        select d.task_id from task_dependency d join task w on w.id = d.task_id
+          where d.depends_on = any(${bad.map((t) => t.id)}::uuid[]) and w.is_rollback
+      ) edges group by task_id
     )
     update task t set unmet = t.unmet - met.n, updated_at = boreas_now(),
       state = case when t.unmet = met.n then 'pending' else t.state end,
       state_since = case when t.unmet = met.n then boreas_now() else t.state_since end,
-      run_after = case when t.unmet = met.n and t.type = 'pause'
-        then boreas_now() + make_interval(secs => (t.payload ->> 'pauseSeconds')::float8) else t.run_after end,
+      run_after = case when t.unmet = met.n and t.type = 'pause' then ${pauseEnd(tx)} else t.run_after end,
       reason = case when t.unmet <> met.n then t.reason
-        when t.type = 'pause' then jsonb_build_object('code', 'task.paused', 'params', jsonb_build_object('until', u.until), 'text', 'Waiting until ' || u.until || '.')
+        when t.type = 'pause' then jsonb_build_object('code', 'task.paused', 'params', jsonb_build_object('until', ${
+    sayInstant(tx)
+  }), 'text', 'Waiting until ' || ${sayInstant(tx)} || '.')
         else ${tx.json(reason("task.ready") as never)} end
-    from met, lateral (select to_char((boreas_now() + make_interval(secs => coalesce((select (p.payload ->> 'pauseSeconds')::float8 from task p where p.id = met.task_id), 0))) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as until) u
-    where t.id = met.task_id returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
+    from met where t.id = met.task_id and t.state = 'blocked' returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
   for (const row of rows) {
     if (row.state === "pending") {
       events.push({
@@ -110,6 +112,9 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
     }
   }
 }
+
+const pauseEnd = (tx: Tx) => tx`boreas_now() + make_interval(secs => (t.payload ->> 'pauseSeconds')::float8)`;
+const sayInstant = (tx: Tx) => tx`to_char((${pauseEnd(tx)}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
 
 /**
  * Ends, transitively, what can never begin. When the deployment asks first (`pause`), what waits for a failed task keeps
@@ -133,6 +138,7 @@ async function skipDependents(tx: Tx, bad: EndedTask[]): Promise<EndedTask[]> {
         'params', jsonb_build_object('name', f.name, 'outcome', w.word), 'text', format('Skipped because %s %s.', f.name, w.word))
     from first f, lateral (select case f.state when 'failed' then 'failed' when 'cancelled' then 'was cancelled' else 'was skipped' end as word) w
     where t.id = f.task_id and t.state = 'blocked'
+      and not exists (select 1 from task c where c.parent_id = t.id and c.completed_at is not null) -- it is what its parts became
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
 }
 
