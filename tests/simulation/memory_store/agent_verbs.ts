@@ -1,5 +1,6 @@
 /** Who is connected and what they hold: `db/agents/connect_agent.ts`, `disconnect_agent.ts`, and the readers beside them. */
 import type { Arrival, Verdict } from "../../../db/agents/connect_agent.ts";
+import type { IdleArrival } from "../../../db/agents/connect_idle.ts";
 import type { AgentIdentity } from "../../../db/agents/read_agent_identity.ts";
 import { DEFAULT_PROJECT } from "../../../db/database.ts";
 import type { WantedCancel } from "../../../db/tasks/read_cancels.ts";
@@ -34,6 +35,16 @@ export function connectAgent(
   loseTasks(tables, lost, agent.embedded ? "task.master_restarted" : "task.agent_lost_it", options.chance);
   moveDeployments(tables, [...lost, ...touched].map((task) => task.deploymentId));
   return { verdicts, name: agent.name, cordoned: false };
+}
+
+/** `db/agents/connect_idle.ts`. */
+export function connectIdle(tables: Tables, arrivals: readonly Arrival[]): IdleArrival[] {
+  return arrivals.flatMap(({ agentId, sessionId }) => {
+    const agent = tables.agents.get(agentId);
+    if (!agent || heldBy(tables, [agentId]).length > 0) return [];
+    agent.sessionId = sessionId;
+    return [{ agentId, name: agent.name, cordoned: false }];
+  });
 }
 
 export function disconnectAgent(tables: Tables, agentId: string, sessionId: string): void {

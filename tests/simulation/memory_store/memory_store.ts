@@ -1,6 +1,6 @@
 /** The twin of `createTaskStore`: the same port over plain maps. Each verb runs whole, as its transaction does. */
 import type { TaskStore } from "../../../db/tasks/task_store.ts";
-import { connectAgent, disconnectAgent, readAgentIdentity, readCancels, readHeld } from "./agent_verbs.ts";
+import { connectAgent, connectIdle, disconnectAgent, readAgentIdentity, readCancels, readHeld } from "./agent_verbs.ts";
 import { appendChunks } from "./append_chunks.ts";
 import { finishTasks, reapTasks } from "./ending_verbs.ts";
 import { acceptTasks, claimTasks, renewLeases } from "./lease_verbs.ts";
@@ -17,5 +17,6 @@ export const createMemoryStore = (tables: Tables): TaskStore => ({
   readHeld: async (agentIds) => readHeld(tables, agentIds),
   readAgentIdentity: async (id) => readAgentIdentity(tables, id),
   connectAgent: async (arrival, options) => connectAgent(tables, arrival, options),
+  connectIdle: async (arrivals) => connectIdle(tables, arrivals),
   disconnectAgent: async (agentId, sessionId) => disconnectAgent(tables, agentId, sessionId),
 });

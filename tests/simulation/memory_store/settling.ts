@@ -43,7 +43,8 @@ function skipDependents(tables: Tables, bad: readonly TaskRow[]): TaskRow[] {
   let doomed = new Set(bad.map((task) => task.id));
   while (doomed.size > 0) {
     const next = [...tables.tasks.values()]
-      .filter((task) => task.state === "blocked" && task.dependsOn.some((id) => doomed.has(id)));
+      .filter((task) => task.state === "blocked" && task.dependsOn.some((id) => doomed.has(id)))
+      .filter((task) => !partsOf(tables, task.id).some((part) => isFinal(part.state)));
     for (const task of next) moveTask(task, "skipped", "task.skipped_dependency");
     skipped.push(...next);
     doomed = new Set(next.map((task) => task.id));
