@@ -85,6 +85,8 @@ const SENTENCES = {
   // agents
   "agent.connected": "Connected.",
   "agent.disconnected": "Disconnected; it dials again by itself.",
+  "agent.silent":
+    "Nothing was heard of it for {seconds} s: the master it was connected to has ended. It dials again by itself.",
   "agent.never_connected": "Enrolled; has not connected yet.",
   "agent.revoked": "Revoked by {actor}.",
 } as const;

@@ -1,6 +1,7 @@
 /** The core and the loops around it, started in order and stopped in reverse. Several may run on one database. */
 import { bindEmbedded } from "../db/agents/register_embedded.ts";
 import { touchAgents } from "../db/agents/read_agent_identity.ts";
+import { noteSilentAgents } from "../db/agents/note_silent.ts";
 import { sealAudit } from "../db/audit/seal_audit.ts";
 import { deleteOldRequests } from "../db/idempotency/finish_request.ts";
 import { createTaskStore } from "../db/tasks/task_store.ts";
@@ -10,6 +11,9 @@ import type { SchedulerDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import { createDispatchMaker } from "./prepare_dispatch.ts";
 import { createTimerLoop } from "./reap_loop.ts";
+
+/** Many heartbeats, and longer than any outage that the agents' own masters may have. */
+const SILENT_SECONDS = 300;
 
 export type Scheduler = Omit<Core, "takeHeard">;
 
@@ -34,6 +38,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     wokenBy: { hints: deps.hints, topic: "agents" },
     async run() {
       await bindEmbedded(deps.db.sql);
+      if (await noteSilentAgents(deps.db, SILENT_SECONDS) > 0) deps.hints.announce("events");
       await deleteOldRequests(deps.db);
       await sealAudit(deps.db);
     },

@@ -73,6 +73,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "repository.new": "尚未读取。",
   "agent.connected": "已连接。",
   "agent.disconnected": "已断开；代理会自行重连。",
+  "agent.silent": "已有 {seconds} 秒没有消息：它所连接的主控已退出。代理会自行重连。",
   "agent.never_connected": "已注册，尚未连接。",
   "agent.revoked": "已被 {actor} 吊销。",
 };
