@@ -1,10 +1,12 @@
 /** Opens the database of the settings: a server, or the embedded one; migrated, and checked to belong to our key. */
 import { join } from "node:path";
+import { canListen } from "../db/can_listen.ts";
 import { openClient } from "../db/client.ts";
 import type { ConnectionTarget, Sql } from "../db/client.ts";
 import type { Database } from "../db/database.ts";
 import { lockFolder } from "../db/embedded/lock_folder.ts";
 import { startEmbeddedPostgres } from "../db/embedded/embedded_postgres.ts";
+import { createRecentLogs } from "../db/logs/recent_logs.ts";
 import { migrateDatabase, SchemaError } from "../db/migrate.ts";
 import type { Vault } from "../db/secrets/vault.ts";
 import { newId } from "../host/new_id.ts";
@@ -14,6 +16,8 @@ import type { Settings } from "./settings.ts";
 export interface OpenedDatabase extends Database {
   kind: "embedded" | "server";
   target: ConnectionTarget;
+  /** Notifications of other processes arrive; not behind a transaction pooler. */
+  listens: boolean;
   close(): Promise<void>;
 }
 
@@ -26,9 +30,12 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
       : await startEmbeddedPostgres({ dataDir: settings.dataDir, onProgress: say });
     const target = settings.databaseUrl ?? server!.connection;
     let sql: Sql | undefined;
+    let listens = !settings.pooler;
     try {
       await migrate(target, settings);
-      sql = openClient(target, { max: 12, pooler: settings.pooler, applicationName: "boreas-master" });
+      // One that nobody told us of must not cost random failures: it is treated as the pooler that it is.
+      if (listens && !server) listens = await canListen(target);
+      sql = openClient(target, { max: 12, pooler: !listens, applicationName: "boreas-master" });
     } catch (error: unknown) {
       await server?.stop();
       throw error;
@@ -36,7 +43,9 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
     return {
       sql,
       newId,
+      recentLogs: createRecentLogs(),
       target,
+      listens,
       kind: server ? "embedded" : "server",
       async close() {
         await sql.end({ timeout: 5 });

@@ -1,5 +1,6 @@
 import type { CrashPoint } from "../domain/ports.ts";
 import type { Sql, TransactionSql } from "./client.ts";
+import type { RecentLogs } from "./logs/recent_logs.ts";
 
 /** What every verb gets: the one connection pool, and ids made by us (UUIDv7, so that they sort by creation). */
 export interface Database {
@@ -7,6 +8,8 @@ export interface Database {
   newId: () => string;
   /** Named places inside a transaction where a fault test may end the process. */
   crashPoint?: CrashPoint;
+  /** What this process has just stored of the logs that are followed in it. */
+  recentLogs?: RecentLogs;
 }
 export type Tx = TransactionSql;
 

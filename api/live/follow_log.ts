@@ -36,15 +36,24 @@ export const SWEEP_MS = 1000;
 const EVENTS_COLLECT_MS = 50;
 const NEWLINE = 10;
 
+/** As `createLogWaiter`, for one log, which the feed keeps meanwhile. It hears of news before its readers do. */
+function createOneLogWaiter(deps: FollowDeps, taskId: string): Waiter {
+  const leave = deps.logs.join(taskId);
+  return createLogWaiter(deps, (id) => id === taskId, leave);
+}
+
 /** A waiter that hints about these tasks' logs, and about anything that happened, wake. */
-export function createLogWaiter(deps: FollowDeps, isFollowed: (taskId: string) => boolean): Waiter {
+export function createLogWaiter(
+  deps: FollowDeps,
+  isFollowed: (taskId: string) => boolean,
+  onClose: () => void,
+): Waiter {
   const ends: (() => void)[] = [];
   const waiter = createWaiter(deps.clock, () => {
     for (const end of ends) end();
   });
-  // The feed hears of news before its readers do.
   ends.push(
-    deps.logs.join(),
+    onClose,
     deps.hints.on("log", (id) => (id === undefined || isFollowed(id)) && waiter.wake()),
     deps.hints.on("events", () => waiter.wakeSoon(EVENTS_COLLECT_MS)),
   );
@@ -96,7 +105,7 @@ async function passOver(db: Database, taskId: string, part: LogPart, lastByte: n
 /** The bytes as they are; a line says where another attempt begins. */
 export function followLogAsText(deps: FollowDeps, taskId: string, start: LogPosition): ReadableStream<Uint8Array> {
   return pullStream(() => {
-    const waiter = createLogWaiter(deps, (id) => id === taskId);
+    const waiter = createOneLogWaiter(deps, taskId);
     const nextPart = createFollower(deps, taskId, start, waiter);
     let attempt = start.attempt;
     return {
@@ -115,7 +124,7 @@ export function followLogAsText(deps: FollowDeps, taskId: string, start: LogPosi
 /** Each event's id is where to go on after it: `attempt:offset`. `end` says that nothing will follow. */
 export function followLogAsEvents(deps: FollowDeps, taskId: string, start: LogPosition): ReadableStream<Uint8Array> {
   return pullStream(() => {
-    const waiter = createLogWaiter(deps, (id) => id === taskId);
+    const waiter = createOneLogWaiter(deps, taskId);
     const nextPart = createFollower(deps, taskId, start, waiter);
     let state: "opening" | "open" | "ended" = "opening";
     return {

@@ -7,6 +7,7 @@ import { LOG_PIECE_BYTES } from "./log_feed.ts";
 import { pullStream } from "./pull_stream.ts";
 
 interface Followed {
+  leave(): void;
   taskId: string;
   prefix: Uint8Array;
   at: LogPosition;
@@ -21,7 +22,9 @@ const encoder = new TextEncoder();
 export function followPartsAsText(deps: FollowDeps, projectId: string, parentId: string): ReadableStream<Uint8Array> {
   return pullStream(() => {
     const parts = new Map<string, Followed>();
-    const waiter = createLogWaiter(deps, (id) => parts.has(id));
+    const waiter = createLogWaiter(deps, (id) => parts.has(id), () => {
+      for (const { leave } of parts.values()) leave();
+    });
     let ended = false;
     return {
       async next() {
@@ -30,7 +33,7 @@ export function followPartsAsText(deps: FollowDeps, projectId: string, parentId:
           const log = await findTaskLog(deps.db, projectId, parentId);
           if (!log) return undefined;
           for (const { taskId, name } of log.sources) {
-            if (!parts.has(taskId)) parts.set(taskId, newPart(taskId, name));
+            if (!parts.has(taskId)) parts.set(taskId, newPart(taskId, name, deps.logs.join(taskId)));
           }
           const lines = await readMore(deps, parts);
           if (lines.length > 0) return lines;
@@ -48,7 +51,8 @@ export function followPartsAsText(deps: FollowDeps, projectId: string, parentId:
   }, deps);
 }
 
-const newPart = (taskId: string, name: string): Followed => ({
+const newPart = (taskId: string, name: string, leave: () => void): Followed => ({
+  leave,
   taskId,
   prefix: encoder.encode(`${name} | `),
   at: { attempt: 1, offset: 0 },

@@ -67,8 +67,9 @@ export function createLiveStream(deps: FollowDeps, feed: EventFeed, input: LiveS
 
     /** Listening comes before the cursor: what happens from here on is either behind the cursor or wakes us. */
     const begin = async (): Promise<string> => {
+      logs.open();
       ends.push(
-        deps.logs.join(),
+        logs.close,
         feed.listen(() => {
           hasNews = true;
           waiter.wake();

@@ -1,7 +1,8 @@
 /**
  * Reads what was just written once for all who follow it in this process.
  *
- *   reader at (attempt, offset) -> a part that was read for another: that one
+ *   reader at (attempt, offset) -> just stored by this very process: those bytes
+ *                               -> a part that was read for another: that one
  *                               -> somebody is reading it: the same
  *                               -> nothing there a moment ago, no hint since: nothing
  *                               -> the database
@@ -16,8 +17,8 @@ import type { LogPart, LogPosition } from "../../db/logs/read_log.ts";
 import type { Clock } from "../../domain/ports.ts";
 
 export interface LogFeed {
-  /** Keeps what is read as long as the reader stays. @returns how to leave */
-  join(): () => void;
+  /** Keeps what is read and stored of this task as long as the reader stays. @returns how to leave */
+  join(taskId: string): () => void;
   /** As `readLog`. A part that was kept may know less of what came after it. */
   read(taskId: string, at: LogPosition): Promise<LogPart | undefined>;
 }
@@ -73,7 +74,8 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
   }
 
   return {
-    join() {
+    join(taskId) {
+      const unfollow = deps.db.recentLogs?.follow(taskId);
       if (readers++ === 0) {
         unsubscribe = [deps.hints.on("log", hear), deps.hints.on("events", () => hear(undefined))];
       }
@@ -81,6 +83,7 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
       return () => {
         if (!isIn) return;
         isIn = false;
+        unfollow?.();
         if (--readers > 0) return;
         for (const end of unsubscribe) end();
         parts.clear();
@@ -90,6 +93,8 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
       };
     },
     read(taskId, at) {
+      const recent = deps.db.recentLogs?.read(taskId, at);
+      if (recent && recent.bytes.length > 0) return Promise.resolve(storedPart(at, recent));
       const place = `${taskId} ${at.attempt} ${at.offset}`;
       const kept = parts.get(place);
       if (kept) return Promise.resolve(kept);
@@ -109,3 +114,14 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
     },
   };
 }
+
+/** Nothing was dropped of what is that new; whether the task has ended meanwhile, the next read says. */
+const storedPart = ({ attempt, offset }: LogPosition, { bytes, end }: { bytes: Uint8Array; end: number }): LogPart => ({
+  attempt,
+  offset,
+  bytes,
+  next: offset + bytes.length,
+  head: end,
+  isMarker: false,
+  isEnd: false,
+});

@@ -12,12 +12,16 @@ import type { Topics } from "./topics.ts";
 const PULL_BYTES = 256 * 1024;
 
 interface Reader extends LogPosition {
+  leave(): void;
   mayHaveMore: boolean;
   isEnded: boolean;
   /** The reader asked for what was there already: up to here it is no laggard. `null` until the head is known. */
   history: LogPosition | null | undefined;
 }
 export interface LogReaders {
+  /** From now on what is followed is kept at hand, until `close`. */
+  open(): void;
+  close(): void;
   /** Those that are followed already stay where they are. */
   follow(logs: Topics["logs"], resumed?: ReadonlyMap<string, LogPosition>): void;
   look(taskId: string | undefined): void;
@@ -31,6 +35,7 @@ export interface LogReaders {
 export function createLogReaders({ db, logs: feed }: { db: Database; logs: LogFeed }): LogReaders {
   /** In order of their turn. */
   const readers = new Map<string, Reader>();
+  let isOpen = false;
 
   async function readOne(taskId: string, reader: Reader): Promise<LiveEvent[]> {
     const part = await feed.read(taskId, reader);
@@ -67,13 +72,26 @@ export function createLogReaders({ db, logs: feed }: { db: Database; logs: LogFe
   }
 
   return {
+    open() {
+      isOpen = true;
+      for (const [taskId, reader] of readers) reader.leave = feed.join(taskId);
+    },
+    close() {
+      isOpen = false;
+      for (const reader of readers.values()) reader.leave();
+    },
     follow(logs, resumed) {
-      for (const taskId of [...readers.keys()]) if (!logs.has(taskId)) readers.delete(taskId);
+      for (const [taskId, reader] of [...readers]) {
+        if (logs.has(taskId)) continue;
+        reader.leave();
+        readers.delete(taskId);
+      }
       for (const [taskId, { attempt, offset, isAsked }] of logs) {
         if (readers.has(taskId)) continue;
         const before = resumed?.get(taskId);
         readers.set(taskId, {
           ...(before ?? { attempt, offset }),
+          leave: isOpen ? feed.join(taskId) : () => {},
           mayHaveMore: true,
           isEnded: false,
           history: before || isAsked ? null : undefined,

@@ -8,6 +8,7 @@ import { freezeDocument } from "../../db/blobs/freeze_document.ts";
 import { openClient } from "../../db/client.ts";
 import type { ConnectionTarget } from "../../db/client.ts";
 import { joinHints } from "../../db/listen.ts";
+import { createRecentLogs } from "../../db/logs/recent_logs.ts";
 import { putSecret } from "../../db/secrets/put_secret.ts";
 import { createVault } from "../../db/secrets/vault.ts";
 import { createToken } from "../../db/tokens/create_token.ts";
@@ -38,7 +39,7 @@ let close = async () => {};
 
 async function open({ target }: { target: ConnectionTarget }) {
   const sql = openClient(target, { max: 12, applicationName: "boreas-master" });
-  const db = { sql, newId };
+  const db = { sql, newId, recentLogs: createRecentLogs() };
   const masterId = await readMasterId(db);
   const key = new Uint8Array(32).fill(9);
   deps = {

@@ -49,7 +49,7 @@ export async function appendChunks(
   capBytes = LOG_CAP_BYTES,
 ): Promise<LogPosition[]> {
   const ids = [...new Set(chunks.map((c) => c.taskId))].sort();
-  return await inTransaction(db, async (tx) => {
+  const { stored, positions } = await inTransaction(db, async (tx) => {
     // `for share`: a claim of the task (which would move the fence) waits until these chunks are in.
     const heads = await tx<Head[]>`
       select t.id, t.fence, t.last_agent_id as agent_id, t.attempt, coalesce(h.next_sequence, 0) as next_sequence, coalesce(h.bytes, 0) as bytes,
@@ -102,14 +102,17 @@ export async function appendChunks(
     }
     // Of one task, chunks of an old lease and of the live one may meet here.
     const live = new Set(chunks.filter((c) => byId.has(c.taskId) && isOf(byId.get(c.taskId)!, c)).map((c) => c.taskId));
-    return heads.filter((h) => live.has(h.id)).map((h) => ({
+    const positions = heads.filter((h) => live.has(h.id)).map((h) => ({
       taskId: h.id,
       fence: h.fence,
       agentId: h.agentId,
       attempt: h.attempt,
       offset: h.bytes,
     }));
+    return { stored: rows, positions };
   });
+  db.recentLogs?.stored(stored);
+  return positions;
 }
 
 const droppedOf = (head: Head): DroppedRange | undefined =>
