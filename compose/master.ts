@@ -18,6 +18,8 @@ import { chance } from "../host/chance.ts";
 import { createClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { stagePlanners } from "../operators/registry.ts";
+import type { Loop } from "../scheduler/loop.ts";
+import { createRetentionLoop } from "../scheduler/retention_loop.ts";
 import { createCandidate } from "../scheduler/leadership.ts";
 import type { Candidate } from "../scheduler/leadership.ts";
 import { pingSeconds } from "../protocol/agent_messages.ts";
@@ -130,10 +132,13 @@ async function startParts(parts: Parts): Promise<void> {
   ]);
   const masterId = await readMasterId(db);
   const processId = db.newId();
-  const hints = await joinHints(db.sql, { clock, logger, processId, listen: !settings.pooler });
+  const hints = await joinHints(db.sql, { clock, logger, processId, listen: db.listens });
   undo.push(() => hints.close());
-  if (settings.pooler) {
-    logger.log("WARN", "behind a transaction pooler LISTEN cannot work: other processes are heard by sweeping only");
+  if (!db.listens) {
+    const why = settings.pooler
+      ? "behind a transaction pooler LISTEN cannot work"
+      : "LISTEN does not work on this DATABASE_URL, as behind a transaction pooler (set BOREAS_DATABASE_POOLER=1, or give an address of PostgreSQL itself)";
+    logger.log("WARN", `${why}: other processes are heard by sweeping only`);
   }
   const crashPoint = (name: string) => {
     if (settings.crashAt === name) Deno.exit(70);
@@ -158,6 +163,7 @@ async function startParts(parts: Parts): Promise<void> {
     crashPoint,
     masterId,
     blobTicketKey: blobTicket,
+    logCapBytes: settings.logCapBytes,
     leaseSeconds: settings.leaseSeconds,
     sweepSeconds: settings.sweepSeconds,
     restartGraceSeconds: settings.restartGraceSeconds,
@@ -201,7 +207,8 @@ async function startParts(parts: Parts): Promise<void> {
   });
 
   await createAdmin(parts);
-  if (form !== "api") await startDriving(parts, scheduler, gitops, leadership);
+  const retention = createRetentionLoop({ ...schedulerDeps, retention: settings.retention });
+  if (form !== "api") await startDriving(parts, { scheduler, gitops, leadership, retention });
   if (form === "start") await offerLocalToken({ db, hints }, settings.dataDir);
   const listening: Listening[] = [];
   undo.push(() => {
@@ -234,12 +241,17 @@ async function startParts(parts: Parts): Promise<void> {
   logger.log("INFO", "ready", { url: settings.publicUrl, port: settings.port, database: db.kind, form });
 }
 
+interface Driving {
+  scheduler: Scheduler;
+  gitops: Gitops;
+  leadership: Candidate;
+  retention: Loop;
+}
+
 /** The loops, and the operators that live inside this process. */
 async function startDriving(
   { settings, clock, logger, db, undo }: Parts,
-  scheduler: Scheduler,
-  gitops: Gitops,
-  leadership: Candidate,
+  { scheduler, gitops, leadership, retention }: Driving,
 ): Promise<void> {
   leadership.start();
   // Given back when every loop that leads has ended.
@@ -248,6 +260,8 @@ async function startDriving(
   undo.push(() => scheduler.stop());
   gitops.start();
   undo.push(() => gitops.stop());
+  retention.start();
+  undo.push(() => retention.stop());
   const agents = await startEmbeddedAgents({
     kinds: settings.operators,
     masterName: `${hostname()}-${settings.port}`,

@@ -25,6 +25,8 @@ const CHECKS = {
   chromium: () => missing(findChromium(), "chromium"),
   registry: () => missing(findProgram("docker-registry"), "docker-registry"),
   postgres15: () => missing(isThere("/usr/lib/postgresql/15/bin/postgres"), "PostgreSQL 15 as Debian packages it"),
+  pgbouncer: () => missing(findProgram("pgbouncer"), "pgbouncer"),
+  faketime: () => missing(findFaketime(), "libfaketime, as Debian packages it"),
   netns: () =>
     missing(process.getuid?.() === 0, "root, to make network namespaces") ??
       missing(findProgram("ip"), "the ip command") ?? missing(findProgram("nft"), "the nft command"),
@@ -43,6 +45,12 @@ export function component(name: ComponentName): Component {
 export function findChromium(): string | undefined {
   return process.env["BOREAS_TEST_CHROMIUM"] ??
     ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
+}
+
+/** The library that a process with a clock of its own is started with. */
+export function findFaketime(): string | undefined {
+  const folders = ["x86_64-linux-gnu", "aarch64-linux-gnu"].map((machine) => `/usr/lib/${machine}/faketime`);
+  return folders.map((folder) => join(folder, "libfaketime.so.1")).find(isThere);
 }
 
 /** Full path of a program, as the shell would find it. */
