@@ -15,6 +15,7 @@ import { CLOSE, HELLO_SECONDS, MAX_FRAME_BYTES, parseFromAgent } from "../protoc
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
 import { admitAgent } from "./admit_agent.ts";
 import type { Hello } from "./admit_agent.ts";
+import { createArrivals } from "./arrivals.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
 import type { MessageHandlers } from "./message_handlers.ts";
@@ -31,6 +32,7 @@ export interface Gateway {
 }
 
 export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: MessageHandlers): Gateway {
+  const arrive = createArrivals(deps);
   return {
     accept(link, embeddedId) {
       const nonce = deps.newId() + deps.newId();
@@ -76,7 +78,7 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
       const greet = async (hello: Hello) => {
         greeting = true;
         try {
-          const opened = await openSession(deps, sessions, hello, nonce, embeddedId ?? null, send, end);
+          const opened = await openSession(deps, sessions, arrive, hello, nonce, embeddedId ?? null, send, end);
           if (!opened) return;
           if (closed) return await deps.store.disconnectAgent(opened.session.agentId, opened.session.id);
           session = opened.session;
@@ -141,6 +143,7 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
 async function openSession(
   deps: CoreDeps,
   sessions: Sessions,
+  arrive: ReturnType<typeof createArrivals>,
   hello: Hello,
   nonce: string,
   embeddedId: string | null,
@@ -156,15 +159,15 @@ async function openSession(
   // First out with an older session, so that nothing is claimed for it while the two are reconciled.
   sessions.byAgent(agent.id)?.close(CLOSE.replaced, "a newer connection of this agent took its place");
   const sessionId = deps.newId();
-  const arrived = await deps.store.connectAgent({
+  const arrived = await arrive({
     agentId: agent.id,
     sessionId,
     slots: hello.slots,
     facts: hello.facts,
     versions: hello.versions,
     resumes: hello.resumes,
-  }, { leaseSeconds: deps.leaseSeconds, chance: deps.chance });
-  if (!arrived) return void end(CLOSE.revoked, "this agent was revoked; enrol it again with a new token");
+  });
+  if ("refused" in arrived) return void end(arrived.refused.code, arrived.refused.reason);
   const held = arrived.verdicts.filter((v) => v.verdict !== "abort").map((v) => [v.taskId, v.fence] as const);
   deps.logger.log("INFO", "agent connected", { agent: agent.name, slots: hello.slots, resumed: held.length });
   const session: Session = {

@@ -15,6 +15,9 @@ import { createTimerLoop } from "./reap_loop.ts";
 /** Many heartbeats, and longer than any outage that the agents' own masters may have. */
 const SILENT_SECONDS = 300;
 
+/** Each agent's row is written so often: 5,000 agents are five statements and 5,000 rows in that time. */
+const HEARD_SECONDS = 30;
+
 export type Scheduler = Omit<Core, "takeHeard">;
 
 export function createScheduler(deps: SchedulerDeps): Scheduler {
@@ -25,9 +28,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     makeDispatch: createDispatchMaker(deps),
   });
   const common = { sweepSeconds: Math.max(10, deps.sweepSeconds), clock: deps.clock, logger: deps.logger };
-  /** Every master notes whom it heard. */
+  /** Every master notes whom it heard, and not more often than somebody looks. */
   const heartbeats = createLoop({
     ...common,
+    sweepSeconds: Math.max(HEARD_SECONDS, deps.sweepSeconds),
     name: "heartbeats",
     run: () => touchAgents(deps.db, core.takeHeard()),
   });

@@ -19,8 +19,14 @@ export async function readAgentIdentity(db: Database, id: string): Promise<Agent
   return row;
 }
 
-/** Notes that these agents were heard of: one write for all, however many there are. */
+/** Agents of one statement: it holds their rows for some milliseconds, and whoever connects just then waits for it. */
+const BATCH = 1000;
+
+/** Notes that these agents were heard of: one write for many, however many there are. */
 export async function touchAgents(db: Database, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await db.sql`update agent set last_seen_at = boreas_now() where id = any(${ids}::uuid[])`;
+  for (let at = 0; at < ids.length; at += BATCH) {
+    await db.sql`
+      update agent set last_seen_at = boreas_now() where id in (
+        select id from agent where id = any(${ids.slice(at, at + BATCH)}::uuid[]) order by id for update skip locked)`;
+  }
 }
