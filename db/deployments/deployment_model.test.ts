@@ -227,11 +227,13 @@ class Game {
         await this.act({ act: "resume", which: 0 });
       }
       await this.passTime();
+      this.compare(await this.tasks(), (await this.status()).status);
       for (const agent of this.agents) await this.claim(agent, 10);
       const states = new Map((await this.tasks()).map((t) => [t.id, t.state]));
       for (const task of [...this.held]) {
         const status = states.get(task.id) === "cancelling" ? "cancelled" : "success";
         await this.end(task, { status, message: "at the end" });
+        this.compare(await this.tasks(), (await this.status()).status);
       }
     }
     const rows = (await this.tasks()).map((t) => `${t.name} ${t.state}`);
