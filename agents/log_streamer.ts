@@ -16,6 +16,8 @@ export const FLUSH_MS = 25;
 /** An acknowledgement within this lets the window grow, one that takes longer than the second halves it. */
 const QUICK_MS = 300;
 const SLOW_MS = 1000;
+/** Handed to the socket and not taken by the system yet; a window of chunks, about. */
+const MAX_BUFFERED_BYTES = LOG_WINDOW_CHUNKS * LOG_CHUNK_BYTES;
 /** Chunks on their way and not a word about them: send them again. */
 const SILENT_MS = 15_000;
 
@@ -80,7 +82,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
     const limit = Math.max(s.flushTo, s.spool.finished ? s.spool.end : 0);
     return s.spool.end - s.spool.cutEnd >= LOG_CHUNK_BYTES || s.spool.cutEnd < Math.min(limit, s.spool.end);
   };
-  const hasRoom = () => inFlight === 0 || (inFlight < window && options.bufferedAmount() < 8 * LOG_CHUNK_BYTES);
+  const hasRoom = () => inFlight === 0 || (inFlight < window && options.bufferedAmount() < MAX_BUFFERED_BYTES);
 
   function forget(s: Stream) {
     inFlight -= s.inFlight.length;

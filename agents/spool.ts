@@ -15,9 +15,15 @@ import { gapMarker } from "../domain/log_marker.ts";
 import type { Disk } from "../domain/ports.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
 import { completeUtf8 } from "./chunk_encoding.ts";
+import { createRecentBytes } from "./recent_bytes.ts";
 import { decodeMarks, encodeMark, type Mark, MARK_BYTES } from "./spool_marks.ts";
 
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
+/** Kept in memory behind the bytes on disk, for each spool; a window of chunks fits. */
+const RECENT_BYTES = 1024 * 1024;
+const READ_AHEAD_BYTES = 512 * 1024;
+/** The longest character. */
+const UTF8_BYTES = 4;
 /** Marks are rewritten as the few that still matter when the file grows beyond this. */
 const MARKS_BYTES = 1024 * 1024;
 
@@ -76,6 +82,9 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
       { kind: "written" as const, end: 0, position: 0, passed: 0 };
   let firstSegment = segments[0] ?? 0;
 
+  /** What was written last: as long as the master keeps up, it is sent without being read back. */
+  const recent = createRecentBytes(RECENT_BYTES);
+  let ahead = createRecentBytes(READ_AHEAD_BYTES);
   let end = written.end;
   let { position, passed } = written;
   /** As of the last mark on disk. */
@@ -114,9 +123,16 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
   };
 
   async function readBytes(offset: number, length: number): Promise<Uint8Array> {
+    const kept = recent.read(offset, length) ?? ahead.read(offset, length);
+    if (kept) return kept;
     const n = segmentOf(offset);
     const within = offset - n * SEGMENT_BYTES;
-    const first = await disk.readRange(segmentPath(n), within, Math.min(length, SEGMENT_BYTES - within));
+    // Chunks are read one after the other: the next ones come along.
+    const most = Math.max(length, Math.min(READ_AHEAD_BYTES, end - offset));
+    const read = await disk.readRange(segmentPath(n), within, Math.min(most, SEGMENT_BYTES - within));
+    ahead = createRecentBytes(READ_AHEAD_BYTES);
+    ahead.add(offset, read);
+    const first = read.subarray(0, length);
     if (first.length === length || within + first.length < SEGMENT_BYTES) return first;
     const rest = await readBytes(offset + first.length, length - first.length);
     const whole = new Uint8Array(first.length + rest.length);
@@ -166,6 +182,7 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
       passing = passed > 0;
       throw error;
     }
+    recent.add(end, bytes);
     end = to;
     durable = state;
     onGrown();
@@ -246,8 +263,9 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
         const length = Math.min(end, limit, cutEnd + LOG_CHUNK_BYTES) - cutEnd;
         if (length <= 0 || removed) return undefined;
         if (!mended) await mend();
-        const bytes = await readBytes(cutEnd, length);
-        const cut = { sequence, offset: cutEnd, end: cutEnd + (completeUtf8(bytes) || length) };
+        const last = await readBytes(cutEnd + length - Math.min(length, UTF8_BYTES), Math.min(length, UTF8_BYTES));
+        const rest = last.length - completeUtf8(last);
+        const cut = { sequence, offset: cutEnd, end: cutEnd + (rest < length ? length - rest : length) };
         await addMark({ kind: "cut", ...cut });
         sequence++;
         cutEnd = cut.end;
@@ -262,6 +280,7 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
       acknowledged = known;
       const before = cuts.length;
       cuts = cuts.filter((cut) => cut.end > known);
+      recent.forget(known);
       inTurn(async () => {
         // The segment of the last byte stays: it says how long the log is.
         for (; firstSegment < segmentOf(known - 1) && !removed; firstSegment++) {
