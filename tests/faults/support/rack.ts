@@ -40,10 +40,20 @@ export interface Release {
   lines: number;
 }
 
-/** Everything still running is let go before its agent is told to end. */
+/** What still runs is let go, and its agent told to end; one that cannot, after a test that failed, is killed. */
 const gateFolders: string[] = [];
+const agents: RunningAgent[] = [];
+const PATIENCE_MS = 20_000;
 afterAll(async () => {
   for (const folder of gateFolders.splice(0)) await openGate(folder, "all");
+  await Promise.all(
+    agents.splice(0).map(async (agent) => {
+      const ended = agent.kill("SIGTERM");
+      const timer = setTimeout(() => void agent.kill("SIGKILL"), PATIENCE_MS);
+      await ended;
+      clearTimeout(timer);
+    }),
+  );
 });
 
 export async function startRack({ type, env = {} }: RackOptions) {
@@ -77,6 +87,7 @@ export async function startRack({ type, env = {} }: RackOptions) {
       ...(master.fingerprint ? { fingerprint: master.fingerprint } : {}),
       ...(program ? { program } : {}),
     });
+    agents.push(running);
     return { ...running, stateDir: folder };
   };
   const agentId = async (name: string): Promise<string> =>
