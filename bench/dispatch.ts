@@ -13,6 +13,7 @@ import { FULL_SIZE, tasksOf } from "./support/release.ts";
 import type { ReleaseSize } from "./support/release.ts";
 import { inTurns } from "./support/rounds.ts";
 import type { Party } from "./support/rounds.ts";
+import { startBoreas } from "./support/start_boreas.ts";
 import { median, say, saySpread } from "./support/statistics.ts";
 
 interface Measured {
@@ -66,22 +67,10 @@ export const dispatchBench: Bench = {
 };
 
 async function openBoreas(context: BenchContext, size: ReleaseSize, disk: "memory" | "disk"): Promise<Contender> {
-  const target = await context.server.createDatabase(`ours_${disk}`, { migrated: true });
   const folder = disk === "disk" ? await Deno.makeTempDir({ prefix: "boreas-bench-agents-" }) : undefined;
-  const profile = Deno.env.get("BOREAS_BENCH_PROFILE");
-  const profiled = (name: string) =>
-    profile ? { denoArguments: ["--cpu-prof", `--cpu-prof-dir=${profile}/${disk}-${name}`] } : {};
-  const master = startChild(script("master"), profiled("master"));
-  const agents = startChild(script("agents"), profiled("agents"));
-  const { port, token } = await master.call<{ port: number; token: string }>("open", { target, size });
-  await agents.call("enroll", { target, token, count: size.machines });
-  const meter = await createCostMeter(context.server, target, [master.pid, agents.pid]);
-  const connect = async (slots: number) => {
-    await agents.call("stop");
-    await master.call("hold");
-    await agents.call("start", { port, slots, folder });
-    while ((await master.call<{ sessions: number }>("stats")).sessions < size.machines) await pause(20);
-  };
+  const boreas = await startBoreas(context, `ours_${disk}`, size);
+  const { master, agents } = boreas;
+  const meter = await createCostMeter(context.server, boreas.target, [master.pid, agents.pid]);
   const measure = async (): Promise<Measured> => {
     await master.call("hold");
     const ids = await master.call<string[]>("openRelease");
@@ -89,11 +78,12 @@ async function openBoreas(context: BenchContext, size: ReleaseSize, disk: "memor
     const { seconds } = await master.call<{ seconds: number }>("runRelease", ids);
     return { perSecond: tasksOf(size) / seconds, cost: await meter.end() };
   };
-  const slots = await calibrate(context, context.isSmoke ? [20] : disk === "disk" ? [100] : SLOTS, async (some) => {
-    await connect(some);
+  const choices = context.isSmoke ? [20] : disk === "disk" ? [100] : SLOTS;
+  const slots = await calibrate(context, choices, async (some) => {
+    await boreas.connect({ slots: some, folder, held: true });
     return (await measure()).perSecond;
   });
-  await connect(slots);
+  await boreas.connect({ slots, folder, held: true });
   return {
     name: `boreas, ${
       disk === "disk" ? "agents on a real disk" : "agents in memory"
@@ -101,8 +91,7 @@ async function openBoreas(context: BenchContext, size: ReleaseSize, disk: "memor
     measure,
     async close() {
       await meter.close();
-      await agents.stop();
-      await master.stop();
+      await boreas.close();
       if (folder) await Deno.remove(folder, { recursive: true });
     },
   };
@@ -247,5 +236,3 @@ function report(measured: Map<string, Measured[]>, jobs: number) {
     measured: Object.fromEntries(measured),
   };
 }
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

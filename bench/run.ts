@@ -3,14 +3,18 @@
  * `.build/bench/`. `--write` also writes `bench/results.md`.
  * BOREAS_BENCH_DATABASE_URL names a server of your own; BOREAS_BENCH_ROUNDS (5) is for quick looks.
  */
+import { chainBench } from "./chain.ts";
 import { dispatchBench } from "./dispatch.ts";
+import { historyBench } from "./history.ts";
+import { latencyBench } from "./latency.ts";
+import { logsBench } from "./logs.ts";
 import type { Bench, BenchReport } from "./support/bench.ts";
 import { readMachine, sayMachine } from "./support/machine.ts";
 import { startBenchServer } from "./support/server.ts";
 import { toText } from "./support/table.ts";
 import { writeResults } from "./support/write_results.ts";
 
-const BENCHES: Bench[] = [dispatchBench];
+const BENCHES: Bench[] = [dispatchBench, latencyBench, chainBench, historyBench, logsBench];
 const OUTPUT = new URL("../.build/bench/", import.meta.url);
 
 const names = Deno.args.filter((arg) => !arg.startsWith("--"));

@@ -3,7 +3,6 @@
  * `compose/master.ts` does it. Called by the bench over its standard streams.
  */
 import { listen } from "../../compose/http_server.ts";
-import type { Listening } from "../../compose/http_server.ts";
 import { readMasterId } from "../../compose/open_database.ts";
 import { openClient } from "../../db/client.ts";
 import type { ConnectionTarget } from "../../db/client.ts";
@@ -16,20 +15,14 @@ import { newId } from "../../host/new_id.ts";
 import { stagePlanners } from "../../operators/registry.ts";
 import { soleLeader } from "../../scheduler/leadership.ts";
 import { createScheduler } from "../../scheduler/scheduler.ts";
-import type { Scheduler } from "../../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../../scheduler/deps.ts";
 import { answerCalls } from "../support/child.ts";
-import { measureChain } from "./measure_chain.ts";
-import { measureLatency } from "./measure_latency.ts";
+import type { MasterParts } from "../support/master_parts.ts";
 import { openRelease, seedWorld } from "../support/release.ts";
-import type { ReleaseSize, World } from "../support/release.ts";
-
-export interface MasterProcess {
-  deps: SchedulerDeps;
-  scheduler: Scheduler;
-  listening: Listening;
-  world: World;
-}
+import type { ReleaseSize } from "../support/release.ts";
+import { measureChain, measureFanOut, measureLatency, prepareGraph, prepareHistory } from "../support/shapes.ts";
+import { explainVerbs } from "../support/explain.ts";
+import { noteAccepted } from "../support/note_accepted.ts";
 
 const clock = createClock();
 const logger: Logger = {
@@ -37,8 +30,8 @@ const logger: Logger = {
     if (level === "WARN" || level === "ERROR") console.error(`master: ${message}`, JSON.stringify(context ?? {}));
   },
 };
-let running: MasterProcess | undefined;
-const present = (): MasterProcess => {
+let running: MasterParts | undefined;
+const present = (): MasterParts => {
   if (!running) throw new Error("open it first");
   return running;
 };
@@ -69,15 +62,16 @@ async function open({ target, size, leaseSeconds = 30 }: {
   const world = await seedWorld(db, size);
   const scheduler = createScheduler(deps);
   scheduler.start();
+  const noted = noteAccepted(scheduler.gateway);
   const listening = await listen({
     port: 0,
     host: "127.0.0.1",
     fetch: () => new Response("nothing here", { status: 404 }),
-    gateway: scheduler.gateway,
+    gateway: noted.gateway,
     clock,
     portVariable: "BOREAS_PORT",
   });
-  running = { deps, scheduler, listening, world };
+  running = { deps, scheduler, listening, world, onAccepted: noted.onAccepted };
   return { port: listening.port, token: world.token };
 }
 
@@ -112,8 +106,13 @@ await answerCalls({
   hold: () => setCordoned(true),
   openRelease: () => openRelease(present().deps, present().world),
   runRelease,
+  release: () => setCordoned(false),
+  prepare: () => prepareGraph(present()),
+  plans: (input) => explainVerbs(present(), input),
   latency: (input) => measureLatency(present(), input),
   chain: (input) => measureChain(present(), input),
+  fanOut: (input) => measureFanOut(present(), input),
+  history: (input) => prepareHistory(present(), input),
   async close() {
     if (!running) return;
     await running.scheduler.stop();

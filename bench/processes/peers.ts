@@ -143,6 +143,8 @@ await answerCalls({
   async openGraphile(input: { target: Target }) {
     target = input.target;
     pool = createPool(poolOptions(target, 30));
+    pool.on("error", (error) => console.error(`graphile-worker's pool: ${error.message}`));
+    pool.on("connect", () => {}); // it asks for both
     await graphile.runMigrations({ pgPool: pool, logger: silent });
   },
   async openBoss(input: { target: Target }) {

@@ -17,6 +17,7 @@ export const PEER_ARGUMENTS = [
 ];
 
 export interface Pool {
+  on(event: "error" | "connect", call: (it: Error) => void): void;
   query<T = Record<string, unknown>>(text: string, values?: unknown[]): Promise<{ rows: T[] }>;
   end(): Promise<void>;
 }
