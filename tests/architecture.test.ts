@@ -37,6 +37,8 @@ const CORNERS: Record<string, string> = {
   "vite": "web/vite.config.ts",
   "@preact/preset-vite": "web/vite.config.ts",
 };
+/** What we are measured against: known to one file by name, loaded by it at run time, and never installed with us. */
+const PEERS = { packages: ["graphile-worker", "pg-boss"], file: "bench/support/peers.ts" };
 /** The scheduler sees how an operator plans and which there are, never how it acts. */
 const SCHEDULER_MAY_SEE = [
   /^operators\/operator\.ts$/,
@@ -131,6 +133,16 @@ describe("import law", () => {
       }
     }
     expect(broken).toEqual([]);
+  });
+
+  it("keeps the queues that we are measured against out of the product, its lock file and its installation", () => {
+    const names = PEERS.packages.join("|");
+    const named = new RegExp(`["'\`](npm:)?(${names})(@[\\d.]+)?["'\`]`);
+    const loaded = new RegExp(`npm:(${names})`); // a bench may call them by name
+    const known = ["deno.json", "deno.lock", ...files.filter((file) => !isTest(file))].filter((file) =>
+      (file.startsWith("bench/") ? loaded : named).test(readFileSync(join(root, file), "utf8"))
+    );
+    expect(known).toEqual([PEERS.file]);
   });
 
   it("lets the demo see Boreas only from outside, as any client does", () => {
