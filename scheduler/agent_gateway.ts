@@ -14,7 +14,7 @@ import type { Link, Timer } from "../domain/ports.ts";
 import { CLOSE, HELLO_SECONDS, MAX_FRAME_BYTES, parseFromAgent } from "../protocol/agent_messages.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
 import { admitAgent } from "./admit_agent.ts";
-import type { Hello } from "./admit_agent.ts";
+import type { Admission, Hello } from "./admit_agent.ts";
 import { createArrivals } from "./arrivals.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
@@ -78,7 +78,9 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
       const greet = async (hello: Hello) => {
         greeting = true;
         try {
-          const opened = await openSession(deps, sessions, arrive, hello, nonce, embeddedId ?? null, send, end);
+          const admission = await admitAgent(deps, hello, nonce, embeddedId ?? null);
+          if (closed) return; // its agent may have come in by a newer connection: nothing of that is touched
+          const opened = await openSession(deps, sessions, arrive, hello, admission, send, end);
           if (!opened) return;
           if (closed) return await deps.store.disconnectAgent(opened.session.agentId, opened.session.id);
           session = opened.session;
@@ -145,12 +147,10 @@ async function openSession(
   sessions: Sessions,
   arrive: ReturnType<typeof createArrivals>,
   hello: Hello,
-  nonce: string,
-  embeddedId: string | null,
+  admission: Admission,
   send: (...messages: ToAgent[]) => void,
   end: (code: number, reason: string) => void,
 ): Promise<{ session: Session; welcome: ToAgent } | undefined> {
-  const admission = await admitAgent(deps, hello, nonce, embeddedId);
   if (!admission.admitted) {
     deps.logger.log("WARN", "an agent was refused", { agentId: hello.agentId, reason: admission.reason });
     return void end(admission.code, admission.reason);

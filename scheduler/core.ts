@@ -6,6 +6,7 @@ import { CLOSE } from "../protocol/agent_messages.ts";
 import { createGateway } from "./agent_gateway.ts";
 import type { Gateway } from "./agent_gateway.ts";
 import { createSessions } from "./agent_sessions.ts";
+import type { Session } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createDispatchLoop } from "./dispatch_loop.ts";
 import { createLoop } from "./loop.ts";
@@ -23,33 +24,51 @@ export interface Core {
   stats(): { sessions: number; held: number; stale: StaleWrites };
 }
 
-/** Seconds between two looks for slots that are taken by nothing. */
-const SLOTS_SWEEP_SECONDS = 10;
+/** Seconds between two looks at what this master believes of its sessions. */
+const SESSIONS_SWEEP_SECONDS = 10;
 
 export function createCore(deps: CoreDeps): Core {
   const sessions = createSessions();
   const handlers = createMessageHandlers(deps);
   const dispatch = createDispatchLoop(deps, sessions);
   const reaper = createReapLoop(deps);
-  const slots = createLoop({
-    name: "slot check",
+  const check = createLoop({
+    name: "session check",
     wokenBy: { hints: deps.hints, topic: "agents" },
-    sweepSeconds: Math.max(SLOTS_SWEEP_SECONDS, deps.sweepSeconds),
+    sweepSeconds: Math.max(SESSIONS_SWEEP_SECONDS, deps.sweepSeconds),
     clock: deps.clock,
     logger: deps.logger,
-    /** What an agent dropped without a word, and somebody else has ended since, must not fill a slot for ever. */
     async run() {
       const all = sessions.all();
+      if (all.length === 0) return;
       // Noted before the database is read: what is handed out meanwhile is not among these.
       const noted = all.flatMap((session) => [...session.held].map(([id, fence]) => ({ session, id, fence })));
-      if (noted.length === 0) return;
-      const held = new Set((await deps.store.readHeld(all.map((s) => s.agentId))).map((t) => `${t.id}:${t.fence}`));
-      for (const { session, id, fence } of noted) {
-        if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
-      }
+      await closeReplaced(all);
+      if (noted.length > 0) await freeSlots(noted);
     },
   });
-  const loops = [reaper, slots, dispatch];
+  /**
+   * An older connection's arrival may be noted last, when the database was slow: then it knows the wrong one, and hands
+   * out nothing on the right one. Connecting again sets both right.
+   */
+  async function closeReplaced(all: readonly Session[]): Promise<void> {
+    const known = all.map(({ agentId, id }) => ({ agentId, sessionId: id }));
+    const replaced = new Set(await deps.store.findReplaced(known));
+    for (const session of all) {
+      if (!replaced.has(session.id)) continue;
+      deps.logger.log("WARN", "the database knows another connection of an agent", { agent: session.name });
+      session.close(CLOSE.tryLater, "the database knows another connection of this agent; connect again");
+    }
+  }
+  /** What an agent dropped without a word, and somebody else has ended since, must not fill a slot for ever. */
+  async function freeSlots(noted: readonly { session: Session; id: string; fence: number }[]): Promise<void> {
+    const agentIds = [...new Set(noted.map(({ session }) => session.agentId))];
+    const held = new Set((await deps.store.readHeld(agentIds)).map((t) => `${t.id}:${t.fence}`));
+    for (const { session, id, fence } of noted) {
+      if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
+    }
+  }
+  const loops = [reaper, check, dispatch];
   let unsubscribe: (() => void)[] = [];
 
   /** A person changed an agent: revoked, cordoned, bound to other environments. */

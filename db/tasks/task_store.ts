@@ -5,7 +5,10 @@
 import type { Chance } from "../../domain/ports.ts";
 import { connectAgent } from "../agents/connect_agent.ts";
 import type { Arrival, Verdict } from "../agents/connect_agent.ts";
+import { connectIdle } from "../agents/connect_idle.ts";
+import type { IdleArrival } from "../agents/connect_idle.ts";
 import { disconnectAgent } from "../agents/disconnect_agent.ts";
+import { findReplaced } from "../agents/find_replaced.ts";
 import { readAgentIdentity } from "../agents/read_agent_identity.ts";
 import type { AgentIdentity } from "../agents/read_agent_identity.ts";
 import type { Database } from "../database.ts";
@@ -38,7 +41,9 @@ export interface TaskStore {
     arrival: Arrival,
     options: { leaseSeconds: number; chance: Chance },
   ): Promise<{ verdicts: Verdict[]; name: string; cordoned: boolean } | undefined>;
+  connectIdle(arrivals: readonly Arrival[]): Promise<IdleArrival[]>;
   disconnectAgent(agentId: string, sessionId: string): Promise<void>;
+  findReplaced(sessions: readonly { agentId: string; sessionId: string }[]): Promise<string[]>;
 }
 
 export const createTaskStore = (db: Database, options: { logCapBytes?: number } = {}): TaskStore => ({
@@ -52,5 +57,7 @@ export const createTaskStore = (db: Database, options: { logCapBytes?: number } 
   readHeld: (agentIds) => readHeld(db, agentIds),
   readAgentIdentity: (id) => readAgentIdentity(db, id),
   connectAgent: (arrival, options) => connectAgent(db, arrival, options),
+  connectIdle: (arrivals) => connectIdle(db, arrivals),
   disconnectAgent: (agentId, sessionId) => disconnectAgent(db, agentId, sessionId),
+  findReplaced: (sessions) => findReplaced(db, sessions),
 });

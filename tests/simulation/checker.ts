@@ -28,7 +28,7 @@ export class Checker implements Ledger {
   /** Results that an agent has on disk, or believes so. */
   readonly #saved = new Set<string>();
   readonly work: Work[] = [];
-  readonly #powerFailed = new Set<string>();
+  readonly #unheard = new Set<string>();
   #sweep: { at: number; graceUntil: number } | undefined;
   constructor(readonly world: World) {}
 
@@ -164,8 +164,12 @@ export class Checker implements Ledger {
     this.#saved.add(keyOf(result));
     this.world.trace.say(machine.name, `has the result of ${short(result.taskId)}, fence ${result.fence}, on disk`);
   }
+  /** It died in the middle of a word, with the only one who listened. */
+  unheard(work: Work): void {
+    this.#unheard.add(keyOf(work));
+  }
   powerFailed(machine: Machine): void {
-    for (const one of this.work) if (one.machine === machine.name) this.#powerFailed.add(keyOf(one));
+    for (const one of this.work) if (one.machine === machine.name) this.unheard(one);
   }
 
   /** When everything is healed and over. */
@@ -199,7 +203,7 @@ export class Checker implements Ledger {
       const result = this.#accepted.get(keyOf(work));
       const name = `the log of ${short(work.taskId)}, attempt ${work.attempt}`;
       if (!emitted.startsWith(stored)) this.break(`I6: ${name} has what was not said, or not all before it`);
-      else if (result && stored.length < emitted.length && !this.#powerFailed.has(keyOf(work))) {
+      else if (result && stored.length < emitted.length && !this.#unheard.has(keyOf(work))) {
         this.break(
           `I6: ${name} ends after ${stored.length} of ${emitted.length} characters, and its result was accepted`,
         );

@@ -84,6 +84,7 @@ export class Machine {
       if (!one.inside && !silently) continue;
       one.end();
       this.work.delete(one);
+      this.world.checker.unheard(one);
     }
   }
   failPower(): void {
@@ -119,7 +120,12 @@ export class Machine {
     process!.die();
     this.disk.crash();
     this.world.network.bury(process!, false);
-    for (const one of this.work) if (one.inside) this.work.delete(one);
+    for (const one of this.work) {
+      if (!one.inside) continue;
+      one.end();
+      this.work.delete(one);
+      this.world.checker.unheard(one);
+    }
   }
 
   #dial(process: Process): Promise<Link> {

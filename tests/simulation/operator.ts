@@ -74,6 +74,8 @@ export function createOperator(parts: OperatorParts): Operator {
       own = parts.begin(context, inside);
       await context.save({ begun: true });
     }
+    // The process before this one may have died while it held it still.
+    if (context.resumed && own.state === "held") own.goOn();
     await follow(own, context);
     if (own.outcome) return [own.outcome, own];
     if (context.signal.aborted) return [stoppedOutcome(context.signal, "It was stopped."), own];

@@ -91,8 +91,9 @@ export class Socket {
     if (jumble > 0 && !HANDSHAKE.test(text)) {
       const stray = () =>
         timeline.after(random.between(1, 300), () => this.#isClear() && this.#hand({ kind: "text", text }));
-      if (random.happens(jumble)) stray();
-      else if (random.happens(jumble)) return void stray();
+      const luck = random();
+      if (luck < 2 * jumble) stray(); // once more, or instead of in its turn
+      if (luck < jumble) return;
     }
     this.#queue({ kind: "text", text });
   }

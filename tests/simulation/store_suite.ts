@@ -305,6 +305,27 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
       await world.store.disconnectAgent(ONE, idOf(101));
       expect((await world.read()).sessions[ONE]).toBe(null);
     });
+    it("says which connections are not their agents' any more", async () => {
+      await connect(ONE, idOf(100));
+      await connect(TWO, idOf(200));
+      const known = [{ agentId: ONE, sessionId: idOf(100) }, { agentId: TWO, sessionId: idOf(200) }];
+      expect(await world.store.findReplaced(known)).toEqual([]);
+      await connect(ONE, idOf(101));
+      await world.store.disconnectAgent(TWO, idOf(200));
+      expect((await world.store.findReplaced([...known, { agentId: idOf(99), sessionId: idOf(300) }])).sort())
+        .toEqual([idOf(100), idOf(200), idOf(300)]);
+    });
+    it("connects together those who hold nothing, and leaves the others to be reconciled", async () => {
+      await task(A);
+      await claimOne(ONE);
+      const arrival = { slots: 4, facts: {}, versions: {}, resumes: [] };
+      const arrived = await world.store.connectIdle([
+        { ...arrival, agentId: ONE, sessionId: idOf(100) },
+        { ...arrival, agentId: TWO, sessionId: idOf(200) },
+      ]);
+      expect(arrived).toMatchObject([{ agentId: TWO, cordoned: false }]);
+      expect((await world.read()).sessions).toMatchObject({ [ONE]: null, [TWO]: idOf(200) });
+    });
     it("knows who an agent is, and that a stranger is none", async () => {
       expect(await world.store.readAgentIdentity(ONE)).toMatchObject({ id: ONE, embedded: false });
       expect(await world.store.readAgentIdentity(idOf(99))).toBeUndefined();

@@ -138,6 +138,7 @@ export class World {
 
   #isAtRest(): boolean {
     for (const { status } of this.tables.deployments.values()) if (!isEnded(status)) return false;
+    for (const socket of this.network.sockets) if (socket.vanished) return false;
     return this.masters.every(({ core }) => core!.stats().held === 0) && this.machines.every(({ agent, disk }) => {
       const { connected, running, suspended, unacknowledged } = agent!.status();
       return connected && running + suspended + unacknowledged === 0 &&

@@ -61,6 +61,12 @@ export function readAgentIdentity(tables: Tables, id: string): AgentIdentity | u
   return { id, name, projectId: DEFAULT_PROJECT, kind: "agent", embedded, ...keys, status, cordoned: false };
 }
 
+export const findReplaced = (
+  tables: Tables,
+  sessions: readonly { agentId: string; sessionId: string }[],
+): string[] =>
+  sessions.map((s) => s.sessionId).filter((id, n) => tables.agents.get(sessions[n]!.agentId)?.sessionId !== id);
+
 const heldBy = (tables: Tables, agentIds: readonly string[]) =>
   [...tables.tasks.values()].filter((task) => task.agentId !== null && agentIds.includes(task.agentId));
 

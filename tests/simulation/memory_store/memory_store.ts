@@ -1,6 +1,14 @@
 /** The twin of `createTaskStore`: the same port over plain maps. Each verb runs whole, as its transaction does. */
 import type { TaskStore } from "../../../db/tasks/task_store.ts";
-import { connectAgent, connectIdle, disconnectAgent, readAgentIdentity, readCancels, readHeld } from "./agent_verbs.ts";
+import {
+  connectAgent,
+  connectIdle,
+  disconnectAgent,
+  findReplaced,
+  readAgentIdentity,
+  readCancels,
+  readHeld,
+} from "./agent_verbs.ts";
 import { appendChunks } from "./append_chunks.ts";
 import { finishTasks, reapTasks } from "./ending_verbs.ts";
 import { acceptTasks, claimTasks, renewLeases } from "./lease_verbs.ts";
@@ -19,4 +27,5 @@ export const createMemoryStore = (tables: Tables): TaskStore => ({
   connectAgent: async (arrival, options) => connectAgent(tables, arrival, options),
   connectIdle: async (arrivals) => connectIdle(tables, arrivals),
   disconnectAgent: async (agentId, sessionId) => disconnectAgent(tables, agentId, sessionId),
+  findReplaced: async (sessions) => findReplaced(tables, sessions),
 });
