@@ -20,9 +20,7 @@ import { isThorough } from "./support/races.ts";
 
 const ACTIONS: FailureAction[] = ["rollback", "pause", "stop", "continue"];
 const OUTCOMES = Array.from({ length: 8 }, (_, bits) => [0, 1, 2].map((n) => (bits >> n & 1) === 0));
-const ORDERS = isThorough()
-  ? [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
-  : [[0, 1, 2], [2, 0, 1]];
+const ORDERS = isThorough() ? [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] : [[1, 0, 2]];
 
 interface Model {
   tasks: TaskState[];
@@ -112,8 +110,14 @@ async function play(good: readonly boolean[], order: readonly number[], action: 
 
 describe("F37: three tasks side by side", () => {
   for (const action of ACTIONS) {
-    it(`end in all eight ways, in ${ORDERS.length} orders, under "${action}", as the model says`, async () => {
-      for (const order of ORDERS) for (const good of OUTCOMES) await play(good, order, action);
-    }, 240_000);
+    it(
+      `end in all eight ways, in ${
+        ORDERS.length === 1 ? "one order" : "every order"
+      }, under "${action}", as the model says`,
+      async () => {
+        for (const order of ORDERS) for (const good of OUTCOMES) await play(good, order, action);
+      },
+      240_000,
+    );
   }
 });

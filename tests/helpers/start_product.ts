@@ -27,14 +27,17 @@ export interface Master {
     headers?: Record<string, string>,
   ): Promise<{ status: number; text: string }>;
   kill(signal: Deno.Signal): Promise<number>;
-  /** Starts it again on the same data and port. */
-  restart(): Promise<void>;
+  /** Starts it again on the same data and port; `more` is set for that life only. */
+  restart(more?: Record<string, string>): Promise<void>;
+  /** Resolves with its code when the process that runs just now has ended. */
+  ended(): Promise<number>;
   output(): string;
 }
 
 export interface RunningAgent {
-  /** Resolves when the process has ended. */
-  kill(signal: Deno.Signal): Promise<void>;
+  /** Resolves with its code when the process has ended. */
+  kill(signal: Deno.Signal): Promise<number>;
+  ended(): Promise<number>;
   /** For what does not end it: STOP and CONT. */
   signal(name: Deno.Signal): void;
   output(): string;
@@ -92,9 +95,10 @@ export async function startMaster(env: Record<string, string> = {}, wrap?: strin
       outgoing.on("error", reject);
       outgoing.end(text);
     });
-  const launch = async () => {
-    process = spawn("master", settings, wrap ? (task) => `${wrap} ${task}` : undefined);
+  const launch = async (more: Record<string, string> = {}) => {
+    process = spawn("master", { ...settings, ...more }, wrap ? (task) => `${wrap} ${task}` : undefined);
     await process.waitFor(/Boreas is ready/);
+    if (more.BOREAS_CRASH_AT) return; // it may be gone by now, and the token of the life before is good for this one
     const { text } = await raw("POST", "/api/v1/auth/login", { username: "admin", password: ADMIN_PASSWORD });
     token = JSON.parse(text).accessToken;
   };
@@ -116,6 +120,7 @@ export async function startMaster(env: Record<string, string> = {}, wrap?: strin
     },
     kill: (signal) => process.kill(signal),
     restart: launch,
+    ended: () => process.ended,
     output: () => process.output(),
   };
 }
@@ -132,6 +137,7 @@ export async function startAgent(
     slots?: number;
     /** Another program in the place of `main.ts agent`. */
     program?: string;
+    more?: Record<string, string>;
   },
 ): Promise<RunningAgent> {
   const stateDir = env.stateDir ?? await temporaryFolder("agent");
@@ -146,6 +152,7 @@ export async function startAgent(
       BOREAS_SLOTS: env.slots === undefined ? "" : String(env.slots),
       BOREAS_LOG_FORMAT: "text",
       BOREAS_LOG_LEVEL: "INFO",
+      ...env.more,
     },
     (task) =>
       `${env.namespace ? `ip netns exec ${env.namespace} ` : ""}${env.wrap ? `${env.wrap} ` : ""}${
@@ -155,7 +162,8 @@ export async function startAgent(
   await process.waitFor(/agent started/);
   cleanups.push(async () => void await process.kill("SIGTERM"));
   return {
-    kill: async (signal) => void await process.kill(signal),
+    kill: process.kill,
+    ended: () => process.ended,
     signal: (name) => Deno.kill(process.pid, name),
     output: process.output,
   };
@@ -165,6 +173,7 @@ interface Spawned {
   pid: number;
   waitFor(pattern: RegExp): Promise<void>;
   kill(signal: Deno.Signal): Promise<number>;
+  ended: Promise<number>;
   output(): string;
 }
 
@@ -183,6 +192,7 @@ function spawn(task: string, env: Record<string, string>, edit?: (task: string) 
   const ended = Promise.all([read(process.stdout), read(process.stderr)]).then(() => process.status);
   return {
     pid: process.pid,
+    ended: ended.then((status) => status.code),
     output: () => text,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
