@@ -34,6 +34,7 @@ async function mockFixture(): Promise<ConformanceFixture> {
     context: createContext,
     prints: (texts) => operation({ steps: [{ log: texts.map((text) => text.replace(/\n$/, "")) }] }),
     hangs: () => operation({ steps: [{ log: ["up"] }], hang: true }),
+    briefly: () => operation({ steps: [{ log: ["up"], duration: "500ms" }] }),
     fails: () => operation({ steps: [{ name: "start" }], failAtStep: 1 }),
     starts: async (taskId) => begun.get(taskId) ?? 0,
     acts: async (taskId) => running.has(taskId),
@@ -65,6 +66,13 @@ function pmFixture(mode: "binary" | "script") {
         return { ...hanging, spec: { ...hanging.spec!, health: [{ exec: ["false"] }], deadlineSeconds: 600 } };
       }
       : () => operation("echo up; exec sleep 600");
+    const brief = mode === "binary"
+      // Healthy when it has written its file.
+      ? async () => {
+        const deploying = await operation("echo up; sleep 0.5; touch ready; exec sleep 600");
+        return { ...deploying, spec: { ...deploying.spec!, health: [{ exec: ["test", "-e", "ready"] }] } };
+      }
+      : () => operation("echo up; sleep 0.5");
     return {
       operator: pm.operator,
       restart: async () => {
@@ -75,6 +83,7 @@ function pmFixture(mode: "binary" | "script") {
       context: (over) => pm.context(over),
       prints: (texts) => operation(`cat <<'TEXT'\n${texts.join("").replace(/\n$/, "")}\nTEXT\n${stay}`),
       hangs: hang,
+      briefly: brief,
       fails: () => operation("echo no >&2; exit 3"),
       starts: async (taskId) => (await Deno.readTextFile(ledger)).split("\n").filter((line) => line === taskId).length,
       acts: async (taskId, fence) => {

@@ -24,6 +24,8 @@ export interface ConformanceFixture {
   prints(texts: string[]): Promise<Operation>;
   /** Prints `up` on a line of its own and does not end before it is stopped. */
   hangs(): Promise<Operation>;
+  /** Prints `up` on a line of its own, and ends well half a second later. */
+  briefly(): Promise<Operation>;
   fails(): Promise<Operation>;
   /** How often work of this task was begun, from outside the operator. */
   starts(taskId: string): Promise<number>;
@@ -169,6 +171,24 @@ export const conformanceCases: { name: string; run(fixture: ConformanceFixture):
       const outcome = await resumed;
       check(outcome.status === "cancelled", say(outcome));
       void running;
+    },
+  },
+  {
+    name: "what was held still when the agent died goes on when it is taken up again",
+    async run({ operator, restart, context, briefly }) {
+      if (!operator.suspend) return; // there is nothing that it could hold still
+      const first = context();
+      void operator.run(await briefly(), first);
+      await until(() => first.text().includes("up\n"), "the start");
+      await operator.suspend(first.taskId);
+      const silent = () => new Promise<never>(() => {});
+      const next = first.again();
+      Object.assign(first, { log: silent, save: silent, trusted: silent });
+      const outcome = await Promise.race([
+        (await restart()).run(await briefly(), next),
+        until(() => false, "the end"),
+      ]);
+      check(outcome!.status === "success", say(outcome!));
     },
   },
   {

@@ -14,7 +14,10 @@ export interface RunContext {
   secrets: Readonly<Record<string, string>>;
   /** Aborted by a cancel, a lost lease or the timeout; `signal.reason` is a `StopReason`. */
   signal: AbortSignal;
-  /** This attempt began before the agent restarted: adopt what still runs instead of starting it again. */
+  /**
+   * This attempt began before the agent restarted: adopt what still runs instead of starting it again, and let it go on
+   * once the lease is trusted, because the agent before may have held it still.
+   */
   resumed: boolean;
   /**
    * Appends to the task's log, bytes as they are; resolves when they are spooled to disk. `position` is how far into its

@@ -13,11 +13,12 @@ import { readRecord, writeRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { deployBinary } from "./deploy_binary.ts";
 import { asFailure, PmFailure } from "./failure.ts";
-import type { Machine, SignalName } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { listApps, observeApp } from "./observe.ts";
 import type { PmParts, PmPolicy } from "./pm_parts.ts";
 import { removeApp } from "./remove_app.ts";
 import { runScripts } from "./run_scripts.ts";
+import { letGoOn, signalTask } from "./signal_task.ts";
 import { otherSlot, stopSlot } from "./slots.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -61,6 +62,7 @@ export function createPmOperator(options: PmOptions): Operator {
         `${node.name} does not run ${runtime.mode} applications: its policy forbids it.`,
       );
     }
+    if (context.resumed) await letGoOn(machine, context);
     return runtime.mode === "binary"
       ? deployBinary(pm, folder, operation, spec, runtime, context)
       : runScripts(pm, folder, operation, spec, runtime, context);
@@ -119,18 +121,11 @@ export function createPmOperator(options: PmOptions): Operator {
     timers.add(timer);
   }
 
-  const signalTask = async (taskId: string, signal: SignalName): Promise<void> => {
-    const kept = pm.active.get(taskId);
-    await kept?.signal(signal);
-    const strays = kept ? await machine.findTagged([`BOREAS_TASK_ID=${taskId}`]) : [];
-    for (const { pid, group } of strays) if (group !== kept!.pid) machine.signalProcess(pid, signal);
-  };
-
   return {
     kind: "pm",
     run,
-    suspend: (taskId) => signalTask(taskId, "STOP"),
-    resume: (taskId) => signalTask(taskId, "CONT"),
+    suspend: (taskId) => signalTask(pm, taskId, "STOP"),
+    resume: (taskId) => signalTask(pm, taskId, "CONT"),
     async *observe() {
       for (const [folder, record] of await listApps(pm, root)) {
         if (record.current) yield await observeApp(pm, folder, record);
