@@ -1,144 +1,159 @@
 /**
- * F1, F3 and their kin on real processes: a master and an agent in its own network namespace, killed in mid-task.
+ * F1, F3, F5, F9 and their kin on real processes: a master and an agent in its own network namespace, killed in mid-task.
  * What holds is read from outside: the ledger the application writes, the stored log, the task's own numbers.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGitRemote } from "../helpers/git_remote.ts";
-import type { GitRemoteFixture } from "../helpers/git_remote.ts";
-import { ledgerPath, numberedLines, pushLedgerApp, readLedger } from "../helpers/ledger_app.ts";
+import { numberedLines } from "../helpers/ledger_app.ts";
 import { createNamespace } from "../helpers/network_namespace.ts";
 import type { Namespace } from "../helpers/network_namespace.ts";
 import { component } from "../helpers/require_component.ts";
-import { eventually, startAgent, startMaster } from "../helpers/start_product.ts";
+import { eventually, startMaster } from "../helpers/start_product.ts";
 import type { Master, RunningAgent } from "../helpers/start_product.ts";
-import { temporaryFolder } from "../helpers/temporary_folder.ts";
+import { expectSound } from "./support/history.ts";
+import type { TaskView } from "./support/history.ts";
+import { openGate } from "./support/ledger_apps.ts";
+import { startRack, starts } from "./support/rack.ts";
+import type { Rack, Release } from "./support/rack.ts";
+import { startProxy } from "./support/tcp_proxy.ts";
+import type { TcpProxy } from "./support/tcp_proxy.ts";
 
 const netns = component("netns");
-const SECRET = "whsec_0123456789abcdef";
-
-interface TaskView {
-  id: string;
-  status: string;
-  attempt: number;
-  fence: number;
-  reason: { code: string; text: string };
-  name: string;
-}
+const LINES = 20;
+/** Long enough for an agent to start within it on a loaded machine. */
+const LEASE_SECONDS = 5;
 
 describe.skipIf(!netns.available)(`an agent in a namespace that nothing can dial into${netns.reason}`, () => {
   let namespace: Namespace;
+  let rack: Rack;
   let master: Master;
-  let agent: RunningAgent;
-  let stateDir: string;
-  let token: string;
-  let remote: GitRemoteFixture;
-  let environmentId: string;
+  let proxy: TcpProxy;
+  let agent: RunningAgent & { stateDir: string };
 
-  const dial = () =>
-    startAgent({
-      url: `https://${namespace.hostAddress}:${new URL(master.url).port}`,
-      fingerprint: master.fingerprint!,
-      stateDir,
-      token,
+  const dial = (stateDir?: string) =>
+    rack.agent({
       name: "rack-1",
+      url: `https://${namespace.hostAddress}:${proxy.port}`,
       namespace: namespace.name,
+      ...(stateDir ? { stateDir } : {}),
     });
-  const tasks = async (): Promise<TaskView[]> => (await master.api("GET", "/tasks?limit=1")).items;
-  const running = (ledger: string) =>
-    eventually(async () => (await readLedger(ledger)).length > 0, "the application started");
-  const finalTask = (id: string, status: string) =>
-    eventually(async () => {
-      const task = await master.api<TaskView>("GET", `/tasks/${id}`);
-      return task.status === status && task;
-    }, `task ${status}`);
-  const logOf = async (id: string, attempt: number) =>
-    (await master.raw("GET", `/api/v1/tasks/${id}/logs?attempt=${attempt}`, undefined, await bearer())).text;
-  const bearer = async () => {
-    const { text } = await master.raw("POST", "/api/v1/auth/login", {
-      username: "admin",
-      password: "correct-horse-battery",
-    });
-    return { authorization: `Bearer ${JSON.parse(text).accessToken}` };
+  /** Runs until its gate is opened. */
+  const begin = async (options: { exitCode?: number } = {}) => {
+    const release = await rack.push({ names: ["ledger"], lines: LINES, secondsBetween: 0.1, gates: "yes", ...options });
+    const { id, leaves } = await rack.deploy(release);
+    await rack.ledger(release, (lines) => starts(lines, 1).length === 1, "the application runs");
+    return { release, deploymentId: id, taskId: leaves[0]!.id };
   };
-  const release = async (lines: number, tag: string) => {
-    const ledger = await ledgerPath();
-    await pushLedgerApp(remote, { name: "ledger", environment: "rack", lines, secondsBetween: 0.1, ledger, tag });
-    await running(ledger);
-    const [task] = await tasks();
-    return { ledger, task: task! };
+  const finish = async (release: Release, taskId: string, status = "success") => {
+    await openGate(release.gates, "all");
+    return await rack.taskIs(taskId, status);
+  };
+  /** Everything holds, and the log of this attempt is whole. */
+  const judge = async (release: Release, deploymentId: string, taskId: string, attempt: number) => {
+    await rack.ended(deploymentId);
+    const stored = await rack.storedLog(taskId, attempt);
+    const logs = [{ task: taskId, attempt, emitted: numberedLines(LINES), stored }];
+    const history = await rack.history(release, [deploymentId], { exclusive: true, logs });
+    expectSound(history);
+    return history.ledger!.filter((line) => line.what !== "beat").map((line) => `${line.what} ${line.attempt}`);
   };
 
   beforeAll(async () => {
     namespace = await createNamespace();
-    master = await startMaster({ BOREAS_PUBLIC_URL: `https://${namespace.hostAddress}:PORT` });
-    environmentId = (await master.api("POST", "/environments", { name: "rack", type: "pm" })).id;
-    token =
-      (await master.api("POST", "/enrollment-tokens", { environments: [environmentId], labels: { rack: "1" } })).token;
-    stateDir = await temporaryFolder("rack");
-    agent = await dial();
-    remote = await createGitRemote();
-    await master.api("POST", "/repositories", {
-      url: `file://${remote.url}`,
-      provider: "generic",
-      webhookSecret: SECRET,
-      pollSeconds: 1,
+    rack = await startRack({
+      type: "pm",
+      env: {
+        BOREAS_PUBLIC_URL: `https://${namespace.hostAddress}:PORT`,
+        BOREAS_LEASE_SECONDS: String(LEASE_SECONDS),
+      },
     });
+    master = rack.master;
+    proxy = await startProxy({
+      to: { host: "127.0.0.1", port: Number(new URL(master.url).port) },
+      host: namespace.hostAddress,
+    });
+    agent = await dial();
+  }, 120_000);
+  afterAll(async () => {
+    await proxy?.close();
+    await namespace?.remove();
   });
-  afterAll(() => namespace?.remove());
 
   it("enrols with a token, takes a task, and listens on nothing", async () => {
-    const { task, ledger } = await release(3, "first");
-    await finalTask(task.id, "success");
-    expect(await logOf(task.id, 1)).toContain(numberedLines(3));
-    expect((await readLedger(ledger)).map((l) => l.what)).toEqual(["start", "end"]);
+    const { release, deploymentId, taskId } = await begin();
+    await finish(release, taskId);
+    expect(await judge(release, deploymentId, taskId, 1)).toEqual(["start 1", "end 1"]);
     expect(await namespace.listening()).toEqual([]);
   });
 
-  it("killed in mid-task, hands the task back: next fence, correct end, no two attempts at once (F1)", async () => {
-    const { task, ledger } = await release(30, "kill the agent");
+  it("F1: killed in mid-task, it hands the task back: next fence, correct end, no two attempts at once", async () => {
+    const { release, deploymentId, taskId } = await begin();
     await agent.kill("SIGKILL");
+    await rack.taskIs(taskId, "pending");
+    agent = await dial(agent.stateDir);
+    await rack.ledger(release, (lines) => starts(lines, 2).length === 1, "the second attempt runs");
+    expect(await finish(release, taskId)).toMatchObject({ attempt: 2, fence: 2 });
+    // The first attempt was ended before the second began.
+    expect(await judge(release, deploymentId, taskId, 2)).toEqual(["start 1", "start 2", "end 2"]);
+  }, 120_000);
+
+  it(
+    "F5: killed and back within the lease, adopts the program that still runs: one start, no gap in the log",
+    async () => {
+      const { release, deploymentId, taskId } = await begin();
+      await agent.kill("SIGKILL");
+      agent = await dial(agent.stateDir);
+      expect(await finish(release, taskId)).toMatchObject({ attempt: 1, fence: 1 });
+      expect(await judge(release, deploymentId, taskId, 1)).toEqual(["start 1", "end 1"]);
+    },
+    120_000,
+  );
+
+  it("F5: reports the real exit code of a program that ended while the agent was gone", async () => {
+    const { release, deploymentId, taskId } = await begin({ exitCode: 7 });
+    await agent.kill("SIGKILL");
+    await openGate(release.gates, "all");
+    await rack.ledger(release, (lines) => lines.some((line) => line.what === "end"), "the program has ended");
+    agent = await dial(agent.stateDir);
+    const task = await finish(release, taskId, "failed");
+    expect(task).toMatchObject({ attempt: 1, fence: 1 });
+    expect(task.reason.text).toContain("ended with code 7");
+    expect(await judge(release, deploymentId, taskId, 1)).toEqual(["start 1", "end 1"]);
+  }, 120_000);
+
+  it(
+    "F3: keeps attempt 1, one start and a whole log when the master is killed in mid-task and comes back",
+    async () => {
+      const { release, deploymentId, taskId } = await begin();
+      await master.kill("SIGKILL");
+      await master.restart();
+      expect(await finish(release, taskId)).toMatchObject({ attempt: 1, fence: 1 });
+      expect(await judge(release, deploymentId, taskId, 1)).toEqual(["start 1", "end 1"]);
+    },
+    120_000,
+  );
+
+  it("F9: its new connection takes the place of one that is dead and looks alive", async () => {
+    const { release, deploymentId, taskId } = await begin();
+    const from = master.output().length;
+    // From here the master hears nothing of this connection any more, not even its end.
+    proxy.strand();
+    await agent.kill("SIGKILL");
+    agent = await dial(agent.stateDir);
+    const said = () => master.output().slice(from);
     await eventually(
-      async () => (await master.api<TaskView>("GET", `/tasks/${task.id}`)).status === "pending",
-      "the lease ended",
+      () => Promise.resolve(said().indexOf("agent disconnected") > said().indexOf("agent connected")),
+      "the new connection is let in, and then the old one ended",
     );
-    agent = await dial();
-    const ended = await finalTask(task.id, "success");
-    expect(ended).toMatchObject({ attempt: 2, fence: 2 });
-    const lines = await readLedger(ledger);
-    const second = lines.filter((l) => l.attempt === 2);
-    expect(second.map((l) => l.what)).toEqual(["start", "end"]);
-    expect(lines.filter((l) => l.what === "start").length).toBe(2);
-    // The first attempt ended (killed, or by itself) before the second began.
-    const firstEnd = lines.find((l) => l.attempt === 1 && l.what === "end");
-    if (firstEnd) expect(firstEnd.at < second[0]!.at).toBe(true);
-    expect(await logOf(task.id, 2)).toContain(numberedLines(30));
-  });
-
-  it("killed and back within the lease, adopts the program that still runs: one start, no gap in the log (F5)", async () => {
-    const { task, ledger } = await release(40, "restart the agent");
-    await agent.kill("SIGKILL");
-    agent = await dial();
-    const ended = await finalTask(task.id, "success");
-    expect(ended).toMatchObject({ attempt: 1, fence: 1 });
-    expect((await readLedger(ledger)).map((l) => l.what)).toEqual(["start", "end"]);
-    expect(await logOf(task.id, 1)).toContain(numberedLines(40));
-  });
-
-  it("keeps attempt 1, one start and a whole log when the master is killed in mid-task and comes back (F3)", async () => {
-    const { task, ledger } = await release(50, "kill the master");
-    await master.kill("SIGKILL");
-    await master.restart();
-    const ended = await finalTask(task.id, "success");
-    expect(ended).toMatchObject({ attempt: 1, fence: 1 });
-    expect((await readLedger(ledger)).map((l) => l.what)).toEqual(["start", "end"]);
-    const log = await logOf(task.id, 1);
-    expect(log).toContain(numberedLines(50));
-    expect(log.match(/line 25\n/g)?.length).toBe(1);
-  });
+    expect(said()).toMatch(/agent connected[^]*agent disconnected/);
+    expect(agent.output()).not.toMatch(/already|does not accept|Another process/);
+    const { items } = await master.api("GET", "/agents");
+    expect(items.find((one: { name: string }) => one.name === "rack-1").status).toBe("connected");
+    expect(await finish(release, taskId)).toMatchObject({ attempt: 1, fence: 1 });
+    expect(await judge(release, deploymentId, taskId, 1)).toEqual(["start 1", "end 1"]);
+  }, 120_000);
 
   it("revoked, is cut off at once and cannot come back", async () => {
-    const { id } = (await master.api("GET", "/agents")).items.find((a: { name: string }) => a.name === "rack-1");
-    await master.api("DELETE", `/agents/${id}`);
+    await master.api("DELETE", `/agents/${await rack.agentId("rack-1")}`);
     await eventually(async () => /revoked/i.test(agent.output()), "the agent heard of it", 10);
   });
 });
