@@ -12,7 +12,7 @@ import type { Outcome } from "../../protocol/operation.ts";
 import type { Database, Tx } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
 import { inTransaction } from "../retry.ts";
-import { recordAppState } from "./record_app_state.ts";
+import { appStateColumns, recordAppState } from "./record_app_state.ts";
 import { MAX_LOSSES } from "./lose_tasks.ts";
 import { lockDeployments, settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
@@ -111,7 +111,7 @@ async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<EndedTask[]
       from jsonb_to_recordset(${tx.json(rows as never)})
         as r(id uuid, fence bigint, agent uuid, state text, reason jsonb, result jsonb)
       where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent and t.state in ('leased', 'running', 'cancelling')
-      returning t.*
+      returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, ${appStateColumns(tx)}
     ), ${recordAppState(tx)}
     select id, project_id, deployment_id, parent_id, name, state, reason from ended`;
 }
