@@ -76,6 +76,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let current: Session | undefined;
   let timer: Timer | undefined;
   let failures = 0;
+  /** Where in each window of this outage it dials. */
+  let place = 0;
   /** Short connections in a row, ended because one side did not understand the other: a welcome mends nothing there. */
   let misunderstood = 0;
   let stopped = false;
@@ -94,10 +96,11 @@ export function createConnection(options: ConnectionOptions): Connection {
       logger.log("ERROR", answer.say);
       return options.revoked(answer.say);
     }
+    if (failures === 0) place = options.chance();
     const delay = answer
       ? SLOWLY_MS * (0.5 + options.chance() / 2)
-      : reconnectDelayMs(failures, options.chance(), options.atStakeMs());
-    failures = Math.min(failures + 1, 10);
+      : reconnectDelayMs(failures, place, options.atStakeMs());
+    failures = Math.min(failures + 1, 20);
     timer = clock.after(delay, () => void dial());
   }
 

@@ -55,6 +55,22 @@ it("retries wait longer each time, within a minute; reconnects within half a min
   );
 });
 
+it("agents that lost a master at once come back evenly, whenever it returns", () => {
+  const agents = 1000;
+  for (let awayMs = 600; awayMs < 60_000; awayMs += 700) {
+    const back = Array.from({ length: agents }, (_, n) => {
+      let at = 0;
+      for (let failures = 0; at < awayMs; failures++) at += reconnectDelayMs(failures, n / agents);
+      return at;
+    });
+    const [first, last] = [Math.min(...back), Math.max(...back)];
+    const bins = Array<number>(10).fill(0);
+    for (const at of back) bins[Math.min(9, Math.floor((at - first) / (last - first) * 10))]!++;
+    expect(Math.max(...bins) / (agents / 10)).toBeLessThan(2.1);
+    expect(last - awayMs).toBeLessThanOrEqual(awayMs < 25_000 ? 5_000 : 30_000);
+  }
+});
+
 it("every reason says a sentence, with its parameters in place", () => {
   expect(reason("task.leased", { agent: "m1", attempt: 2 }).text).toBe("Handed to m1, attempt 2.");
   expect(new Set(REASON_CODES).size).toBe(REASON_CODES.length);

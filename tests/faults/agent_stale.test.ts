@@ -1,9 +1,9 @@
 /**
- * F2 and F12: an agent that speaks about a lease which has passed on, to another agent or to itself. Every late word is
+ * F1, F2 and F12: a task that another agent takes over when its agent died, and an agent that speaks about a lease which has passed on, to another agent or to itself. Every late word is
  * answered as stale, counted, and leaves nothing behind: the task and its log are the same before and after.
  */
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { numberedLines } from "../helpers/ledger_app.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { numberedLines, readLedger } from "../helpers/ledger_app.ts";
 import { eventually } from "../helpers/start_product.ts";
 import type { RunningAgent } from "../helpers/start_product.ts";
 import { startFrameProxy, wordsOf } from "./support/frame_proxy.ts";
@@ -11,18 +11,21 @@ import type { FrameProxy } from "./support/frame_proxy.ts";
 import { expectSound } from "./support/history.ts";
 import type { TaskView } from "./support/history.ts";
 import { openGate } from "./support/ledger_apps.ts";
-import { race } from "./support/races.ts";
+import { isThorough, race } from "./support/races.ts";
 import { startRack, starts } from "./support/rack.ts";
 import type { Rack, Release } from "./support/rack.ts";
 
 const LEASE_SECONDS = 1;
+const SWEEP_SECONDS = 1;
+/** What a machine may need that runs other tests as well. */
+const LOADED_SECONDS = isThorough() ? 1 : 10;
 const LINES = 8;
 const pause = (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1000));
 
 describe("a lease that has passed on", () => {
   let rack: Rack;
   let proxy: FrameProxy;
-  let first: RunningAgent;
+  let first: RunningAgent & { stateDir: string };
   let runs = 0;
 
   beforeAll(async () => {
@@ -97,10 +100,40 @@ describe("a lease that has passed on", () => {
     for (const kind of ["renew", "log", "result"]) expect(refused[kind], kind).toBeGreaterThanOrEqual(1);
     return { before, after, refused: Object.values(refused).reduce((sum, n) => sum + n, 0) };
   }
+  const letGo = (taskId: string) =>
+    eventually(
+      () => Promise.resolve(/someone else's now/.test(first.output().split(taskId).at(-2) ?? "")),
+      "the agent has let go of it",
+    );
   const judge = async (release: Release, deploymentId: string, taskId: string, staleWrites: object) => {
     const logs = [{ task: taskId, attempt: 2, emitted: numberedLines(LINES), stored: await rack.storedLog(taskId, 2) }];
     expectSound(await rack.history(release, [deploymentId], { staleWrites: staleWrites as never, logs }));
   };
+
+  it("F1: killed with a task, an agent loses it to another one as soon as its lease is over", async () => {
+    const { name, release, deploymentId, taskId } = await begin();
+    await rack.setCordon("second", false);
+    await first.kill("SIGKILL");
+    const killedAt = Date.now();
+    await rack.ledger(release, (lines) => starts(lines, 2).length === 1, "the other agent runs it");
+    await rack.setCordon("second", true);
+    expect(await rack.task(taskId)).toMatchObject({ attempt: 2, fence: 2, agentId: await rack.agentId("second") });
+    // Killed in the middle of its work, an agent comes back and ends what it had started and no longer holds.
+    first = await rack.agent({ name: "first", url: proxy.url, stateDir: first.stateDir });
+    await letGo(taskId);
+    const beats = (await readLedger(release.ledger)).filter((line) => line.attempt === 1).length;
+    await openGate(release.gates, `${name}.2`);
+    await rack.ended(deploymentId);
+    const logs = [{ task: taskId, attempt: 2, emitted: numberedLines(LINES), stored: await rack.storedLog(taskId, 2) }];
+    const history = await rack.history(release, [deploymentId], { logs });
+    expectSound(history);
+    expect(history.ledger!.filter((line) => line.attempt === 1).length).toBe(beats);
+    const [again] = history.events!.filter((event) =>
+      event.kind === "task.leased" && event.reason.params.attempt === 2
+    );
+    const seconds = (Date.parse(again!.at) - killedAt) / 1000;
+    expect(seconds).toBeLessThanOrEqual(LEASE_SECONDS + SWEEP_SECONDS + LOADED_SECONDS);
+  }, 120_000);
 
   race(
     "F2: stopped for three leases and set going again, an agent's late words leave no trace",
@@ -127,10 +160,7 @@ describe("a lease that has passed on", () => {
         const from = proxy.said.length;
         first.signal("SIGCONT");
         // It says of itself whatever it has to say, and hears that this is someone else's now.
-        await eventually(
-          () => Promise.resolve(/someone else's now/.test(first.output().split(taskId).at(-2) ?? "") || undefined),
-          "the agent has let go of it",
-        );
+        await letGo(taskId);
         expect(proxy.said.length).toBeGreaterThan(from);
         await sayItAgain(taskId, random);
       });

@@ -39,7 +39,7 @@ describe("two masters on one database", () => {
 
   it("shows the log of a task as it is written, whichever master holds the agent, and what happened to it", async () => {
     const [near, far] = masters as [Master, Master];
-    const work = await prepareWork(near, { environments: 1, applications: 1 });
+    const work = await prepareWork(sql, near, { environments: 1, applications: 1 });
     const lines = 20;
     // The task writes a line only when the viewer has seen the one before.
     let seen = 0;
@@ -79,7 +79,7 @@ describe("two masters on one database", () => {
   });
 
   it("one leads; killed, it is followed within its time by the other, and a wait that was under way ends once", async () => {
-    const work = await prepareWork(masters[0]!, {
+    const work = await prepareWork(sql, masters[0]!, {
       environments: 1,
       applications: 1,
       type: "pm",

@@ -36,7 +36,7 @@ describe("two masters on one database", () => {
     postgres = await startOwnPostgres();
     ({ sql, masters, ports } = await startMasters(postgres, 2));
     balancer = await startBalancer(ports);
-    work = await prepareWork(masters[0]!, SIZE);
+    work = await prepareWork(sql, masters[0]!, SIZE);
     fleet = await startFleet({
       sql,
       url: balancer.url,

@@ -30,7 +30,7 @@ describe("a master whose PostgreSQL", () => {
     proxy = await startProxy({ to: postgres });
     sql = await postgres.database("faults");
     master = await startMaster(onDatabase(postgres.url("faults", proxy.port)));
-    work = await prepareWork(master, { environments: 4, applications: 50 });
+    work = await prepareWork(sql, master, { environments: 4, applications: 50 });
     fleet = await startFleet({
       sql,
       url: master.url,

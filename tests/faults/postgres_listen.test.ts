@@ -42,7 +42,7 @@ it("F17: a LISTEN connection that is half open keeps nobody waiting for longer t
   const near = await startMaster(onDatabase(postgres.url("half_open")));
   const deaf = await startMaster(onDatabase(postgres.url("half_open", proxy.port)));
   expect(deaf.output()).not.toContain("LISTEN does not work");
-  const work = await prepareWork(near, { environments: 2, applications: 5 });
+  const work = await prepareWork(sql, near, { environments: 2, applications: 5 });
   const fleet = await startFleet({ sql, url: deaf.url, environmentIds: work.environmentIds, count: 2 });
   ends.push(fleet.stop);
   await eventually(async () => fleet.connected() === 2, "the agents connected");
@@ -61,7 +61,7 @@ describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.re
     const untold = await startMaster(onDatabase(url));
     expect(told.output()).toMatch(/WARN +behind a transaction pooler LISTEN cannot work/);
     expect(untold.output()).toMatch(/WARN +LISTEN does not work on this DATABASE_URL.*BOREAS_DATABASE_POOLER=1/);
-    const work = await prepareWork(told, { environments: 3, applications: 20 });
+    const work = await prepareWork(sql, told, { environments: 3, applications: 20 });
     for (const [url, through] of [[told.url, untold], [untold.url, told]] as const) {
       const fleet = await startFleet({ sql, url, environmentIds: work.environmentIds, count: 2 });
       await eventually(async () => fleet.connected() === 2, "the agents connected");

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 
 export interface Balancer {
   url: string;
-  /** When each connection was asked for, in milliseconds of `performance.now()`. */
-  askedAt: number[];
+  /** When each connection reached a backend, in milliseconds of `performance.now()`. */
+  openedAt: number[];
   /** Open connections by port of the backend. */
   spread(): Record<number, number>;
   close(): Promise<void>;
@@ -13,10 +13,9 @@ export interface Balancer {
 
 export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
   const open = new Map<net.Socket, number>();
-  const askedAt: number[] = [];
+  const openedAt: number[] = [];
   let turn = 0;
   const server = net.createServer((client) => {
-    askedAt.push(performance.now());
     client.on("error", () => {}); // `close` follows
     const first = turn++;
     const attempt = (n: number) => {
@@ -29,6 +28,7 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
       backend.once("connect", () => {
         if (client.destroyed) return void backend.destroy();
         open.set(client, port);
+        openedAt.push(performance.now());
         client.pipe(backend).pipe(client);
         const end = () => {
           open.delete(client);
@@ -44,7 +44,7 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    askedAt,
+    openedAt,
     spread: () => Object.fromEntries(ports.map((port) => [port, [...open.values()].filter((p) => p === port).length])),
     close() {
       for (const client of open.keys()) client.destroy();

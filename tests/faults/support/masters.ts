@@ -51,6 +51,7 @@ export interface Work {
 
 let worlds = 0;
 export async function prepareWork(
+  sql: Sql,
   master: Master,
   size: { environments: number; applications: number; config?: Record<string, unknown>; type?: "mock" | "pm" },
 ): Promise<Work> {
@@ -65,6 +66,10 @@ export async function prepareWork(
   for (const name of names) {
     await master.api("POST", "/applications", { name, config: size.config ?? { mock: {} } });
   }
+  // Unbound, an application would be bound by the first deployment that starts, and to that environment only.
+  await sql`insert into application_environment (application_id, environment_id, project_id, source)
+    select a.id, e.id, a.project_id, 'api' from application a, environment e
+    where a.name = any(${names}::text[]) and e.id = any(${environmentIds}::uuid[])`;
   let versions = 0;
   return {
     environmentIds,

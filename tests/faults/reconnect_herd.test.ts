@@ -1,0 +1,88 @@
+/** A master with hundreds of agents is killed and comes back: they return soon, but not all at once, and keep what they do. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Sql } from "../../db/client.ts";
+import { eventually, startMaster } from "../helpers/start_product.ts";
+import type { Master } from "../helpers/start_product.ts";
+import { startFleet } from "./support/agent_fleet.ts";
+import type { Fleet } from "./support/agent_fleet.ts";
+import { startBalancer } from "./support/balancer.ts";
+import type { Balancer } from "./support/balancer.ts";
+import { expectSound, readHistory } from "./support/history.ts";
+import { haveEnded, onDatabase, portOf, prepareWork } from "./support/masters.ts";
+import { startOwnPostgres } from "./support/own_postgres.ts";
+import { isThorough } from "./support/races.ts";
+
+const AGENTS = isThorough() ? 300 : 60;
+const OUTAGES = isThorough() ? 3 : 1;
+const BIN_MS = 100;
+
+describe(`${AGENTS} agents`, () => {
+  let sql: Sql;
+  let master: Master;
+  let balancer: Balancer;
+  let fleet: Fleet;
+  const gate = Promise.withResolvers<void>();
+  let ids: string[];
+
+  beforeAll(async () => {
+    const postgres = await startOwnPostgres();
+    sql = await postgres.database("herd");
+    master = await startMaster({
+      ...onDatabase(postgres.url("herd")),
+      BOREAS_LEASE_SECONDS: "30",
+      BOREAS_RESTART_GRACE_SECONDS: "60",
+    });
+    const work = await prepareWork(sql, master, { environments: AGENTS / 20, applications: 20 });
+    balancer = await startBalancer([portOf(master)]);
+    fleet = await startFleet({
+      sql,
+      url: balancer.url,
+      environmentIds: work.environmentIds,
+      count: AGENTS,
+      slots: 1,
+      act: () => gate.promise,
+    });
+    await eventually(async () => fleet.connected() === AGENTS, "all agents connected", 120);
+    ids = await work.deploy();
+    await eventually(async () => fleet.ledger.length === AGENTS, "every agent has a task", 120);
+  }, 300_000);
+  afterAll(async () => {
+    gate.resolve();
+    await fleet?.stop();
+    await balancer?.close();
+  });
+
+  it("F20: come back within 60 s of the master's return, spread out, and no lease is lost", async () => {
+    const ratios: number[] = [];
+    for (let outage = 0; outage < OUTAGES; outage++) {
+      await master.kill("SIGKILL");
+      balancer.openedAt.length = 0;
+      await master.restart();
+      const back = performance.now();
+      await eventually(async () => fleet.connected() === AGENTS, "all agents are back", 60);
+      const took = ((performance.now() - back) / 1000).toFixed(1);
+      const bins = binned(balancer.openedAt);
+      const ratio = Math.max(...bins) / (bins.reduce((sum, n) => sum + n, 0) / bins.length);
+      console.log(
+        `F20: ${AGENTS} back ${took} s after it was ready, over ${bins.length / 10} s, peak/mean ${ratio.toFixed(2)}`,
+      );
+      ratios.push(ratio);
+    }
+    // Agents and measure share one process here: of several outages the median, so that one stall of it does not decide.
+    if (isThorough()) expect(ratios.sort((a, b) => a - b)[1]).toBeLessThan(3);
+    gate.resolve();
+    await eventually(() => haveEnded(sql, ids), "the deployments ended", 120);
+    const history = await readHistory(sql, ids);
+    expectSound({ ...history, ledger: fleet.ledger, exclusive: true, boundSeconds: 300 });
+    expect(history.events!.filter((e) => e.kind === "task.lost")).toEqual([]);
+    expect(history.tasks!.every((task) => task.attempt === 1)).toBe(true);
+  }, 300_000);
+});
+
+/** How many came in each tenth of a second, from the first to the last. */
+function binned(instants: readonly number[]): number[] {
+  const first = Math.min(...instants);
+  const bins = Array<number>(Math.floor((Math.max(...instants) - first) / BIN_MS) + 1).fill(0);
+  for (const at of instants) bins[Math.floor((at - first) / BIN_MS)]!++;
+  return bins;
+}
