@@ -111,8 +111,8 @@ export class World {
     die();
   };
   loggerOf = (name: string, process: Process): Logger => ({
-    log: (level, message, context) => {
-      if (process.alive) this.trace.say(name, `${level} ${message} ${context ? JSON.stringify(context) : ""}`);
+    log: (level, message, { stack: _, ...context } = {}) => { // where code lies is no part of what happened
+      if (process.alive) this.trace.say(name, `${level} ${message} ${JSON.stringify(context)}`);
     },
   });
   /** Something for a master to look at, told by somebody outside. */
