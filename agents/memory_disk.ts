@@ -4,38 +4,60 @@
  */
 import type { Disk } from "../domain/ports.ts";
 
+type Folder = Map<string, Folder | Content>;
+
 export function createMemoryDisk(): Disk {
-  const files = new Map<string, Content>();
-  const under = (folder: string) => [...files.keys()].filter((path) => path.startsWith(`${folder}/`));
+  const root: Folder = new Map();
+  const find = (path: string): Folder | Content | undefined => {
+    let here: Folder | Content | undefined = root;
+    for (const name of path.split("/")) here = here instanceof Map ? here.get(name) : undefined;
+    return here;
+  };
+  const file = (path: string): Content | undefined => {
+    const found = find(path);
+    return found instanceof Content ? found : undefined;
+  };
+  function put(path: string, content: Content): void {
+    const names = path.split("/");
+    let here = root;
+    for (const name of names.slice(0, -1)) {
+      let next = here.get(name);
+      if (!(next instanceof Map)) here.set(name, next = new Map());
+      here = next;
+    }
+    here.set(names.at(-1)!, content);
+  }
   return {
     async read(path) {
-      return files.get(path)?.slice(0, Infinity);
+      return file(path)?.slice(0, Infinity);
     },
     async readRange(path, from, length) {
-      return files.get(path)?.slice(from, from + length) ?? new Uint8Array();
+      return file(path)?.slice(from, from + length) ?? new Uint8Array();
     },
     async size(path) {
-      return files.get(path)?.size ?? 0;
+      return file(path)?.size ?? 0;
     },
     async writeAtomic(path, bytes) {
-      files.set(path, new Content(bytes));
+      put(path, new Content(bytes));
     },
     async append(path, bytes) {
-      const file = files.get(path);
-      if (file) file.append(bytes);
-      else files.set(path, new Content(bytes));
+      const there = file(path);
+      if (there) there.append(bytes);
+      else put(path, new Content(bytes));
     },
     async sync() {},
     async truncate(path, size) {
-      const file = files.get(path);
-      if (file) files.set(path, new Content(file.slice(0, size)));
+      const there = file(path);
+      if (there) put(path, new Content(there.slice(0, size)));
     },
     async list(folder) {
-      return [...new Set(under(folder).map((path) => path.slice(folder.length + 1).split("/")[0]!))];
+      const there = find(folder);
+      return there instanceof Map ? [...there.keys()] : [];
     },
     async remove(path) {
-      files.delete(path);
-      for (const inside of under(path)) files.delete(inside);
+      const at = path.lastIndexOf("/");
+      const folder = at < 0 ? root : find(path.slice(0, at));
+      if (folder instanceof Map) folder.delete(path.slice(at + 1));
     },
   };
 }

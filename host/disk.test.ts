@@ -73,4 +73,26 @@ describe("disk", () => {
     await expect(disk.append("file/below", bytesOf("x"))).rejects.toThrow();
     await expect(disk.writeAtomic("file/below", bytesOf("x"))).rejects.toThrow();
   });
+
+  it("appends to many more files at once than it keeps open", async () => {
+    const { disk } = await setUp();
+    const names = Array.from({ length: 200 }, (_, i) => `many/${i}`);
+    for (const part of ["one ", "two ", "three"]) {
+      await Promise.all(names.flatMap((name) => [disk.append(name, bytesOf(part)), disk.sync(name)]));
+    }
+    const texts = await Promise.all(names.map(async (name) => textOf(await disk.read(name))));
+    expect(new Set(texts)).toEqual(new Set(["one two three"]));
+    disk.close();
+  });
+
+  it("says why a file cannot be opened, to each who asks, and opens it when it can be", async () => {
+    const { disk } = await setUp();
+    await disk.append("file", bytesOf("x"));
+    const both = await Promise.allSettled([disk.append("file/inside", bytesOf("y")), disk.sync("file/inside")]);
+    expect(both.map((one) => one.status)).toEqual(["rejected", "rejected"]);
+    await disk.remove("file");
+    await disk.append("file/inside", bytesOf("y"));
+    expect(textOf(await disk.read("file/inside"))).toBe("y");
+    disk.close();
+  });
 });

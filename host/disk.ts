@@ -9,7 +9,7 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
   const root = resolve(folder);
   await Deno.mkdir(root, { recursive: true, mode: 0o700 });
   /** In the order of their last use. */
-  const appending = new Map<string, Promise<Deno.FsFile>>();
+  const appending = new Map<string, OpenFile>();
 
   function at(path: string): string {
     const full = resolve(join(root, path));
@@ -17,16 +17,32 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
     return full;
   }
 
-  async function openToAppend(full: string): Promise<Deno.FsFile> {
+  /** Lends the file; one that is let go meanwhile is closed by its last user. */
+  async function whileOpen(full: string, use: (file: Deno.FsFile) => Promise<void>): Promise<void> {
     const known = appending.get(full);
+    const open = known ?? { file: openOrMakeFolder(full), users: 0, isGone: false, isClosed: false };
+    open.users++;
     appending.delete(full);
-    const file = known ?? openOrMakeFolder(full);
-    appending.set(full, file);
-    if (!known) {
-      if (appending.size > OPEN_FILES) await letGo(appending.keys().next().value!);
-      file.catch(() => appending.delete(full)); // the caller sees why; the next append tries anew
+    appending.set(full, open);
+    if (appending.size > OPEN_FILES) await letGo(appending.keys().next().value!);
+    try {
+      await use(await open.file);
+    } catch (error: unknown) {
+      // The caller sees why; the next append tries anew.
+      if (appending.get(full) === open) await letGo(full);
+      throw error;
+    } finally {
+      open.users--;
+      if (open.isGone) await closeUnused(open);
     }
-    return await file;
+  }
+
+  async function letGo(full: string): Promise<void> {
+    const open = appending.get(full);
+    appending.delete(full);
+    if (!open) return;
+    open.isGone = true;
+    await closeUnused(open);
   }
 
   async function openOrMakeFolder(full: string): Promise<Deno.FsFile> {
@@ -38,12 +54,6 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
       await Deno.mkdir(dirname(full), { recursive: true, mode: 0o700 });
       return await open();
     }
-  }
-
-  async function letGo(full: string): Promise<void> {
-    const file = appending.get(full);
-    appending.delete(full);
-    if (file) (await file).close();
   }
 
   return {
@@ -87,10 +97,10 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
       await syncFolder(dirname(full));
     },
     async append(path, bytes) {
-      await writeAll(await openToAppend(at(path)), bytes);
+      await whileOpen(at(path), (file) => writeAll(file, bytes));
     },
     async sync(path) {
-      await (await openToAppend(at(path))).sync();
+      await whileOpen(at(path), (file) => file.sync());
     },
     async truncate(path, size) {
       const full = at(path);
@@ -116,6 +126,21 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
       for (const full of [...appending.keys()]) void letGo(full);
     },
   };
+}
+
+interface OpenFile {
+  file: Promise<Deno.FsFile>;
+  users: number;
+  /** Out of the list: closed as soon as nobody uses it. */
+  isGone: boolean;
+  isClosed: boolean;
+}
+
+async function closeUnused(open: OpenFile): Promise<void> {
+  if (open.users > 0 || open.isClosed) return;
+  open.isClosed = true;
+  const file = await open.file.catch(() => undefined); // whoever asked for it was told why
+  file?.close();
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
