@@ -12,6 +12,8 @@ export interface JournalEntry {
   startedAt: string;
   /** The operator's own, by `RunContext.save`. */
   saved: unknown;
+  /** How often it was taken up again by agents that ended soon after (adoption.ts). */
+  adoptions?: number | undefined;
 }
 
 export interface Journal {
@@ -23,6 +25,10 @@ export interface Journal {
   /** Remembers it, durably when this returns. */
   raiseGeneration(place: string, generation: number): Promise<void>;
 }
+
+/** Where an application lives: newer generations of it replace older ones there. */
+export const placeOf = (operation: Dispatch["operation"]) =>
+  `${operation.applicationId}/${operation.environmentId}/${operation.target?.id ?? "-"}`;
 
 /** A line per change, so that remembering one does not cost what all of them weigh. */
 const GENERATIONS = "generations";

@@ -13,11 +13,13 @@ import { type Operator, StopReason } from "../operators/operator.ts";
 import type { Dispatch, FromAgent, Lease, ToAgent } from "../protocol/agent_messages.ts";
 import type { OutcomeInput } from "../protocol/operation.ts";
 import type { Identity } from "./identity.ts";
-import type { Journal } from "./journal.ts";
+import { createAdoptions } from "./adoption.ts";
+import { type Journal, type JournalEntry, placeOf } from "./journal.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { LogStreamer } from "./log_streamer.ts";
 import type { Outbox, StoredResult } from "./outbox.ts";
 import { tidyOutcome } from "./outcome.ts";
+import { remember } from "./remember.ts";
 import { openSpool, type Spool, type SpoolBudget } from "./spool.ts";
 import { createTaskLog } from "./task_log.ts";
 import { isTaskId } from "./task_id.ts";
@@ -33,8 +35,10 @@ interface Entry extends Lease {
   slot?: TaskSlot;
   /** Its journal entry is on disk. */
   accepted?: boolean;
+  /** How often it was taken up by agents that ended soon after. */
+  adoptions?: number;
   /** Runs it, once; set on what the journal brought back until the master has said that it may go on. */
-  adopt?: () => void;
+  adopt?: (now?: boolean) => void;
   spool?: Spool;
   result?: StoredResult;
   /** The connection in which the result was sent. */
@@ -61,16 +65,6 @@ export interface TaskBoardOptions {
   fetchBlob(sha256: string, ticket: string): Promise<string>;
 }
 
-/** Leases that are kept in mind once they ended or were cancelled; a late dispatch comes soon or never. */
-const REMEMBERED = 10_000;
-
-/** The newest ones only. */
-function remember<T>(notes: Map<string, T>, taskId: string, note: T): void {
-  notes.delete(taskId);
-  notes.set(taskId, note);
-  if (notes.size > REMEMBERED) notes.delete(notes.keys().next().value!);
-}
-
 export function createTaskBoard(options: TaskBoardOptions) {
   const { clock, disk, logger, crashPoint, journal, outbox, keeper, streamer, send } = options;
   const operators = new Map(options.operators.map((operator) => [operator.kind, operator]));
@@ -86,6 +80,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
   const cancelled = new Map<string, { fence: number; reason: string }>();
   /** Removals under way: a new attempt of the same task waits for it. */
   const leaving = new Map<string, Promise<void>>();
+  const adoptionsInTurn = createAdoptions(clock);
   let changed = () => {};
 
   const running = () => [...entries.values()].filter((entry) => entry.slot);
@@ -194,7 +189,10 @@ export function createTaskBoard(options: TaskBoardOptions) {
       secrets,
       log: log.log,
       logPosition: spool.position,
-      save: (saved) => journal.put({ dispatch, startedAt: from.startedAt, saved }),
+      save(saved) {
+        from.saved = saved;
+        return journal.put({ dispatch, startedAt: from.startedAt, saved, adoptions: entry.adoptions });
+      },
       fetchBlob(sha256) {
         if (dispatch.blobTicket) return options.fetchBlob(sha256, dispatch.blobTicket);
         return Promise.reject(new Error("The task came without a ticket for its files."));
@@ -204,6 +202,21 @@ export function createTaskBoard(options: TaskBoardOptions) {
     if (outcome) return await finish(entry, outcome, Object.values(secrets));
     logger.log("WARN", "The task is someone else's now; what was done here is stopped.", { taskId: entry.taskId });
     await drop(entry);
+  }
+
+  function adopt(entry: Entry, { dispatch, startedAt, saved, adoptions = 0 }: JournalEntry, now: boolean) {
+    const from = { startedAt, saved, resumed: true };
+    return adoptionsInTurn.take({
+      adoptions,
+      async count(times) {
+        if (times === 0 && entry.spool?.finished) return; // its end is being written down: nothing comes after that
+        await journal.put({ dispatch, startedAt, saved: from.saved, adoptions: entry.adoptions = times })
+          .catch(report("It could not be noted that a task was taken up again.", entry.taskId));
+      },
+      run: () => run(entry, dispatch, from),
+      stop: (why) => entry.slot!.stop(new StopReason("shutdown", why, 0)),
+      giveUp: (message) => finish(entry, { status: "failed", code: "agent.killed", message, retryable: true }, []),
+    }, now);
   }
 
   async function finish(entry: Entry, outcome: OutcomeInput, secrets: string[]) {
@@ -281,7 +294,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
   function stop(entry: Entry, reason: StopReason) {
     entry.slot!.stop(reason);
     // An adopted attempt runs only to stop what it left behind: the operator is told, with the signal already aborted.
-    entry.adopt?.();
+    entry.adopt?.(true);
     entry.adopt = undefined;
   }
 
@@ -295,7 +308,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
         await (await attachSpool(entry)).finish();
         await journal.remove(result.taskId);
       }
-      for (const { dispatch, startedAt, saved } of await journal.load()) {
+      for (const record of await journal.load()) {
+        const { dispatch } = record;
         if (entries.has(dispatch.taskId)) continue;
         if (!operators.has(dispatch.operation.kind)) {
           logger.log("WARN", `A task is given up: there is no operator for ${dispatch.operation.kind} any more.`);
@@ -305,9 +319,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
         const entry = begin(dispatch);
         entry.accepted = true;
         await attachSpool(entry);
-        entry.adopt = () =>
-          void run(entry, dispatch, { startedAt, saved, resumed: true })
-            .catch(report("A task ended in a way nobody foresaw.", dispatch.taskId));
+        entry.adopt = (now = false) =>
+          void adopt(entry, record, now).catch(report("A task ended in a way nobody foresaw.", dispatch.taskId));
       }
       const kept = new Set([...entries.values()].map((entry) => `${entry.taskId}.${entry.attempt}`));
       for (const name of await disk.list("spool")) if (!kept.has(name)) await disk.remove(`spool/${name}`);
@@ -383,6 +396,3 @@ export function createTaskBoard(options: TaskBoardOptions) {
   };
 }
 export type TaskBoard = ReturnType<typeof createTaskBoard>;
-
-const placeOf = (operation: Dispatch["operation"]) =>
-  `${operation.applicationId}/${operation.environmentId}/${operation.target?.id ?? "-"}`;
