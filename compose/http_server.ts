@@ -32,6 +32,8 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/** Connections that wait to be taken: thousands of agents come back within seconds, and one that is dropped waits long. */
+const BACKLOG = 4096;
 const CONNECT_PATH = "/api/v1/connect";
 
 export async function listen(options: ListenOptions): Promise<Listening> {
@@ -63,7 +65,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
         `Port ${options.port} is taken by another process. Stop it, or set ${options.portVariable} to a free port.`;
       reject(taken ? new Error(said, { cause: error }) : error);
     });
-    server.listen(options.port, options.host, resolve);
+    server.listen({ port: options.port, host: options.host, backlog: BACKLOG }, resolve);
   });
   const address = server.address();
   return {
