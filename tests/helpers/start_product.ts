@@ -48,8 +48,11 @@ afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** @param wrap a command that the process is started by, such as `faketime ...` or `env -C folder` */
-export async function startMaster(env: Record<string, string> = {}, wrap?: string): Promise<Master> {
+/** @param wrap a command that the process is started by, such as `env -C folder`, or what becomes of the whole task */
+export async function startMaster(
+  env: Record<string, string> = {},
+  wrap?: string | ((task: string) => string),
+): Promise<Master> {
   const dataDir = env.BOREAS_DATA_DIR ?? await temporaryFolder("fault");
   const [port] = freePorts(1);
   const secure = env.BOREAS_PUBLIC_URL?.startsWith("https");
@@ -96,7 +99,7 @@ export async function startMaster(env: Record<string, string> = {}, wrap?: strin
       outgoing.end(text);
     });
   const launch = async (more: Record<string, string> = {}) => {
-    process = spawn("master", { ...settings, ...more }, wrap ? (task) => `${wrap} ${task}` : undefined);
+    process = spawn("master", { ...settings, ...more }, typeof wrap === "string" ? (task) => `${wrap} ${task}` : wrap);
     await process.waitFor(/Boreas is ready/);
     if (more.BOREAS_CRASH_AT) return; // it may be gone by now, and the token of the life before is good for this one
     const { text } = await raw("POST", "/api/v1/auth/login", { username: "admin", password: ADMIN_PASSWORD });
