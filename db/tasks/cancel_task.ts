@@ -20,6 +20,14 @@ export async function cancelTask(deps: DeploymentDeps, id: string, actor: Actor,
     if (isFinal(task.state)) {
       throw new AppError("conflict", "task.wrong_state", `${task.name} has already ended (${task.state}).`);
     }
+    // First what waits, then what is held: what a claim takes in between is asked to stop all the same.
+    const detail = `${actor.name} cancelled it${note ? `: ${note}` : "."}`;
+    const ended = await tx<EndedTask[]>`
+      update task t set state = 'cancelled', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
+        reason = ${tx.json(reason("task.cancelled", { detail }) as never)}
+      where (t.id = ${id} or t.parent_id = ${id}) and t.state in ('blocked', 'pending')
+        and not exists (select 1 from task c where c.parent_id = t.id and c.state not in ('blocked', 'pending'))
+      returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
     await tx`
       with asked as (
         update task t set state = 'cancelling', state_since = boreas_now(), updated_at = boreas_now(),
@@ -29,13 +37,6 @@ export async function cancelTask(deps: DeploymentDeps, id: string, actor: Actor,
       )
       insert into event (project_id, topic, subject_id, deployment_id, kind, data)
       select project_id, 'task', id, deployment_id, 'task.cancelling', jsonb_build_object('name', name, 'reason', reason) from asked`;
-    const detail = `${actor.name} cancelled it${note ? `: ${note}` : "."}`;
-    const ended = await tx<EndedTask[]>`
-      update task t set state = 'cancelled', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
-        reason = ${tx.json(reason("task.cancelled", { detail }) as never)}
-      where (t.id = ${id} or t.parent_id = ${id}) and t.state in ('blocked', 'pending')
-        and not exists (select 1 from task c where c.parent_id = t.id and c.state not in ('blocked', 'pending'))
-      returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
     await settleTasks(tx, ended);
     await recordAudit(deps.db, tx, actor, "task.cancel", `task:${id}`, { note });
     await moveDeployments(deps.db, tx, deployments);
