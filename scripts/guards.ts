@@ -1,9 +1,4 @@
-/**
- * What the task SQL must not lose, as text that can be taken out of a copy of the tree.
- *
- * GUARDS: each is missed by an ordinary test when it is gone. SEEDED_BUGS: mistakes of the four kinds that a system of
- * leases dies of; each is found by the model tests alone, without a test that knows of it.
- */
+/** What the task SQL must not lose, as text that can be taken out of a copy of the tree: a test misses each. */
 import { join } from "node:path";
 
 export interface Guard {
@@ -14,12 +9,6 @@ export interface Guard {
   /** What stands there without it. */
   without: string;
 }
-export interface SeededBug extends Guard {
-  kind: "fence" | "trust" | "grace" | "outbox" | "log" | "tree";
-  /** Made in every run of the tests (`db/tasks/seeded_bugs.test.ts`), not only by `deno task guards`. */
-  always?: true;
-}
-
 /** Takes the guard out of the tree at `root`. @returns puts it back */
 export async function takeOut(root: string, guard: Guard): Promise<() => Promise<void>> {
   const path = join(root, guard.file);
@@ -32,7 +21,7 @@ export async function takeOut(root: string, guard: Guard): Promise<() => Promise
   return () => Deno.writeTextFile(path, whole);
 }
 
-const HELD = "t.state in ('leased', 'running', 'cancelling')";
+export const HELD = "t.state in ('leased', 'running', 'cancelling')";
 
 export const GUARDS: Guard[] = [
   {
@@ -157,166 +146,6 @@ export const GUARDS: Guard[] = [
   },
   {
     name: "a log chunk needs the lease's holder",
-    file: "db/logs/append_chunks.ts",
-    text: " && head.agentId === chunk.agentId",
-    without: "",
-  },
-];
-
-export const SEEDED_BUGS: SeededBug[] = [
-  {
-    kind: "fence",
-    name: "an acceptance under an old fence counts",
-    file: "db/tasks/accept_tasks.ts",
-    text: "t.fence = r.fence and t.agent_id = r.agent_id and t.state = 'leased'",
-    without: "t.agent_id = r.agent_id and t.state = 'leased'",
-    always: true,
-  },
-  {
-    kind: "fence",
-    name: "a renewal under an old fence counts",
-    file: "db/tasks/accept_tasks.ts",
-    text: `t.fence = r.fence and t.agent_id = r.agent_id and ${HELD}`,
-    without: `t.agent_id = r.agent_id and ${HELD}`,
-    always: true,
-  },
-  {
-    kind: "fence",
-    name: "a result under an old fence counts",
-    file: "db/tasks/finish_tasks.ts",
-    text: /t\.fence = r\.fence and /g,
-    without: "",
-    always: true,
-  },
-  {
-    kind: "fence",
-    name: "a log under an old fence is stored",
-    file: "db/logs/append_chunks.ts",
-    text: "head.fence === chunk.fence && ",
-    without: "",
-    always: true,
-  },
-  {
-    kind: "fence",
-    name: "a claim keeps the fence",
-    file: "db/tasks/claim_tasks.ts",
-    text: "fence = t.fence + 1",
-    without: "fence = t.fence",
-  },
-  {
-    kind: "fence",
-    name: "a result counts, whoever gives it",
-    file: "db/tasks/finish_tasks.ts",
-    text: /t\.agent_id = r\.agent(_id)? and /g,
-    without: "",
-  },
-  {
-    kind: "trust",
-    name: "the reaper ends leases early",
-    file: "db/tasks/reap_tasks.ts",
-    text: "lease_expires_at < boreas_now()",
-    without: "lease_expires_at < boreas_now() + interval '3 seconds'",
-    always: true,
-  },
-  {
-    kind: "trust",
-    name: "the reaper ends a lease at its last instant",
-    file: "db/tasks/reap_tasks.ts",
-    text: "lease_expires_at < boreas_now()",
-    without: "lease_expires_at <= boreas_now()",
-  },
-  {
-    kind: "trust",
-    name: "a claim hands out what somebody holds",
-    file: "db/tasks/claim_tasks.ts",
-    text: "t.state = 'pending'",
-    without: "t.state in ('pending', 'leased')",
-    always: true,
-  },
-  {
-    kind: "trust",
-    name: "a renewal does not move the end of the lease",
-    file: "db/tasks/accept_tasks.ts",
-    text: "set lease_expires_at = boreas_now() + make_interval",
-    without: "set lease_expires_at = coalesce(t.lease_expires_at, boreas_now()) + 0 * make_interval",
-    always: true,
-  },
-  {
-    kind: "trust",
-    name: "what an agent still holds when it comes back is not renewed",
-    file: "db/agents/connect_agent.ts",
-    text: "set lease_expires_at = boreas_now() + make_interval",
-    without: "set lease_expires_at = lease_expires_at + 0 * make_interval",
-  },
-  {
-    kind: "trust",
-    name: "what an agent has forgotten stays its own",
-    file: "db/agents/connect_agent.ts",
-    text: "isHeld(t.state) && !confirmed.has(t.id) && held",
-    without: "false && held",
-  },
-  {
-    kind: "trust",
-    name: "a connection that is over is served",
-    file: "db/tasks/claim_tasks.ts",
-    text: "and a.session_id = w.session_id",
-    without: "",
-  },
-  {
-    kind: "grace",
-    name: "there is no grace after a gap",
-    file: "db/tasks/reap_tasks.ts",
-    text: "if (await isGrace(db, options)) return 0;",
-    without: "await isGrace(db, options);",
-    always: true,
-  },
-  {
-    kind: "grace",
-    name: "only the first sweep ever begins a grace",
-    file: "db/tasks/reap_tasks.ts",
-    text: "when setting.updated_at < boreas_now() - make_interval(secs => ${options.leaseSeconds})",
-    without: "when false",
-  },
-  {
-    kind: "grace",
-    name: "a sweep is not noted",
-    file: "db/tasks/reap_tasks.ts",
-    text: "do update set updated_at = boreas_now(), value",
-    without: "do update set value",
-  },
-  {
-    kind: "outbox",
-    name: "a repeated result of an ended attempt is taken again",
-    file: "db/tasks/finish_tasks.ts",
-    text: /t\.agent_id = (r\.agent(?:_id)?) and t\.state in \('leased', 'running', 'cancelling'\)/g,
-    without: "t.last_agent_id = $1 and t.state <> 'pending'",
-    always: true,
-  },
-  {
-    kind: "outbox",
-    name: "a result that was taken is not asked for again",
-    file: "db/agents/connect_agent.ts",
-    text: `resume.state === "finished" && mine ?`,
-    without: `resume.state === "finished" && holds ?`,
-    always: true,
-  },
-  {
-    kind: "outbox",
-    name: "a finished attempt is told to go on",
-    file: "db/agents/connect_agent.ts",
-    text: `resume.state === "finished" && mine ? "send_result" :`,
-    without: "",
-  },
-  {
-    kind: "log",
-    name: "a log may have a gap",
-    file: "db/logs/append_chunks.ts",
-    text: "chunk.sequence !== head.nextSequence || chunk.offset !== head.bytes",
-    without: "chunk.sequence < head.nextSequence",
-  },
-  {
-    kind: "log",
-    name: "a log is stored, whoever sends it",
     file: "db/logs/append_chunks.ts",
     text: " && head.agentId === chunk.agentId",
     without: "",

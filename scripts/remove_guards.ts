@@ -5,7 +5,8 @@
  */
 import { dirname, join } from "node:path";
 import { pinned, root } from "./build_once.ts";
-import { GUARDS, SEEDED_BUGS, takeOut } from "./guards.ts";
+import { GUARDS, takeOut } from "./guards.ts";
+import { SEEDED_BUGS } from "./seeded_bugs.ts";
 import type { Guard } from "./guards.ts";
 
 const TESTS = ["db/tasks/leases.test.ts", "db/deployments/deployments.test.ts"];

@@ -1,10 +1,11 @@
 /**
- * The models must be able to fail: each mistake of `scripts/guards.ts` is made in a copy of `db/`, and the model of the
+ * The models must be able to fail: each mistake of `scripts/seeded_bugs.ts` is made in a copy of `db/`, and the model of the
  * lease notices by itself. `deno task guards` does the same with the whole test files.
  */
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { SEEDED_BUGS, takeOut } from "../../scripts/guards.ts";
+import { GUARDS, takeOut } from "../../scripts/guards.ts";
+import { SEEDED_BUGS } from "../../scripts/seeded_bugs.ts";
 import { checkLeaseModel, leaseVerbs, loadLeaseVerbs } from "../../tests/helpers/lease_commands.ts";
 import { temporaryFolder } from "../../tests/helpers/temporary_folder.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
@@ -35,6 +36,13 @@ async function copyFolder(from: string, to: string): Promise<void> {
     else if (name.endsWith(".ts") && !name.endsWith(".test.ts")) await Deno.copyFile(join(from, name), join(to, name));
   }
 }
+
+it.each([...GUARDS, ...SEEDED_BUGS])("$file holds what can be taken out of it: $name", async (guard) => {
+  const text = await Deno.readTextFile(join(root, guard.file));
+  expect(text.replaceAll(guard.text, guard.without) === text, `say in scripts/guards.ts where it stands now`).toBe(
+    false,
+  );
+});
 
 describe("the model of the lease", () => {
   it("finds nothing in a copy to which nothing was done", async () => {
