@@ -151,28 +151,29 @@ export class DriverSocket extends EventEmitter {
 
 const HEADER = 5;
 const ERROR = "E".charCodeAt(0);
+const EMPTY = new Uint8Array();
+const NOTHING: { fatalAt: number; reason?: Error } = { fatalAt: -1 };
 
 /** Follows the server's messages (a type, four bytes of length, a body) from one piece to the next, for a FATAL one. */
 export function createMessageWalk(): (bytes: Uint8Array) => { fatalAt: number; reason?: Error } {
-  /** Of the message that the last piece ended in. */
+  /** Of the message that the last piece ended in: bytes of its body still to come, and its header if that was cut. */
   let left = 0;
-  let header: number[] = [];
-  return (bytes) => {
+  let cut = EMPTY;
+  return (piece) => {
+    const bytes = cut.length > 0 ? new Uint8Array([...cut, ...piece]) : piece;
+    const ahead = cut.length;
     let at = Math.min(left, bytes.length);
     left -= at;
-    while (at < bytes.length) {
-      const startsAt = at - header.length;
-      while (header.length < HEADER && at < bytes.length) header.push(bytes[at++]!);
-      if (header.length < HEADER) break;
-      const length = ((header[1]! << 24) | (header[2]! << 16) | (header[3]! << 8) | header[4]!) - 4;
-      const body = bytes.subarray(at, at + length);
-      const reason = header[0] === ERROR ? readFatal(body) : undefined;
-      if (reason) return { fatalAt: Math.max(0, startsAt), reason };
-      header = [];
-      at += body.length;
-      left = length - body.length;
+    while (bytes.length - at >= HEADER) {
+      const bodyAt = at + HEADER;
+      const length = ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) - 4;
+      const reason = bytes[at] === ERROR ? readFatal(bytes.subarray(bodyAt, bodyAt + length)) : undefined;
+      if (reason) return { fatalAt: Math.max(0, at - ahead), reason };
+      at = Math.min(bodyAt + length, bytes.length);
+      left = bodyAt + length - at;
     }
-    return { fatalAt: -1 };
+    cut = at === bytes.length ? EMPTY : new Uint8Array(bytes.subarray(at));
+    return NOTHING;
   };
 }
 
