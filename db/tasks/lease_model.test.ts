@@ -11,5 +11,5 @@ beforeAll(async () => {
 });
 
 it("does what the model of a lease does, whoever says what in whatever order and however time passes", async () => {
-  await checkLeaseModel(db, leaseVerbs, modelRuns("lease", 60));
+  await checkLeaseModel(db, leaseVerbs, modelRuns("lease", 50));
 }, 600_000);
