@@ -67,6 +67,8 @@ export interface LogStreamerOptions {
 export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
   const { clock, logger } = options;
   const streams = new Map<string, Stream>();
+  /** Those that may have something to send; of many tasks most are silent, and nobody looks at them. */
+  const ready = new Set<Stream>();
   let online = false;
   let window = 4;
   let inFlight = 0;
@@ -122,9 +124,12 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
         let moved = true;
         while (online && moved) {
           moved = false;
-          for (const s of [...streams.values()]) {
+          for (const s of [...ready]) {
             if (!online || !hasRoom()) break;
-            if (!streams.has(s.taskId) || !hasWork(s)) continue;
+            if (streams.get(s.taskId) !== s || !hasWork(s)) {
+              ready.delete(s); // whatever gives it work puts it back
+              continue;
+            }
             moved = true;
             await sendNext(s);
           }
@@ -144,12 +149,17 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
     if (!s) return;
     if (s.spool.finished && isSent(s)) options.onSent(taskId);
     if (isDrained(s)) return options.onDrained(taskId);
-    if (hasWork(s)) void pump();
+    if (hasWork(s)) pumpFor(s);
     s.flush ??= clock.after(FLUSH_MS, () => {
       s.flush = undefined;
       s.flushTo = s.spool.end;
-      void pump();
+      pumpFor(s);
     });
+  }
+
+  function pumpFor(s: Stream) {
+    ready.add(s);
+    void pump();
   }
 
   /** Sends again from where the master is; a master that keeps asking is given ever more time. */
@@ -159,7 +169,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
     forget(s);
     s.waiting = clock.after(wait, () => {
       s.waiting = undefined;
-      void pump();
+      pumpFor(s);
     });
   }
 
@@ -188,7 +198,8 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
       s.flush?.cancel();
       s.waiting?.cancel();
       streams.delete(taskId);
-      void pump();
+      ready.delete(s);
+      if (ready.size > 0) void pump();
     },
     grown,
     acknowledged(taskId, fence, offset) {
@@ -208,7 +219,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
       } else if (offset === s.spool.acknowledged && s.inFlight.length > 0) {
         rewind(s);
       }
-      void pump();
+      pumpFor(s);
     },
     align(taskId, offset) {
       const s = streams.get(taskId);
@@ -224,6 +235,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
     connected() {
       online = true;
       window = 4;
+      for (const s of streams.values()) ready.add(s);
       for (const taskId of [...streams.keys()]) grown(taskId);
       void pump();
     },
