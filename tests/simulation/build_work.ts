@@ -44,8 +44,8 @@ export function buildWork(world: World): void {
     for (let apps = 0; apps < random.whole(1, 4); apps++) {
       const dependsOn = above.filter(() => random.happens(0.4));
       const common = { dependsOn, maxAttempts: random.whole(1, 3) };
-      if (random.happens(0.5)) {
-        const targetAgentId = random.happens(0.5) ? random.pick(machines).id : undefined;
+      if (random.happens(0.6)) {
+        const targetAgentId = random.happens(0.3) ? random.pick(machines).id : undefined;
         above.push(add(deploymentId, { ...common, targetAgentId }));
         continue;
       }

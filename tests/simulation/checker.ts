@@ -122,6 +122,12 @@ export class Checker implements Ledger {
       if (given && cause === "connectAgent" && this.#saved.has(keyOf({ taskId: task.id, fence: was.fence }))) {
         this.break(`F6: its agent had the result of ${short(task.id)}, fence ${was.fence}, on disk and forgot it`);
       }
+      if (
+        given && cause === "connectAgent" &&
+        this.work.some((one) =>
+          one.taskId === task.id && one.fence === was.fence && one.state !== "ended" && !one.inside
+        )
+      ) this.break(`F5: the work on ${short(task.id)}, fence ${was.fence}, went on beside its agent, which forgot it`);
       this.#states.set(task.id, { state, fence, held: leaseExpiresAt !== null });
     }
   }
@@ -172,7 +178,13 @@ export class Checker implements Ledger {
     for (const one of this.work) if (one.machine === machine.name) this.unheard(one);
   }
 
-  /** When everything is healed and over. */
+  /** Nobody holds anything any more. */
+  rest(): void {
+    for (const { taskId, machine, state } of this.work) {
+      if (state !== "ended") this.break(`the work on ${short(taskId)} was left behind on ${machine}`);
+    }
+  }
+  /** When everything is healed and over, and some time has passed. */
   finish(): void {
     const { tables, machines, masters } = this.world;
     for (const { id, status } of tables.deployments.values()) {
@@ -181,7 +193,7 @@ export class Checker implements Ledger {
     for (const { id, state } of tables.tasks.values()) {
       if (!isFinal(state)) this.break(`I4: task ${short(id)} is still ${state}`);
     }
-    for (const one of this.work) if (one.state !== "ended") this.break(`work on ${short(one.taskId)} was left behind`);
+    this.rest();
     for (const { name, agent, disk } of machines) {
       const { connected, running, suspended, unacknowledged } = agent!.status();
       if (!connected || running + suspended + unacknowledged > 0) {

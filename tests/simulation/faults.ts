@@ -123,7 +123,7 @@ const FAULTS: Record<string, Fault> = {
     later(world, lasts, () => world.lostHints = 0);
   },
   pointsOfNoReturn(world, lasts) {
-    world.fragility = world.random.between(0.01, 0.1);
+    world.fragility = world.random.between(0.02, 0.25);
     later(world, lasts, () => world.fragility = 0);
   },
   personCancelsTask(world) {

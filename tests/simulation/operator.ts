@@ -28,6 +28,9 @@ export function createOperator(parts: OperatorParts): Operator {
     process.wait<void>(({ resolve }) => void process.timeline.after(random.between(0.1, 20), resolve));
   const workOf = (taskId: string) => [...work].filter((one) => one.taskId === taskId);
 
+  /** What a dead process would still do is never done. */
+  const living = () => process.alive ? Promise.resolve() : new Promise<never>(() => {});
+
   async function stop(one: Work, graceMs: number): Promise<void> {
     await moment();
     if (graceMs > 0 && one.isAtIt) {
@@ -71,11 +74,12 @@ export function createOperator(parts: OperatorParts): Operator {
     }
     if (!own) {
       await context.trusted();
+      await living();
       own = parts.begin(context, inside);
       await context.save({ begun: true });
     }
     // The process before this one may have died while it held it still.
-    if (context.resumed && own.state === "held") own.goOn();
+    if (context.resumed && own.state === "held" && process.alive) own.goOn();
     await follow(own, context);
     if (own.outcome) return [own.outcome, own];
     if (context.signal.aborted) return [stoppedOutcome(context.signal, "It was stopped."), own];
@@ -85,9 +89,11 @@ export function createOperator(parts: OperatorParts): Operator {
   return {
     kind: "simulated",
     async run(operation, context) {
+      await living();
       parts.onRuns(++running);
       try {
         const [outcome, own] = await act(context, operation.target === null);
+        await living();
         parts.onOutcome(context, outcome, own);
         return outcome;
       } finally {

@@ -89,11 +89,11 @@ export class Socket {
     if (this.readyState !== 1 || !this.process.alive) return;
     const { jumble, random, timeline } = this.network;
     if (jumble > 0 && !HANDSHAKE.test(text)) {
-      const stray = () =>
-        timeline.after(random.between(1, 300), () => this.#isClear() && this.#hand({ kind: "text", text }));
+      const stray = (latest: number) =>
+        void timeline.after(random.between(1, latest), () => this.#isClear() && this.#hand({ kind: "text", text }));
       const luck = random();
-      if (luck < 2 * jumble) stray(); // once more, or instead of in its turn
-      if (luck < jumble) return;
+      if (luck < jumble) return stray(300); // overtaken
+      if (luck < 2 * jumble) stray(3000); // and once more
     }
     this.#queue({ kind: "text", text });
   }

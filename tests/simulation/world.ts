@@ -132,6 +132,7 @@ export class World {
     heal();
     await timeline.run(options.faultMs + REST_WITHIN, () => isBroken() || this.#isAtRest());
     if (isBroken()) return;
+    checker.rest();
     await timeline.run(timeline.now + AFTERMATH_LEASES * options.leaseSeconds * 1000, isBroken);
     checker.finish();
   }
