@@ -55,14 +55,14 @@ async function run(context: BenchContext): Promise<BenchReport> {
         const isBare = name === "bare route";
         const load = { paths, clients: CLIENTS, seconds: isSmoke ? 1 : SECONDS, warmSeconds: isSmoke ? 0.2 : 1 };
         await meter.begin();
-        const { latencies, bytes } = await clients.call<{ latencies: number[]; bytes: number }>("load", {
+        const { latencies, bytes, answers } = await clients.call<
+          { latencies: number[]; bytes: number; answers: number }
+        >("load", {
           ...load,
           port: isBare ? opened.barePort : opened.port,
           ...(isBare ? {} : { token: opened.token }),
         });
         const cost = await meter.end();
-        // The meter counts the warming too; per answer it comes to the same.
-        const answers = latencies.length * (load.seconds + load.warmSeconds) / load.seconds;
         const one: Measure = {
           perSecond: latencies.length / load.seconds,
           p50: median(latencies),

@@ -46,7 +46,7 @@ export function openClient(target: ConnectionTarget, options: ClientOptions = {}
         to: 1184,
         from: [1114, 1184],
         serialize: (value: unknown) => (value instanceof Date ? value.toISOString() : String(value)),
-        parse: (text: string) => new Date(text).toISOString(),
+        parse: toInstant,
       },
     },
   };
@@ -94,3 +94,12 @@ function endWithConnection(sql: Sql): Sql {
 type Body = (tx: TransactionSql) => unknown;
 
 export { postgres };
+
+/**
+ * RFC 3339 with milliseconds, from PostgreSQL's own text. Nearly all of it comes in one form (the session speaks UTC),
+ * and a page of tasks has hundreds, so that form is cut and not calculated.
+ */
+export function toInstant(text: string): string {
+  if (!/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/.test(text)) return new Date(text).toISOString();
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20, -3).padEnd(3, "0").slice(0, 3)}Z`;
+}

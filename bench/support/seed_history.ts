@@ -39,7 +39,7 @@ export async function seedHistory(sql: Sql, { deployments, tasks }: HistorySize)
     from unnest(${versionIds}::uuid[]) with ordinality v(id, n)`;
   await sql`insert into frozen_document (sha256, content) values ('none', '{}')`;
   await sql`insert into version_app (version_id, application_id, project_id, changed, document_sha256, builds, builds_reason)
-    select v, a, ${DEFAULT_PROJECT}, true, 'none', 'ready', ${ready} from unnest(${versionIds}::uuid[]) v, unnest(${applicationIds}::uuid[]) a`;
+    select v, a, ${DEFAULT_PROJECT}, true, 'none', 'ready', ${ready} from unnest(${versionIds}::uuid[]) v, unnest(${applicationIds}::uuid[]) a order by v, a`;
   await sql`insert into agent (id, project_id, name, kind, public_key, sealing_key, status, slots, reason, created_by)
     select id, ${DEFAULT_PROJECT}, 'machine-' || n, 'agent', 'p', 's', 'connected', 8, ${
     json(reason("agent.connected"))
