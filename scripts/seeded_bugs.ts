@@ -187,8 +187,8 @@ export const SEEDED_BUGS: SeededBug[] = [
     kind: "tree",
     name: "what can never begin waits for ever",
     file: "db/tasks/settle_tasks.ts",
-    text: "bad.length > 0 ? await skipDependents",
-    without: "false ? await skipDependents",
+    text: "await skipDependents(tx, bad)",
+    without: "await Promise.resolve([] as EndedTask[])",
   },
   {
     kind: "tree",

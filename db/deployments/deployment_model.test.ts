@@ -35,6 +35,9 @@ const EPOCH = Date.parse("2030-01-01T00:00:00Z");
 const LEASE_SECONDS = 1_000_000;
 /** Far more rounds than any plan here has tasks, attempts and batches. */
 const ENOUGH = 80;
+/** Rounds at the end in which work may still fail. */
+const UNLUCKY = 8;
+type Luck = "good" | "mixed" | "bad";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -42,7 +45,7 @@ beforeAll(async () => {
 });
 
 const Plan = fc.record({
-  machines: fc.constantFrom(0, 0, 1, 2, 3), // 0: an environment without machines of its own
+  machines: fc.constantFrom(0, 0, 1, 2, 3, 3), // 0: an environment without machines of its own
   apps: fc.array(
     fc.record({ needs: fc.array(fc.nat(3), { maxLength: 2 }), attempts: fc.constantFrom(1, 1, 2) }),
     { minLength: 1, maxLength: 4 },
@@ -219,7 +222,8 @@ class Game {
   }
 
   /** Everybody does their work; whoever is asked answers. */
-  async playToTheEnd(answer: "resume" | "retry"): Promise<void> {
+  async playToTheEnd(answer: "resume" | "retry", luck: Luck): Promise<void> {
+    let count = 0;
     for (let round = 0; round < ENOUGH; round++) {
       const { status } = await this.status();
       if (isEnded(status)) return;
@@ -231,7 +235,8 @@ class Game {
       for (const agent of this.agents) await this.claim(agent, 10);
       const states = new Map((await this.tasks()).map((t) => [t.id, t.state]));
       for (const task of [...this.held]) {
-        const status = states.get(task.id) === "cancelling" ? "cancelled" : "success";
+        const fails = round < UNLUCKY && (luck === "bad" || (luck === "mixed" && ++count % 2 === 0));
+        const status = states.get(task.id) === "cancelling" ? "cancelled" : fails ? "failed" : "success";
         await this.end(task, { status, message: "at the end" });
         this.compare(await this.tasks(), (await this.status()).status);
       }
@@ -299,14 +304,15 @@ it("holds every rule, and always ends, under any order of work, failures and wis
       Plan,
       fc.array(Step, { minLength: 4, maxLength: 16 }),
       fc.constantFrom("resume" as const, "retry" as const),
-      async (plan, steps, answer) => {
+      fc.constantFrom<Luck>("good", "mixed", "bad"),
+      async (plan, steps, answer, luck) => {
         const game = await setUp(plan);
         await game.check(false);
         for (const step of steps) {
           const done = await game.act(step);
           await game.check(done && step.act.startsWith("retry"));
         }
-        await game.playToTheEnd(answer);
+        await game.playToTheEnd(answer, luck);
         await game.check(true);
         await game.checkEnd();
       },

@@ -15,14 +15,20 @@ export interface Stage {
   /** @returns what each act answered; throws what one of them threw */
   together(scheduler: fc.Scheduler, acts: Record<string, Act>): Promise<Record<string, unknown>>;
 }
-type Pass = (statement: string) => Promise<void>;
+/** @returns to be called when the statement has been answered */
+type Pass = (statement: string) => Promise<() => void>;
 /** Looks at the server, each of which takes a round trip. */
 const ENOUGH = 20_000;
 interface Actor {
   pid: number;
-  /** `going`: on its way to the next gate, or waiting for a lock. */
-  state: "idle" | "waiting" | "going";
+  busy: boolean;
+  /** Statements that wait to be let through; a verb may have sent several. */
+  waiting: number;
+  /** Statements that were let through and are not answered yet. */
+  running: number;
 }
+/** On its way to the next statement, or waiting for a lock. */
+const isGoing = (actor: Actor) => actor.busy && (actor.running > 0 || actor.waiting === 0);
 
 /** @param size how many acts run at once at most */
 export async function createStage(db: TestDatabase, size: number): Promise<Stage> {
@@ -32,7 +38,7 @@ export async function createStage(db: TestDatabase, size: number): Promise<Stage
   for (const client of clients) {
     await client`set deadlock_timeout = '20ms'`;
     const [row] = await client<{ pid: number }[]>`select pg_backend_pid() as pid`;
-    actors.push({ pid: row!.pid, state: "idle" });
+    actors.push({ pid: row!.pid, busy: false, waiting: 0, running: 0 });
   }
   const isBlocked = async (pids: number[]) =>
     new Set(
@@ -44,10 +50,10 @@ export async function createStage(db: TestDatabase, size: number): Promise<Stage
   /** Everybody stands at a gate, has ended, or waits for a lock. */
   async function rest(): Promise<void> {
     for (let look = 0; look < ENOUGH; look++) {
-      const going = actors.filter((a) => a.state === "going");
+      const going = actors.filter(isGoing);
       if (going.length === 0) return;
       const blocked = await isBlocked(going.map((a) => a.pid));
-      if (going.every((a) => a.state !== "going" || blocked.has(a.pid))) return;
+      if (going.every((a) => !isGoing(a) || blocked.has(a.pid))) return;
     }
     throw new Error("An act neither goes on nor waits for a lock.");
   }
@@ -57,20 +63,24 @@ export async function createStage(db: TestDatabase, size: number): Promise<Stage
       const answers: Record<string, unknown> = {};
       const ends = Object.entries(acts).map(async ([name, act], index) => {
         const actor = actors[index]!;
+        // Statements of one connection keep the order in which they were sent.
+        let last: Promise<unknown> = Promise.resolve();
         const pass: Pass = async (statement) => {
-          actor.state = "waiting";
-          await scheduler.schedule(Promise.resolve(), `${name}: ${statement}`);
-          actor.state = "going";
+          actor.waiting++;
+          await (last = last.then(() => scheduler.schedule(Promise.resolve(), `${name}: ${statement}`)));
+          actor.waiting--;
+          actor.running++;
+          return () => void actor.running--;
         };
-        actor.state = "going";
+        actor.busy = true;
         try {
           answers[name] = await act({ sql: gated(clients[index]!, pass), newId: db.newId });
         } finally {
-          actor.state = "idle";
+          Object.assign(actor, { busy: false, running: 0 });
         }
       });
       const all = Promise.allSettled(ends);
-      while (await rest(), actors.some((a) => a.state !== "idle")) {
+      while (await rest(), actors.some((a) => a.busy)) {
         if (scheduler.count() > 0) await scheduler.waitOne();
       }
       for (const end of await all) if (end.status === "rejected") throw end.reason;
@@ -93,7 +103,7 @@ function gated(client: Sql, pass: Pass): Sql {
                 apply: (inner, self, args) => hold(Reflect.apply(inner as never, self, args), args, pass),
               }),
             );
-            await pass("commit");
+            (await pass("commit"))();
             return result;
           }),
   });
@@ -106,7 +116,8 @@ function hold<T>(query: T, [strings]: unknown[], pass: Pass): T {
   const statement = query as PromiseLike<unknown>;
   statement.then = async (ok, bad) => {
     Reflect.deleteProperty(statement, "then"); // the driver listens to it, too
-    await pass(words);
+    const answered = await pass(words);
+    statement.then(answered, answered);
     return await statement.then(ok, bad);
   };
   return query;

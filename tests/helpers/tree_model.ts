@@ -246,8 +246,10 @@ export class TreeModel {
     const some = (...states: TaskState[]) => parts.some((p) => states.includes(p.state));
     const failures = parts.filter((p) => p.state === "failed").length;
     if (parts.every(isOver)) {
-      if (failures > whole.maxFailures || (failures > 0 && !some("success"))) return "failed";
-      return some("cancelled") ? "cancelled" : some("skipped") ? "skipped" : "success";
+      if (failures > whole.maxFailures) return "failed";
+      if (some("cancelled")) return "cancelled";
+      if (failures > 0 && !some("success")) return "failed";
+      return some("skipped") ? "skipped" : "success";
     }
     if (whole.state === "running" || some(...HELD, "success", "failed")) return "running"; // never back to waiting
     return some("pending") ? "pending" : "blocked";
