@@ -116,7 +116,7 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
       deps.crashPoint("renewed");
     },
     "log.chunk": async (session, messages) => {
-      const heads = await chunks.add(messages.map((m) => ({ ...m, agentId: session.agentId, data: decode(m) })));
+      const heads = await chunks.add(messages.map((m) => toChunk(m, session.agentId)));
       deps.crashPoint("log_stored");
       stale.log += heads.filter((head) => head === undefined).length;
       const acks = new Map<string, ToAgent>();
@@ -193,7 +193,11 @@ const keyOfLease = (m: { taskId: string; fence: number }) => `${m.taskId}:${m.fe
 const keyOf = (lease: { taskId: string; fence: number; agentId: string }) =>
   `${lease.taskId}:${lease.fence}:${lease.agentId}`;
 
-function decode(chunk: { encoding: "utf8" | "base64"; data: string }): Uint8Array {
-  if (chunk.encoding === "utf8") return new TextEncoder().encode(chunk.data);
-  return Uint8Array.from(atob(chunk.data), (c) => c.charCodeAt(0));
+function toChunk(m: Of<"log.chunk">, agentId: string): NewChunk {
+  const { taskId, fence, sequence, offset } = m;
+  const bytes = m.encoding === "utf8"
+    ? { data: encoder.encode(m.data), text: m.data }
+    : { data: Uint8Array.from(atob(m.data), (c) => c.charCodeAt(0)) };
+  return { taskId, fence, agentId, sequence, offset, ...bytes };
 }
+const encoder = new TextEncoder();

@@ -28,6 +28,8 @@ export interface FollowDeps {
   hints: Hints;
   clock: Clock;
   shutdown?: AbortSignal;
+  /** Called once, when the stream has ended, also when it was never read. */
+  onEnd?(): void;
   /** Whether the one who follows still may. */
   stillAllowed(): Promise<boolean>;
 }
@@ -38,22 +40,21 @@ const NEWLINE = 10;
 
 /** As `createLogWaiter`, for one log, which the feed keeps meanwhile. It hears of news before its readers do. */
 function createOneLogWaiter(deps: FollowDeps, taskId: string): Waiter {
-  const leave = deps.logs.join(taskId);
-  return createLogWaiter(deps, (id) => id === taskId, leave);
+  return createLogWaiter(deps, (id) => id === taskId, () => deps.logs.join(taskId));
 }
 
 /** A waiter that hints about these tasks' logs, and about anything that happened, wake. */
 export function createLogWaiter(
   deps: FollowDeps,
   isFollowed: (taskId: string) => boolean,
-  onClose: () => void,
+  begin: () => () => void,
 ): Waiter {
   const ends: (() => void)[] = [];
   const waiter = createWaiter(deps.clock, () => {
     for (const end of ends) end();
   });
   ends.push(
-    onClose,
+    begin(),
     deps.hints.on("log", (id) => (id === undefined || isFollowed(id)) && waiter.wake()),
     deps.hints.on("events", () => waiter.wakeSoon(EVENTS_COLLECT_MS)),
   );

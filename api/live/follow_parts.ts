@@ -22,7 +22,7 @@ const encoder = new TextEncoder();
 export function followPartsAsText(deps: FollowDeps, projectId: string, parentId: string): ReadableStream<Uint8Array> {
   return pullStream(() => {
     const parts = new Map<string, Followed>();
-    const waiter = createLogWaiter(deps, (id) => parts.has(id), () => {
+    const waiter = createLogWaiter(deps, (id) => parts.has(id), () => () => {
       for (const { leave } of parts.values()) leave();
     });
     let ended = false;

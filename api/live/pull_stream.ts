@@ -4,6 +4,8 @@ import type { Clock } from "../../domain/ports.ts";
 export interface Guard {
   clock: Clock;
   stillAllowed(): Promise<boolean>;
+  /** Called once, when the stream has ended, also when it was never read. */
+  onEnd?(): void;
 }
 const CHECK_MS = 15_000;
 
@@ -32,6 +34,7 @@ export function pullStream(open: () => Source, guard?: Guard): ReadableStream<Ui
     if (ended) return false;
     ended = true;
     source?.close();
+    guard?.onEnd?.();
     return true;
   };
   return new ReadableStream<Uint8Array>({

@@ -11,6 +11,7 @@ import type { LiveStream } from "../live/live_stream.ts";
 import { createLogFeed } from "../live/log_feed.ts";
 import { parseResumePoint } from "../live/resume_point.ts";
 import { stillAllowed } from "../live/still_allowed.ts";
+import { createStreamLimit } from "../live/stream_limit.ts";
 import { readTopics } from "../live/topics.ts";
 import { actorOf, createRouter, json, jsonBody, problemResponses } from "../route.ts";
 
@@ -48,23 +49,35 @@ export function liveRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const router = createRouter();
   const feed = createEventFeed(deps);
   const logs = createLogFeed(deps);
+  const limit = createStreamLimit();
   /** The open streams of this process, each with whose it is. */
   const streams = new Map<string, { owner: string; stream: LiveStream }>();
 
   router.openapi(follow, async (c) => {
     const actor = actorOf(c);
+    const owner = actor.userId ?? c.get("caller");
     const query = c.req.valid("query");
     const topics = await readTopics(deps.db, actor.projectId, (query.topics ?? "").split(",").filter(Boolean));
     const lastId = c.req.valid("header")["last-event-id"] ?? query.lastEventId;
     const streamId = crypto.randomUUID();
-    const stream: LiveStream = createLiveStream({ ...deps, logs, stillAllowed: stillAllowed(deps, c) }, feed, {
-      streamId,
-      projectId: actor.projectId,
-      topics,
-      resume: lastId ? parseResumePoint(lastId) ?? "unreadable" : undefined,
-      onOpen: () => void streams.set(streamId, { owner: c.get("caller"), stream }),
-      onClose: () => void streams.delete(streamId),
-    });
+    const stream: LiveStream = createLiveStream(
+      {
+        ...deps,
+        logs,
+        stillAllowed: stillAllowed(deps, c),
+        // Nobody reads, or ends, the body of a HEAD.
+        ...(c.req.method !== "HEAD" && { onEnd: limit.enter(owner) }),
+      },
+      feed,
+      {
+        streamId,
+        projectId: actor.projectId,
+        topics,
+        resume: lastId ? parseResumePoint(lastId) ?? "unreadable" : undefined,
+        onOpen: () => void streams.set(streamId, { owner: c.get("caller"), stream }),
+        onClose: () => void streams.delete(streamId),
+      },
+    );
     return c.body(stream.body, 200, EVENT_STREAM_HEADERS);
   });
 

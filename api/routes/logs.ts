@@ -13,6 +13,7 @@ import { followPartsAsText } from "../live/follow_parts.ts";
 import { createLogFeed } from "../live/log_feed.ts";
 import { logAnswer, streamAnswer } from "../live/log_document.ts";
 import { stillAllowed } from "../live/still_allowed.ts";
+import { createStreamLimit } from "../live/stream_limit.ts";
 import { actorOf, createRouter, IdParams, json, problemResponses } from "../route.ts";
 
 const MAX_LINES = 2000;
@@ -65,28 +66,35 @@ export function logRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const router = createRouter();
   const lineIndex = createLineIndex(deps.db);
   const feed = createLogFeed(deps);
+  const limit = createStreamLimit();
 
   router.openapi(readBytes, async (c) => {
     const { id } = c.req.valid("param");
     const query = c.req.valid("query");
-    const { projectId } = actorOf(c);
-    const follow = { ...deps, logs: feed, stillAllowed: stillAllowed(deps, c) };
+    const { projectId, userId } = actorOf(c);
     const asEvents = c.req.header("accept")?.includes("text/event-stream") ?? false;
     const resume = asEvents ? parsePosition(c.req.valid("header")["last-event-id"]) : undefined;
     const log = await findLog(deps, projectId, id, resume?.attempt ?? query.attempt);
     const attempt = log.isLeaf ? log.sources[0]!.attempt : undefined;
     const common: Record<string, string> = attempt === undefined ? {} : { "X-Attempt": String(attempt) };
 
+    const follow = () => ({
+      ...deps,
+      logs: feed,
+      stillAllowed: stillAllowed(deps, c),
+      // Nobody reads, or ends, the body of a HEAD.
+      ...(c.req.method !== "HEAD" && { onEnd: limit.enter(userId ?? c.get("caller")) }),
+    });
     if (asEvents) {
       if (attempt === undefined) throw isParent("followed as events");
       const start = { attempt, offset: resume?.offset ?? query.offset ?? 0 };
-      return c.body(followLogAsEvents(follow, id, start), 200, { ...common, ...EVENT_STREAM_HEADERS });
+      return c.body(followLogAsEvents(follow(), id, start), 200, { ...common, ...EVENT_STREAM_HEADERS });
     }
     const headers = { ...common, "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" };
     if (query.follow === "true") {
       const body = attempt === undefined
-        ? followPartsAsText(follow, projectId, id)
-        : followLogAsText(follow, id, { attempt, offset: query.offset ?? 0 });
+        ? followPartsAsText(follow(), projectId, id)
+        : followLogAsText(follow(), id, { attempt, offset: query.offset ?? 0 });
       return c.body(body, 200, headers);
     }
     const answer = logAnswer(log, query.offset ?? 0, query.limit);

@@ -5,7 +5,7 @@
  * of the attempt's log are durable, and the agent goes on from there. So what is stored has no gap and no duplicate, but
  * for the middle of a log that outgrew its cap (`drop_middle.ts`).
  */
-import type { Database } from "../database.ts";
+import type { Database, Tx } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { dropMiddle } from "./drop_middle.ts";
 import type { DroppedRange } from "./drop_middle.ts";
@@ -21,6 +21,8 @@ export interface NewChunk {
   sequence: number;
   offset: number;
   data: Uint8Array;
+  /** The same as text, where the bytes came as one: sent on as it is, half as long as the hex digits of bytes. */
+  text?: string;
 }
 export interface LogPosition {
   taskId: string;
@@ -57,7 +59,7 @@ export async function appendChunks(
       from task t left join log_head h on h.task_id = t.id and h.attempt = t.attempt
       where t.id = any(${ids}::uuid[]) order by t.id for share of t`;
     const byId = new Map(heads.map((h) => [h.id, h]));
-    const rows: { taskId: string; attempt: number; sequence: number; offset: number; data: Uint8Array }[] = [];
+    const rows: Row[] = [];
     const moved = new Set<Head>();
     for (const chunk of [...chunks].sort((a, b) => a.sequence - b.sequence)) {
       const head = byId.get(chunk.taskId);
@@ -69,22 +71,14 @@ export async function appendChunks(
         sequence: chunk.sequence,
         offset: chunk.offset,
         data: chunk.data,
+        text: chunk.text,
       });
       head.nextSequence++;
       head.bytes += chunk.data.length;
       moved.add(head);
     }
     if (rows.length > 0) {
-      await tx`insert into log_chunk ${
-        tx(
-          rows as never,
-          "taskId" as never,
-          "attempt" as never,
-          "sequence" as never,
-          "offset" as never,
-          "data" as never,
-        )
-      }`;
+      await tx`insert into log_chunk (task_id, attempt, sequence, "offset", data) values ${valuesOf(tx, rows)}`;
       const heads = [...moved].map((h) => ({
         taskId: h.id,
         attempt: h.attempt,
@@ -113,6 +107,24 @@ export async function appendChunks(
   });
   db.recentLogs?.stored(stored);
   return positions;
+}
+
+interface Row {
+  taskId: string;
+  attempt: number;
+  sequence: number;
+  offset: number;
+  data: Uint8Array;
+  text: string | undefined;
+}
+
+function valuesOf(tx: Tx, rows: readonly Row[]) {
+  // NUL is no part of any text there.
+  const bytes = (row: Row) =>
+    row.text === undefined || row.text.includes("\0") ? tx`${row.data}` : tx`convert_to(${row.text}::text, 'UTF8')`;
+  return rows.map((row, i) =>
+    tx`${i === 0 ? tx`` : tx`,`} (${row.taskId}, ${row.attempt}, ${row.sequence}, ${row.offset}, ${bytes(row)})`
+  );
 }
 
 const droppedOf = (head: Head): DroppedRange | undefined =>
