@@ -2,7 +2,7 @@
  * Free slots of connected agents -> claim in one statement -> task.dispatch; and cancels on their way.
  *
  *   woken by "tasks" (new work, a result, a freed slot, a cancel) | sweep
- *     -> send cancels -> claim for all free slots -> dispatch -> again while something was claimed and slots are free
+ *     -> send cancels, claim for all free slots -> dispatch -> again while something was claimed and slots are free
  *
  * A crash between claim and dispatch leaves a leased task that its agent does not know: the agent's next hello, or the
  * end of the lease, gives it back.
@@ -75,9 +75,12 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
     clock: deps.clock,
     logger: deps.logger,
     async run() {
-      await sendCancels();
+      const cancelling = sendCancels();
       while (true) {
-        const claimed = await deps.store.claimTasks(sessions.free(), deps.leaseSeconds);
+        const [claimed] = await Promise.all([
+          deps.store.claimTasks(sessions.free(), deps.leaseSeconds),
+          cancelling,
+        ]);
         if (claimed.length === 0) return;
         deps.crashPoint("claimed");
         for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {

@@ -30,7 +30,11 @@ interface Row {
 }
 
 export async function moveDeployments(db: Database, tx: Tx, deploymentIds: readonly string[]): Promise<void> {
-  const concerned = await findConcerned(tx, deploymentIds);
+  await moveConcerned(db, tx, await findConcerned(tx, deploymentIds));
+}
+
+/** @param concerned what `findConcerned` found */
+export async function moveConcerned(db: Database, tx: Tx, concerned: readonly string[]): Promise<void> {
   if (concerned.length === 0) return;
   const rows = await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
@@ -54,7 +58,7 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
  * Those that may have a move to make. One that runs, where nothing has failed and the last task in order has not ended,
  * has none: so a task's end costs the same in a plan of ten tasks and of ten thousand.
  */
-async function findConcerned(tx: Tx, deploymentIds: readonly string[]): Promise<string[]> {
+export async function findConcerned(tx: Tx, deploymentIds: readonly string[]): Promise<string[]> {
   if (deploymentIds.length === 0) return [];
   const rows = await tx<{ id: string }[]>`
     select d.id from deployment d

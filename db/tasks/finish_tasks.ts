@@ -10,11 +10,12 @@ import { retryDelaySeconds } from "../../domain/retry_delay.ts";
 import type { Chance } from "../../domain/ports.ts";
 import type { Outcome } from "../../protocol/operation.ts";
 import type { Database, Tx } from "../database.ts";
-import { moveDeployments } from "../deployments/move_deployments.ts";
+import { findConcerned, moveConcerned } from "../deployments/move_deployments.ts";
+import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { appStateColumns, recordAppState } from "./record_app_state.ts";
 import { MAX_LOSSES } from "./lose_tasks.ts";
-import { lockDeployments, settleTasks } from "./settle_tasks.ts";
+import { lockDeployments, settle } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
 
 export interface TaskResult {
@@ -35,10 +36,13 @@ export async function finishTasks(db: Database, results: readonly TaskResult[], 
   if (results.length === 0) return [];
   const byId = new Map(results.map((r) => [r.taskId, r]));
   return await inTransaction(db, async (tx) => {
-    const deployments = await lockDeployments(tx, [...byId.keys()]);
     const [failed, others] = split([...byId.values()], (r) => r.outcome.status === "failed");
-    const ended = await endTasks(tx, others.map((result) => ({ ...result, ...sayEnd(result.outcome) })));
-    const held = await readFailed(tx, failed);
+    // Statements that need nothing of each other's answers are sent together; the connection keeps their order.
+    const [deployments, ended, held] = await Promise.all([
+      lockDeployments(tx, [...byId.keys()]),
+      endTasks(tx, others.map((result) => ({ ...result, ...sayEnd(result.outcome) }))),
+      readFailed(tx, failed),
+    ]);
     const over: Ending[] = [];
     for (const task of held) {
       const result = byId.get(task.id)!;
@@ -47,9 +51,10 @@ export async function finishTasks(db: Database, results: readonly TaskResult[], 
     }
     ended.push(...await endTasks(tx, over));
     db.crashPoint?.("finish.ended");
-    await settleTasks(tx, ended);
+    const events = await settle(tx, ended);
     db.crashPoint?.("finish.settled");
-    await moveDeployments(db, tx, deployments);
+    const [concerned] = await Promise.all([findConcerned(tx, deployments), recordEvents(tx, events)]);
+    await moveConcerned(db, tx, concerned);
     db.crashPoint?.("finish.moved");
     return [...ended.map((t) => t.id), ...held.filter((t) => !over.some((o) => o.taskId === t.id)).map((t) => t.id)];
   });

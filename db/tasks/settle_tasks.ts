@@ -35,17 +35,28 @@ export async function lockDeployments(tx: Tx, taskIds: readonly string[]): Promi
 }
 
 export async function settleTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
+  await recordEvents(tx, await settle(tx, ended));
+}
+
+/** The same, with the events left for the caller to record. */
+export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<NewEvent[]> {
   const events: NewEvent[] = [];
   let wave = [...ended];
   while (wave.length > 0) {
     for (const task of wave) events.push(taskEvent(task));
     const { good, bad } = await sortOut(tx, wave);
-    await unblock(tx, good, bad, events);
-    const skipped = bad.length > 0 ? await skipDependents(tx, bad) : [];
+    const unblocking = unblock(tx, good, bad, events);
+    if (bad.length === 0) {
+      // Sent behind the unblocking without waiting for its answer.
+      [wave] = await Promise.all([rollUpParents(tx, wave, events), unblocking]);
+      continue;
+    }
+    await unblocking;
+    const skipped = await skipDependents(tx, bad);
     for (const task of skipped) events.push(taskEvent(task));
     wave = await rollUpParents(tx, [...wave, ...skipped], events);
   }
-  await recordEvents(tx, events);
+  return events;
 }
 
 const taskEvent = (t: EndedTask): NewEvent => ({
