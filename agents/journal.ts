@@ -46,29 +46,64 @@ export async function openJournal(disk: Disk): Promise<Journal> {
     return turn;
   };
 
+  /** What may be on disk: most removals are of what is gone already, and cost nothing. */
+  const present = new Set<string>();
+  /** Lines that wait for the one write and sync of all that come while another is under way. */
+  let gathering: { lines: Uint8Array[]; done: Promise<void> } | undefined;
+
   return {
     async load() {
       const names = (await disk.list("journal")).filter((name) => name.endsWith(".json"));
       const entries = await Promise.all(
         names.map((name) => readJson<JournalEntry | null>(disk, `journal/${name}`, null)),
       );
+      for (const name of names) present.add(name.slice(0, -".json".length));
       return entries.filter((entry) => entry !== null && isTaskId(entry.dispatch.taskId)) as JournalEntry[];
     },
-    put: (entry) => inTurn(entry.dispatch.taskId, () => disk.writeAtomic(path(entry.dispatch.taskId), toJson(entry))),
-    remove: (taskId) => inTurn(taskId, () => disk.remove(path(taskId))),
+    put(entry) {
+      const { taskId } = entry.dispatch;
+      present.add(taskId); // also when the write fails: a part of it may be there
+      return inTurn(taskId, () => disk.writeAtomic(path(taskId), toJson(entry)));
+    },
+    async remove(taskId) {
+      if (!present.delete(taskId)) return; // a later put brings it back in
+      try {
+        await inTurn(taskId, () => disk.remove(path(taskId)));
+      } catch (error: unknown) {
+        present.add(taskId);
+        throw error;
+      }
+    },
     generation: (place) => generations.get(place) ?? 0,
     raiseGeneration(place, generation) {
       if (generation <= (generations.get(place) ?? 0)) return Promise.resolve();
       generations.set(place, generation);
-      return inTurn(GENERATIONS, async () => {
-        await disk.append(GENERATIONS, generationLine(place, generation));
-        await disk.sync(GENERATIONS);
-      });
+      if (!gathering) {
+        const lines: Uint8Array[] = [];
+        const done = inTurn(GENERATIONS, async () => {
+          gathering = undefined;
+          await disk.append(GENERATIONS, concatenate(lines));
+          await disk.sync(GENERATIONS);
+        });
+        gathering = { lines, done };
+      }
+      gathering.lines.push(generationLine(place, generation));
+      return gathering.done;
     },
   };
 }
 
 const generationLine = (place: string, generation: number) => toJson([place, generation], "\n");
+
+function concatenate(parts: Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
 
 /** Each place once; a line that a crash tore is dropped, with the task it was written for. */
 async function loadGenerations(disk: Disk): Promise<Map<string, number>> {

@@ -23,15 +23,19 @@ export interface Outbox {
 
 export function openOutbox(disk: Disk, logger: Logger): Outbox {
   const path = (taskId: string) => `outbox/${taskId}.json`;
+  /** What may be on disk: a task that ended without a result has nothing to remove. */
+  const present = new Set<string>();
   return {
     async load() {
       const names = (await disk.list("outbox")).filter((name) => name.endsWith(".json"));
       const results = await Promise.all(
         names.map((name) => readJson<StoredResult | null>(disk, `outbox/${name}`, null)),
       );
+      for (const name of names) present.add(name.slice(0, -".json".length));
       return results.filter((result) => result !== null && isTaskId(result.taskId)) as StoredResult[];
     },
     async put(result) {
+      present.add(result.taskId); // also when the write fails: a part of it may be there
       try {
         await disk.writeAtomic(path(result.taskId), toJson(result));
       } catch (error: unknown) {
@@ -41,6 +45,14 @@ export function openOutbox(disk: Disk, logger: Logger): Outbox {
         });
       }
     },
-    remove: (taskId) => disk.remove(path(taskId)),
+    async remove(taskId) {
+      if (!present.delete(taskId)) return;
+      try {
+        await disk.remove(path(taskId));
+      } catch (error: unknown) {
+        present.add(taskId);
+        throw error;
+      }
+    },
   };
 }

@@ -64,19 +64,27 @@ export interface Spool {
   remove(): Promise<void>;
 }
 
-export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget, onGrown: () => void): Promise<Spool> {
+/** @param isNew nothing of it is on disk, and nothing is until there is output: a silent task costs the disk nothing */
+export async function openSpool(
+  disk: Disk,
+  folder: string,
+  budget: SpoolBudget,
+  onGrown: () => void,
+  isNew = false,
+): Promise<Spool> {
   const marksPath = `${folder}/marks`;
   const segmentPath = (n: number) => `${folder}/bytes.${n}`;
   const segmentOf = (offset: number) => Math.floor(offset / SEGMENT_BYTES);
 
   // What is on disk: first segment that was not removed, bytes behind it, marks that those bytes bear out.
-  const segments = (await disk.list(folder)).filter((name) => name.startsWith("bytes."))
+  const names = isNew ? [] : await disk.list(folder);
+  const segments = names.filter((name) => name.startsWith("bytes."))
     .map((name) => Number(name.slice(6))).sort((a, b) => a - b);
   const lastSegment = segments.at(-1);
   const onDisk = lastSegment === undefined
     ? 0
     : lastSegment * SEGMENT_BYTES + await disk.size(segmentPath(lastSegment));
-  const marks = decodeMarks((await disk.read(marksPath)) ?? new Uint8Array());
+  const marks = decodeMarks((isNew ? undefined : await disk.read(marksPath)) ?? new Uint8Array());
   const written =
     marks.findLast((m): m is Extract<Mark, { kind: "written" }> => m.kind === "written" && m.end <= onDisk) ??
       { kind: "written" as const, end: 0, position: 0, passed: 0 };
@@ -108,8 +116,10 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
   let removed = false;
   let passing = passed > 0;
   let lastByte = end > 0 ? (await readBytes(end - 1, 1))[0] : undefined;
-  let opened = false;
-  let mended = false;
+  let opened = isNew;
+  let mended = isNew;
+  /** Nothing was ever written. */
+  let untouched = isNew;
   budget.used += end - acknowledged;
 
   /** Output that is not on disk yet; one batch is written while the next one gathers. */
@@ -142,6 +152,7 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
   }
 
   async function addMark(mark: Mark): Promise<void> {
+    untouched = false;
     await disk.append(marksPath, encodeMark(mark));
     marksSize += MARK_BYTES;
   }
@@ -165,6 +176,7 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
     const state = { position, passed };
     let to = end;
     try {
+      untouched = false;
       if (!mended) await mend();
       for (let at = 0; at < bytes.length;) {
         const n = segmentOf(to);
@@ -297,7 +309,7 @@ export async function openSpool(disk: Disk, folder: string, budget: SpoolBudget,
       return inTurn(() => {
         budget.used -= end - acknowledged;
         acknowledged = end;
-        return disk.remove(folder);
+        return untouched ? Promise.resolve() : disk.remove(folder);
       });
     },
   };

@@ -78,6 +78,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
   const ended = new Map<string, number>();
   /** Cancels of leases that this agent has not heard of yet; the dispatch may be right behind. */
   const cancelled = new Map<string, { fence: number; reason: string }>();
+  /** Spools that the disk refused to remove; every other one that no entry has was removed. */
+  const leftovers = new Set<string>();
   /** Removals under way: a new attempt of the same task waits for it. */
   const leaving = new Map<string, Promise<void>>();
   const adoptionsInTurn = createAdoptions(clock);
@@ -88,11 +90,11 @@ export function createTaskBoard(options: TaskBoardOptions) {
   const report = (what: string, taskId: string) => (error: unknown) =>
     logger.log("ERROR", what, { taskId, error: String(error) });
 
-  async function attachSpool(entry: Entry) {
-    const { taskId } = entry;
-    const folder = spoolFolder(taskId, entry.attempt);
-    entry.spool = await openSpool(disk, folder, options.budget, () => streamer.grown(taskId));
-    streamer.add(taskId, entry.fence, entry.spool);
+  async function attachSpool(entry: Entry, isNew = false) {
+    const folder = spoolFolder(entry.taskId, entry.attempt);
+    if (leftovers.delete(folder)) await disk.remove(folder); // nothing of it was accepted: it is no part of this log
+    entry.spool = await openSpool(disk, folder, options.budget, () => streamer.grown(entry.taskId), isNew);
+    streamer.add(entry.taskId, entry.fence, entry.spool);
     return entry.spool;
   }
 
@@ -157,8 +159,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     const startedAt = clock.now().toISOString();
     try {
       keeper.hold(entry, dispatch.leaseSeconds);
-      await disk.remove(spoolFolder(taskId, entry.attempt)); // nothing of it was accepted: what is there is no part of it
-      await attachSpool(entry);
+      await attachSpool(entry, true);
       await journal.raiseGeneration(placeOf(dispatch.operation), dispatch.operation.generation);
       await journal.put({ dispatch, startedAt, saved: null });
       crashPoint("agent.before_accept");
@@ -262,12 +263,13 @@ export function createTaskBoard(options: TaskBoardOptions) {
     return gone;
   }
 
-  async function removeTraces(entry: Entry): Promise<void> {
-    const { taskId } = entry;
+  async function removeTraces({ taskId, attempt, spool }: Entry): Promise<void> {
     const undone = report("What is left of a task could not be removed.", taskId);
     await journal.remove(taskId).catch(undone);
     await outbox.remove(taskId).catch(undone);
-    await (entry.spool ? entry.spool.remove() : disk.remove(spoolFolder(taskId, entry.attempt))).catch(undone);
+    const folder = spoolFolder(taskId, attempt);
+    leftovers.add(folder);
+    await (spool?.remove() ?? disk.remove(folder)).then(() => leftovers.delete(folder)).catch(undone);
   }
 
   function resume(entry: Entry, verdict: Welcome["resumes"][number] | undefined, leaseSeconds: number) {

@@ -95,4 +95,13 @@ describe("disk", () => {
     expect(textOf(await disk.read("file/inside"))).toBe("y");
     disk.close();
   });
+
+  it("writes many files whole into a folder that is not there yet", async () => {
+    const { disk } = await setUp();
+    const names = Array.from({ length: 50 }, (_, i) => `new/below/${i}`);
+    await Promise.all(names.map((name) => disk.writeAtomic(name, bytesOf(name))));
+    expect(new Set(await disk.list("new/below"))).toEqual(new Set(names.map((name) => name.split("/")[2])));
+    expect(textOf(await disk.read(names[7]!))).toBe(names[7]);
+    disk.close();
+  });
 });

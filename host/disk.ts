@@ -45,14 +45,25 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
     await closeUnused(open);
   }
 
-  async function openOrMakeFolder(full: string): Promise<Deno.FsFile> {
-    const open = () => Deno.open(full, { append: true, create: true, mode: 0o600 });
-    try {
-      return await open();
-    } catch (error: unknown) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await Deno.mkdir(dirname(full), { recursive: true, mode: 0o700 });
-      return await open();
+  const openOrMakeFolder = (full: string): Promise<Deno.FsFile> =>
+    withFolder(full, () => Deno.open(full, { append: true, create: true, mode: 0o600 }));
+
+  /**
+   * A folder's sync covers every rename before it: those that come while one is under way share the next.
+   *   none --asked--> running --asked--> running, and one waits for it --done--> running ...
+   */
+  const syncs = new Map<string, { running: Promise<void>; next?: Promise<void> }>();
+  function syncShared(folder: string): Promise<void> {
+    const known = syncs.get(folder);
+    if (known) return known.next ??= known.running.then(() => begin(), () => begin());
+    return begin();
+
+    function begin(): Promise<void> {
+      const sync = { running: syncFolder(folder) };
+      syncs.set(folder, sync);
+      const done = () => syncs.get(folder) === sync && !("next" in sync) && syncs.delete(folder);
+      sync.running.then(done, done);
+      return sync.running;
     }
   }
 
@@ -80,9 +91,8 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
       const full = at(path);
       await letGo(full);
       const temporary = `${full}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-      await Deno.mkdir(dirname(full), { recursive: true, mode: 0o700 });
       try {
-        const file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
+        const file = await withFolder(full, () => Deno.open(temporary, { write: true, createNew: true, mode: 0o600 }));
         try {
           await writeAll(file, bytes);
           await file.sync();
@@ -94,7 +104,7 @@ export async function createDisk(folder: string): Promise<Disk & { close(): void
         await unlessMissing(Deno.remove(temporary), undefined);
         throw error;
       }
-      await syncFolder(dirname(full));
+      await syncShared(dirname(full));
     },
     async append(path, bytes) {
       await whileOpen(at(path), (file) => writeAll(file, bytes));
@@ -145,6 +155,17 @@ async function closeUnused(open: OpenFile): Promise<void> {
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+/** Does what needs the file's folder, and makes the folder only when it is missing. */
+async function withFolder<T>(full: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error: unknown) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await Deno.mkdir(dirname(full), { recursive: true, mode: 0o700 });
+    return await open();
+  }
 }
 
 /** A rename is durable only when its folder is. Windows cannot open a folder, and does not need to. */
