@@ -6,6 +6,7 @@ import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
 
 export function createReapLoop(deps: CoreDeps): Loop {
+  let isReturn = true;
   return createLoop({
     name: "reaper",
     // A lease without a sweep is taken for a master that was away, which puts every end off: so several in each lease.
@@ -16,8 +17,10 @@ export function createReapLoop(deps: CoreDeps): Loop {
       const lost = await deps.store.reapTasks({
         leaseSeconds: deps.leaseSeconds,
         graceSeconds: deps.restartGraceSeconds,
+        isReturn,
         chance: deps.chance,
       });
+      isReturn = false;
       if (lost === 0) return;
       deps.logger.log("WARN", "leases ended without a renewal", { tasks: lost });
       deps.hints.announce("tasks");

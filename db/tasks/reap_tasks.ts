@@ -1,9 +1,9 @@
 /**
  * Ends leases that nobody renewed, by the database's clock alone.
  *
- * Restart grace: when nobody swept for longer than a lease (a master was away, or PostgreSQL, or the machine stood
- * still), agents had no chance to renew; then no lease ends until the grace is over. The row `sweep` holds when the last
- * sweep was, so it covers whichever master comes first.
+ * Restart grace: when a master has just started, or nobody swept for longer than a lease (a master was away, or
+ * PostgreSQL, or the machine stood still), agents had no chance to renew; then no lease ends until the grace is over. The
+ * row `sweep` holds when the last sweep was, so it covers whichever master comes first.
  */
 import { reason } from "../../domain/reason.ts";
 import type { Chance } from "../../domain/ports.ts";
@@ -19,6 +19,8 @@ const BATCH = 500;
 export interface ReapOptions {
   leaseSeconds: number;
   graceSeconds: number;
+  /** The first sweep of a process: agents of the one before may have lost their master when a lease was almost over. */
+  isReturn?: boolean;
   chance: Chance;
 }
 
@@ -53,7 +55,9 @@ async function isGrace(db: Database, options: ReapOptions): Promise<boolean> {
     insert into setting (key, value, updated_at)
     values ('sweep', jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${options.graceSeconds})), boreas_now())
     on conflict (key) do update set updated_at = boreas_now(), value = case
-      when setting.updated_at < boreas_now() - make_interval(secs => ${options.leaseSeconds})
+      when ${
+    options.isReturn ?? false
+  } or setting.updated_at < boreas_now() - make_interval(secs => ${options.leaseSeconds})
         then jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${options.graceSeconds}))
       else setting.value end
     returning (value ->> 'graceUntil')::timestamptz > boreas_now() as grace`;

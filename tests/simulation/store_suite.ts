@@ -36,7 +36,8 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
   const leaseOf = ({ id, fence, agentId }: ClaimedTask) => ({ taskId: id, fence, agentId });
   const finish = (claimed: ClaimedTask, outcome: OutcomeInput) =>
     world.store.finishTasks([{ ...leaseOf(claimed), outcome: Outcome.parse(outcome) }], half);
-  const sweep = () => world.store.reapTasks({ leaseSeconds: LEASE, graceSeconds: GRACE, chance: half });
+  const sweep = (isReturn = false) =>
+    world.store.reapTasks({ leaseSeconds: LEASE, graceSeconds: GRACE, isReturn, chance: half });
   /** Sweeps as a master does, so that no gap begins a grace. */
   const pass = async (seconds: number) => {
     for (let left = seconds; left > 0; left -= 10) {
@@ -248,6 +249,18 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
       }
       expect(await sweep()).toBe(1);
       expect(await see(A)).toMatchObject({ state: "pending", reason: "task.lease_expired", losses: 1 });
+    });
+    it("F3: ends no lease within the grace after the return of a master that was away for less than a lease", async () => {
+      await pass(70);
+      await task(A);
+      await claim(ONE);
+      await pass(LEASE - 5);
+      await world.advance(10_000);
+      expect(await sweep(true)).toBe(0);
+      await pass(GRACE - 10);
+      expect(await see(A)).toMatchObject({ state: "leased", attempt: 1 });
+      await pass(20);
+      expect(await see(A)).toMatchObject({ state: "pending", reason: "task.lease_expired" });
     });
     it("F39: hands a task that its agents die with to five of them", async () => {
       await pass(70);

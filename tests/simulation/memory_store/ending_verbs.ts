@@ -66,10 +66,10 @@ export function reapTasks(tables: Tables, options: ReapOptions): number {
   return lost.length;
 }
 
-/** When nobody swept for longer than a lease, nobody could renew: then no lease ends until the grace is over. */
-function isGrace(tables: Tables, { leaseSeconds, graceSeconds }: ReapOptions): boolean {
+/** After a start, or when nobody swept for longer than a lease, nobody could renew: no lease ends until the grace is over. */
+function isGrace(tables: Tables, { leaseSeconds, graceSeconds, isReturn = false }: ReapOptions): boolean {
   const now = tables.now();
-  const gap = tables.sweep === undefined || tables.sweep.at < now - leaseSeconds * 1000;
+  const gap = isReturn || tables.sweep === undefined || tables.sweep.at < now - leaseSeconds * 1000;
   const graceUntil = gap ? now + graceSeconds * 1000 : tables.sweep!.graceUntil;
   tables.sweep = { at: now, graceUntil };
   return graceUntil > now && tables.guards.grace;
