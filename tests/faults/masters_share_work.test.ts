@@ -107,5 +107,5 @@ describe("two masters on one database", () => {
     expect(balancer.spread()).toEqual({ [ports[0]!]: AGENTS, [ports[1]!]: 0 });
     await killed.restart();
     act = () => Promise.resolve();
-  });
+  }, 180_000);
 });
