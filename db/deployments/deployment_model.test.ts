@@ -45,16 +45,16 @@ beforeAll(async () => {
 });
 
 const Plan = fc.record({
-  machines: fc.constantFrom(0, 0, 1, 2, 3, 3), // 0: an environment without machines of its own
+  machines: fc.constantFrom(0, 0, 1, 2, 3, 3, 3), // 0: an environment without machines of its own
   apps: fc.array(
     fc.record({ needs: fc.array(fc.nat(3), { maxLength: 2 }), attempts: fc.constantFrom(1, 1, 2) }),
     { minLength: 1, maxLength: 4 },
   ),
   onFailure: fc.constantFrom("rollback", "pause", "stop", "continue"),
   strategy: fc.record({
-    type: fc.constantFrom("all", "rolling"),
-    batch: fc.constantFrom(1, 2),
-    maxFailures: fc.constantFrom(0, 0, 1),
+    type: fc.constantFrom("all", "rolling", "rolling"),
+    batch: fc.constantFrom(1, 1, 2),
+    maxFailures: fc.constantFrom(0, 1),
   }),
   wait: fc.boolean(),
   before: fc.boolean(),
