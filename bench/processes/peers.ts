@@ -132,11 +132,13 @@ async function bossLatency(input: LatencyInput) {
   const begun = new Map<number, number>();
   const queue = `latency-${crypto.randomUUID()}`;
   await boss!.createQueue(queue, { notify: true });
-  await boss!.work(queue, { batchSize: 1, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 0.5 }, (jobs) => {
+  await boss!.work(queue, { batchSize: 8, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 0.5 }, (jobs) => {
     for (const job of jobs) begun.set((job.data as { n: number }).n, performance.now());
     return Promise.resolve();
   });
-  return await latencies(input, (n) => boss!.send(queue, { n }), begun);
+  const result = await latencies(input, (n) => boss!.send(queue, { n }), begun);
+  await boss!.offWork(queue);
+  return result;
 }
 
 await answerCalls({

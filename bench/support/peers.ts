@@ -41,6 +41,7 @@ export interface Boss {
   fetch(name: string, options: { batchSize: number }): Promise<{ id: string; data: unknown }[]>;
   complete(name: string, ids: string[]): Promise<unknown>;
   work(name: string, options: unknown, handler: (jobs: { data: unknown }[]) => Promise<void>): Promise<string>;
+  offWork(name: string): Promise<void>;
 }
 
 export async function loadPeers() {
