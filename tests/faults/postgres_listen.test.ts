@@ -53,8 +53,12 @@ it("F17: a LISTEN connection that is half open keeps nobody waiting for longer t
 
 const pgbouncer = component("pgbouncer");
 describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.reason}`, () => {
+  let port: number;
+  beforeAll(async () => {
+    port = await startTransactionPooler(postgres);
+  });
+
   it("F17: masters start with a warning, told of it or not, and dispatch by sweeping", async () => {
-    const port = await startTransactionPooler(postgres);
     const sql = await postgres.database("pooled");
     const url = postgres.url("pooled", port);
     const told = await startMaster({ ...onDatabase(url), BOREAS_DATABASE_POOLER: "1" });
