@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { describeBroken, runSeeds } from "../tests/simulation/run_seeds.ts";
-import { simulate } from "../tests/simulation/world.ts";
+import { simulate } from "../tests/simulation/simulate.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -11,14 +11,14 @@ import { canMove, isFinal } from "../../domain/task_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
 import type { RunContext } from "../../operators/operator.ts";
 import type { OutcomeInput } from "../../protocol/operation.ts";
-import type { Machine } from "./machine.ts";
-import type { Ledger, Work } from "./work.ts";
+import type { MachinePart, Witness } from "./parts.ts";
+import type { Work } from "./work.ts";
 import type { World } from "./world.ts";
 
 const keyOf = (lease: { taskId: string; fence: number }) => `${lease.taskId}:${lease.fence}`;
 const short = (id: string) => id.slice(-3);
 
-export class Checker implements Ledger {
+export class Checker implements Witness {
   readonly violations: string[] = [];
   /** What the store has answered, by task: the last lease given, and the state after each act. */
   readonly #leases = new Map<string, { fence: number; agentId: string }>();
@@ -154,17 +154,17 @@ export class Checker implements Ledger {
       );
     }
   }
-  runs(machine: Machine, running: number): void {
+  runs(machine: MachinePart, running: number): void {
     if (running > machine.slots) this.break(`${machine.name} runs ${running} tasks in ${machine.slots} slots`);
   }
-  outcome(machine: Machine, context: RunContext, outcome: OutcomeInput, own: Work | undefined): void {
+  outcome(machine: MachinePart, context: RunContext, outcome: OutcomeInput, own: Work | undefined): void {
     this.#outcomes.set(keyOf(context), outcome);
     this.world.trace.say(
       machine.name,
       `${short(context.taskId)}, fence ${context.fence}: ${outcome.status}${own ? "" : " without work"}`,
     );
   }
-  written(machine: Machine, path: string, bytes: Uint8Array): void {
+  written(machine: MachinePart, path: string, bytes: Uint8Array): void {
     if (!path.startsWith("outbox/")) return;
     const result = JSON.parse(new TextDecoder().decode(bytes)) as { taskId: string; fence: number };
     this.#saved.add(keyOf(result));
@@ -174,7 +174,7 @@ export class Checker implements Ledger {
   unheard(work: Work): void {
     this.#unheard.add(keyOf(work));
   }
-  powerFailed(machine: Machine): void {
+  powerFailed(machine: MachinePart): void {
     for (const one of this.work) if (one.machine === machine.name) this.unheard(one);
   }
 

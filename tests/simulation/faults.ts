@@ -2,15 +2,14 @@
  * What goes wrong. Each world draws the kinds it will know (few kinds often find what all together hide), then so many
  * of them over its time of faults; each heals by itself or at the end.
  */
-import type { Machine } from "./machine.ts";
-import type { Master } from "./master.ts";
 import { cancelDeployment, cancelTask } from "./memory_store/people_verbs.ts";
+import type { MachinePart, MasterPart } from "./parts.ts";
 import type { World } from "./world.ts";
 
 type Fault = (world: World, lasts: number) => void;
 
-const anyMachine = (world: World): Machine => world.random.pick(world.machines);
-const anyMaster = (world: World): Master => world.random.pick(world.masters);
+const anyMachine = (world: World): MachinePart => world.random.pick(world.machines);
+const anyMaster = (world: World): MasterPart => world.random.pick(world.masters);
 const later = (world: World, milliseconds: number, call: () => void) => void world.timeline.after(milliseconds, call);
 
 function block(world: World, ways: string[], lasts: number): void {
@@ -146,7 +145,7 @@ export function plagueWorld(world: World): () => void {
   if (kinds.length === 0) kinds.push(random.pick(Object.keys(FAULTS)));
   world.trace.say("", `seed ${world.seed}, lease ${options.leaseSeconds} s, faults: ${kinds.join(", ")}`);
   for (let n = 0; n < random.whole(3, 30); n++) {
-    const kind = random.pick(kinds);
+    const kind = random.happens(0.2) ? "isolation" : random.pick(kinds);
     const short = random.happens(0.4);
     const lasts = random.between(0.02, short ? 0.5 : 3) * options.leaseSeconds * 1000;
     timeline.after(

@@ -8,13 +8,14 @@ import { MachineDisk } from "./machine_disk.ts";
 import { createOperator } from "./operator.ts";
 import { Process } from "./process.ts";
 import type { MachineClock } from "./process.ts";
+import type { MachinePart } from "./parts.ts";
 import type { World } from "./world.ts";
 import { planWork, Work } from "./work.ts";
 
 /** Work goes on this much after a machine that stood still: its agent is awake by then. */
 const WAKE_MS = 30;
 
-export class Machine {
+export class Machine implements MachinePart {
   readonly disk: MachineDisk;
   readonly work = new Set<Work>();
   readonly clock: MachineClock;

@@ -8,9 +8,10 @@ import { createWsLink } from "../../scheduler/ws_link.ts";
 import { createFlakyStore } from "./flaky_store.ts";
 import { Process } from "./process.ts";
 import type { Socket } from "./sockets.ts";
+import type { MasterPart } from "./parts.ts";
 import type { World } from "./world.ts";
 
-export class Master {
+export class Master implements MasterPart {
   process: Process | undefined;
   core: Core | undefined;
   #local: Hints = createHints();

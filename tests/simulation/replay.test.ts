@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { simulate } from "./world.ts";
+import { simulate } from "./simulate.ts";
 
 const root = join(import.meta.dirname!, "../..");
 const summary = async (seed: number) => {

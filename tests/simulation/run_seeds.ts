@@ -1,6 +1,7 @@
 /** Many worlds one after the other, and what to say of the one that breaks. */
-import { simulate } from "./world.ts";
-import type { Protections, Report } from "./world.ts";
+import { simulate } from "./simulate.ts";
+import type { Report } from "./simulate.ts";
+import type { Protections } from "./world.ts";
 
 export interface Found {
   /** Worlds that were run. */

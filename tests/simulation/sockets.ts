@@ -89,8 +89,10 @@ export class Socket {
     if (this.readyState !== 1 || !this.process.alive) return;
     const { jumble, random, timeline } = this.network;
     if (jumble > 0 && !HANDSHAKE.test(text)) {
+      const frame: Frame = { kind: "text", text };
+      // It comes by itself, whatever else is on its way; nothing is ever lost by that.
       const stray = (latest: number) =>
-        void timeline.after(random.between(1, latest), () => this.#isClear() && this.#hand({ kind: "text", text }));
+        void timeline.after(random.between(1, latest), () => this.#isClear() ? this.#hand(frame) : this.#queue(frame));
       const luck = random();
       if (luck < jumble) return stray(300); // overtaken
       if (luck < 2 * jumble) stray(3000); // and once more

@@ -108,7 +108,7 @@ export class Work {
 /** Mostly well, mostly short; now and then a long log, a failure of either kind, or no end at all. */
 export function planWork(random: Random, leaseMs: number, name: string, mayHang: boolean): WorkPlan {
   const hangs = mayHang && random.happens(0.3);
-  const duration = random.happens(0.2) ? random.between(1, 2.5) * leaseMs : random.between(0.02, 0.8) * leaseMs;
+  const duration = random.happens(0.5) ? random.between(1, 3) * leaseMs : random.between(0.02, 0.8) * leaseMs;
   const output = Array.from({ length: random.whole(0, 6) }, (_, line) => ({
     after: random.between(1, duration - 1),
     text: random.happens(0.03)
