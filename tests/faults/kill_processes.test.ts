@@ -20,7 +20,7 @@ import type { TcpProxy } from "./support/tcp_proxy.ts";
 const netns = component("netns");
 const LINES = 20;
 /** Long enough for an agent to start within it on a loaded machine. */
-const LEASE_SECONDS = 5;
+const LEASE_SECONDS = 10;
 
 describe.skipIf(!netns.available)(`an agent in a namespace that nothing can dial into${netns.reason}`, () => {
   let namespace: Namespace;
