@@ -55,7 +55,9 @@ const pgbouncer = component("pgbouncer");
 describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.reason}`, () => {
   let port: number;
   beforeAll(async () => {
-    port = await startTransactionPooler(postgres);
+    const pooler = await startTransactionPooler(postgres);
+    ends.push(pooler.stop);
+    port = pooler.port;
   });
 
   it("F17: masters start with a warning, told of it or not, and dispatch by sweeping", async () => {

@@ -1,6 +1,5 @@
 /** Debian's pgbouncer, which lends each connection to PostgreSQL for one transaction. */
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { findProgram } from "../../helpers/require_component.ts";
 import { freePorts } from "../../helpers/free_ports.ts";
 import { eventually } from "../../helpers/start_product.ts";
@@ -9,8 +8,12 @@ import type { OwnPostgres } from "./own_postgres.ts";
 
 const NOBODY = 65_534;
 
-/** @returns its port */
-export async function startTransactionPooler(postgres: OwnPostgres): Promise<number> {
+export interface TransactionPooler {
+  port: number;
+  stop(): Promise<void>;
+}
+
+export async function startTransactionPooler(postgres: OwnPostgres): Promise<TransactionPooler> {
   const folder = await temporaryFolder("pooler");
   const [port] = freePorts(1);
   const settings = [
@@ -36,10 +39,6 @@ export async function startTransactionPooler(postgres: OwnPostgres): Promise<num
     stdout: "null",
     stderr: "null",
   }).spawn();
-  afterAll(async () => {
-    child.kill("SIGKILL");
-    await child.status;
-  });
   await eventually(async () => {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port: port! })).close();
@@ -49,5 +48,11 @@ export async function startTransactionPooler(postgres: OwnPostgres): Promise<num
       return false;
     }
   }, "the pooler listens");
-  return port!;
+  return {
+    port: port!,
+    async stop() {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
 }
