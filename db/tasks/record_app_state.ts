@@ -9,14 +9,15 @@ export const appStateColumns = (tx: Tx): Fragment =>
 
 /**
  * What now runs where, from leaves that have just succeeded: parts of the statement that ended them, whose rows it finds
- * under the name `ended`.
+ * under the name `ended`. One place is written once, also when several tasks of it ended together: the youngest counts.
  */
 export const recordAppState = (tx: Tx): Fragment =>
   tx`
     now_there as (
       insert into app_state (environment_id, application_id, target, project_id, agent_id, version_id, spec_sha256, health, sync, details, updated_at)
-      select environment_id, app_id, target, project_id, target_agent_id, version_id, spec_sha256, 'healthy', 'synced', details, boreas_now()
-      from ended where state = 'success' and action = 'deploy'
+      select distinct on (environment_id, app_id, target) environment_id, app_id, target, project_id, target_agent_id, version_id,
+        spec_sha256, 'healthy', 'synced', details, boreas_now()
+      from ended where state = 'success' and action = 'deploy' order by environment_id, app_id, target, id desc
       on conflict (environment_id, application_id, target) do update set agent_id = excluded.agent_id, version_id = excluded.version_id,
         spec_sha256 = excluded.spec_sha256, health = excluded.health, sync = excluded.sync, details = excluded.details, updated_at = excluded.updated_at
     ), now_gone as (

@@ -5,7 +5,7 @@ import { quiet } from "../tests/helpers/start_scheduler.ts";
 import { createTestDatabase } from "../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../tests/helpers/test_database.ts";
 import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";
-import { createCandidate } from "./leadership.ts";
+import { createCandidate } from "./candidate.ts";
 import { createLoop } from "./loop.ts";
 
 let db: TestDatabase;
