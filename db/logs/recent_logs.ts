@@ -3,8 +3,11 @@
  * not ask the database for what this very process has just put there. Only what is committed comes in, and only in order;
  * what another master stores does not, and whoever finds nothing here asks the database. Bounded: the oldest bytes go.
  */
-import type { LogPosition } from "./read_log.ts";
-
+/** A byte of an attempt's log. */
+interface Position {
+  attempt: number;
+  offset: number;
+}
 export interface StoredChunk {
   taskId: string;
   attempt: number;
@@ -21,7 +24,7 @@ export interface RecentLogs {
    * The bytes from a position on, as many as lie together; none at the end of what is kept.
    * @returns undefined where the database must be asked
    */
-  read(taskId: string, at: LogPosition): { bytes: Uint8Array; end: number } | undefined;
+  read(taskId: string, at: Position): { bytes: Uint8Array; end: number } | undefined;
 }
 /** Of all tasks; a follower further behind reads the database. */
 const KEPT_BYTES = 4 * 1024 * 1024;
