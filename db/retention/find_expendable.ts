@@ -40,19 +40,20 @@ export async function findExpendable(
         or d.id in (select id from beyond))
     order by d.id limit ${limit}`;
   const ids = candidates.map((c) => c.id);
-  const kept = ids.length === 0 ? [] : await findKept(db, environmentId, ids);
+  const kept = new Set(ids.length === 0 ? [] : await findKept(db, environmentId, ids));
   return {
-    ids: ids.filter((id) => !kept.includes(id)),
+    ids: ids.filter((id) => !kept.has(id)),
     next: ids.length === limit ? ids.at(-1)! : null,
   };
 }
 
+/** One pass over the environment's past, however many applications a deployment has. */
 async function findKept(db: Database, environmentId: string, ids: string[]): Promise<string[]> {
-  const { sql } = db;
-  const newer =
-    sql`from deployment n where n.environment_id = d.environment_id and n.id > d.id and n.retired_at is null`;
-  const rows = await sql<{ id: string }[]>`
-    with needed as materialized (
+  const rows = await db.sql<{ id: string }[]>`
+    with own as materialized (
+      select d.id, d.status, d.version_id, a.name from deployment d cross join unnest(d.applications) a(name)
+      where d.environment_id = ${environmentId} and d.retired_at is null and ${isEnded(db)}
+    ), needed as materialized (
       select s.version_id from app_state s where s.environment_id = ${environmentId}
       union
       select (t.payload -> 'previous' ->> 'versionId')::uuid from deployment o join task t on t.deployment_id = o.id and t.is_leaf
@@ -60,26 +61,24 @@ async function findKept(db: Database, environmentId: string, ids: string[]): Pro
         o.status in ('running', 'paused', 'cancelling', 'rolling_back')
         or o.version_id in (select s.version_id from app_state s where s.environment_id = ${environmentId})
       )
+    ), kept as (
+      (select distinct on (name) id from own where status = 'completed' order by name, id desc)
+      union
+      (select distinct on (name) id from own where status in ('failed', 'rolled_back', 'rollback_failed') order by name, id desc)
+      union
+      (select distinct on (t.name) d.id from deployment d join task t on t.deployment_id = d.id
+        where d.environment_id = ${environmentId} and d.retired_at is null and t.state = 'failed' and t.parent_id is null
+        order by t.name, d.id desc)
+      union
+      (select distinct on (name, version_id) id from own where status = 'completed' and version_id in (select version_id from needed)
+        order by name, version_id, id desc)
+      union
+      select o.id from own o where o.status <> 'completed' and o.version_id in (select version_id from needed) and not exists (
+        select from own n where n.version_id = o.version_id and n.name = o.name and n.status = 'completed' and n.id > o.id)
     )
-    select distinct d.id from deployment d cross join unnest(d.applications) a(name)
-    where d.id = any(${ids}::uuid[]) and (
-      d.status = 'completed' and not exists (select ${newer} and n.status = 'completed' and a.name = any(n.applications))
-      or ${isFailure(db, "d")} and not exists (select ${newer} and ${
-    isFailure(db, "n")
-  } and a.name = any(n.applications))
-      or exists (
-        select from task t where t.deployment_id = d.id and t.parent_id is null and t.name = a.name and t.state = 'failed'
-          and not exists (select ${newer} and a.name = any(n.applications) and exists (
-            select from task u where u.deployment_id = n.id and u.parent_id is null and u.name = a.name and u.state = 'failed'
-          )))
-      or d.version_id in (select version_id from needed)
-        and not exists (select ${newer} and n.version_id = d.version_id and n.status = 'completed' and a.name = any(n.applications))
-    )`;
+    select id from kept where id = any(${ids}::uuid[])`;
   return rows.map((r) => r.id);
 }
 
 const isEnded = (db: Database) =>
   db.sql`d.status not in ('pending', 'awaiting_approval', 'running', 'paused', 'cancelling', 'rolling_back')`;
-/** `cancelled` and `superseded` say nothing about the application. */
-const isFailure = (db: Database, row: "d" | "n") =>
-  db.sql`${db.sql(row)}.status in ('failed', 'rolled_back', 'rollback_failed')`;
