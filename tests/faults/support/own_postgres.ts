@@ -22,6 +22,11 @@ export interface OwnPostgres {
 }
 
 const USER = "boreas";
+/** Registered once for the file: a hook that is made within a hook may never run. */
+const ends: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const end of ends.splice(0)) await end();
+});
 
 export async function startOwnPostgres(): Promise<OwnPostgres> {
   const folder = await temporaryFolder("postgres");
@@ -45,7 +50,7 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   const url = (database: string, via = port) => `postgres://${USER}@127.0.0.1:${via}/${database}`;
   const admin = openClient(url("postgres"), { max: 1 });
   const clients: Sql[] = [admin];
-  afterAll(async () => {
+  ends.push(async () => {
     await Promise.all(clients.map((client) => client.end({ timeout: 1 })));
     await runAsServerUser(user, pgCtl, ["stop", "-D", data, "-w", "-s", "-m", "immediate"]);
   });
