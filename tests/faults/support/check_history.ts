@@ -3,7 +3,7 @@ import { isEnded } from "../../../domain/deployment_state.ts";
 import { FINAL_STATES } from "../../../domain/task_state.ts";
 import type { LedgerLine } from "../../helpers/ledger_app.ts";
 import { compareLog } from "./check_log.ts";
-import type { History, TaskEvent } from "./history.ts";
+import type { History, TaskEvent } from "./history_parts.ts";
 
 const MEMORY_GROWTH = 64 * 1024 * 1024;
 const BOUND_SECONDS = 120;
