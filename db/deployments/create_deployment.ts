@@ -87,7 +87,14 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
     return !waiting && approvals === 0;
   });
   deps.hints.announce("events");
-  if (input.autoStart && ready) await startDeployment(deps, id, actor);
+  if (input.autoStart && ready) {
+    try {
+      await startDeployment(deps, id, actor);
+    } catch (error: unknown) {
+      // The wish to start is in the row: whoever looks for such rows may have been quicker.
+      if (!(error instanceof AppError) || error.code !== "deployment.wrong_state") throw error;
+    }
+  }
   return id;
 }
 

@@ -191,9 +191,12 @@ async function judge(
   // Each act that was taken is in the audit once, and none that was refused.
   const audit = (await db.sql<{ action: string }[]>`select action from audit
     where target in (${`task:${taskId}`}, ${`deployment:${deploymentId}`}) order by action`).map((a) => a.action);
-  const taken = answers.filter((a) => /^cancel(Task|Deployment) taken$/.test(a)).map((a) =>
-    a.startsWith("cancelTask") ? "task.cancel" : "deployment.cancel"
-  );
+  const moves = (await db.sql<{ kind: string }[]>`select kind from event where subject_id = ${deploymentId}`)
+    .map((e) => e.kind);
+  // To cancel a deployment that was cancelled by then is no refusal, and no act.
+  const didCancel = moves.includes("deployment.cancelling");
+  const taken = answers.filter((a) => a === "cancelTask taken" || (a === "cancelDeployment taken" && didCancel))
+    .map((a) => a.startsWith("cancelTask") ? "task.cancel" : "deployment.cancel");
   expect(audit, story).toEqual(taken.sort());
 
   // The agent's word was believed at most once, and what it was told is what became of the task.

@@ -70,6 +70,20 @@ environments: { rack: {} }
   );
 
   const read = (id: string) => master.api<RackTask>("GET", `/tasks/${id}`);
+  async function plan(applications: string[], mustInOrder: string[] = []): Promise<RackTask[]> {
+    const deployment = await master.api("POST", "/deployments", {
+      versionId: version.id,
+      environmentId: environment.id,
+      applications,
+      mustInOrder,
+    });
+    const { items } = await master.api<{ items: RackTask[] }>("GET", `/tasks?deploymentId=${deployment.id}`);
+    return applications.map((name) => items.find((task) => task.name === name)!);
+  }
+  /** @returns false when nobody was there to take it; it may be said again */
+  const start = (deploymentId: string): Promise<boolean> =>
+    master.raw("POST", `/api/v1/deployments/${deploymentId}/start`, {}, master.bearer())
+      .then(({ status }) => status < 300 || status === 409, () => false);
   return {
     master,
     agent,
@@ -77,17 +91,13 @@ environments: { rack: {} }
     stateDir,
     ledger: () => readLedger(ledger),
     read,
+    plan,
+    start,
     /** Starts these, in order when asked to; their tasks in the same order. */
     async deploy(applications: string[], mustInOrder: string[] = []): Promise<RackTask[]> {
-      const deployment = await master.api("POST", "/deployments", {
-        versionId: version.id,
-        environmentId: environment.id,
-        applications,
-        mustInOrder,
-      });
-      await master.api("POST", `/deployments/${deployment.id}/start`, {});
-      const { items } = await master.api<{ items: RackTask[] }>("GET", `/tasks?deploymentId=${deployment.id}`);
-      return applications.map((name) => items.find((task) => task.name === name)!);
+      const tasks = await plan(applications, mustInOrder);
+      if (!await start(tasks[0]!.deploymentId)) throw new Error("the deployment could not be started");
+      return tasks;
     },
     /** Resolves when its program has begun. */
     begun: (task: RackTask, attempt = 1) =>
