@@ -73,10 +73,11 @@ export function createOperator(parts: OperatorParts): Operator {
       work.delete(other);
     }
     if (!own) {
+      // Noted first: what dies with the machine, or with the agent, before it is noted would be begun twice.
+      await context.save({ begun: true });
       await context.trusted();
       await living();
       own = parts.begin(context, inside);
-      await context.save({ begun: true });
     }
     // The process before this one may have died while it held it still.
     if (context.resumed && own.state === "held" && process.alive) own.goOn();
