@@ -16,6 +16,19 @@ type Query = Promise<unknown> & { then: Promise<unknown>["then"] };
 
 /** A statement leaves when it is awaited, so that is where its gate stands; a fragment is never awaited and has none. */
 function gated<S extends Sql | TransactionSql>(sql: S, gate: Gate): S {
+  /** Statements that are sent together leave in their order, as on one connection; resolves when the last one has left. */
+  let left: Promise<void> = Promise.resolve();
+  const depart = <T>(words: string, leave: () => Promise<T>): Promise<T> => {
+    const before = left;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    left = promise;
+    return before.then(() =>
+      gate(words, () => {
+        resolve();
+        return leave();
+      })
+    );
+  };
   return new Proxy(sql, {
     apply(target, self, args) {
       const query = Reflect.apply(target as never, self, args) as Query;
@@ -24,7 +37,7 @@ function gated<S extends Sql | TransactionSql>(sql: S, gate: Gate): S {
       const words = (args[0] as string[]).join("?").trim().replace(/\s+/g, " ").slice(0, 60);
       let answer: Promise<unknown> | undefined; // the driver itself listens too: that is no second departure
       query.then = ((done: never, failed: never) => {
-        answer ??= gate(words, () => new Promise((resolve, reject) => void leave(resolve as never, reject)));
+        answer ??= depart(words, () => new Promise((resolve, reject) => void leave(resolve as never, reject)));
         return answer.then(done, failed);
       }) as Query["then"];
       return query;
