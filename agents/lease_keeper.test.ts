@@ -91,6 +91,17 @@ describe("lease keeper", () => {
     expect(keeper.isTrusted("fresh")).toBe(true);
   });
 
+  it("trusts a dispatch that had to wait here no longer than when it arrived, whatever was answered since", async () => {
+    const { clock, sent, keeper, answer } = setUpKeeper();
+    keeper.connected(0, 9);
+    const from = keeper.freshFrom; // it arrives, and waits for an earlier attempt to end
+    await clock.advance(8000);
+    answer(sent.at(-1)!); // asked at 6000: says nothing about it
+    await clock.advance(200);
+    keeper.hold({ taskId: "waited", fence: 2 }, 9, from);
+    expect(keeper.isTrusted("waited")).toBe(false); // 0 + 9000 - 900
+  });
+
   it("does not believe in a lease after a stall, before any timer had its turn", () => {
     let now = 0;
     const timers: (() => void)[] = [];

@@ -21,8 +21,10 @@ import type { FromAgent, Lease, ToAgent } from "../protocol/agent_messages.ts";
 type Renewed = Extract<ToAgent, { type: "lease.renewed" }>;
 
 export interface LeaseKeeper {
-  /** Takes up a lease that began after the last answered question was sent. */
-  hold(lease: Lease, leaseSeconds: number): void;
+  /** When the last answered question was sent: from then on a lease is trusted that arrives at this moment. */
+  readonly freshFrom: number;
+  /** @param from `freshFrom` as it was when the lease arrived; what was answered since says nothing about it */
+  hold(lease: Lease, leaseSeconds: number, from?: number): void;
   /** A lease that is renewed until the master has the result, but no longer trusted or suspended: the work is done. */
   finish(taskId: string): void;
   release(taskId: string): void;
@@ -111,11 +113,14 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   }
 
   return {
-    hold({ taskId, fence }, leaseSeconds) {
+    get freshFrom() {
+      return freshFrom;
+    },
+    hold({ taskId, fence }, leaseSeconds, from = freshFrom) {
       held.get(taskId)?.timer?.cancel();
       const lease: Held = { taskId, fence, leaseMs: leaseSeconds * 1000, until: -Infinity, state: "trusted" };
       held.set(taskId, lease);
-      trust(lease, freshFrom);
+      trust(lease, from);
       if (lease.state === "suspended" && heartbeat) renew(); // do not wait for the next beat to find out
     },
     finish(taskId) {

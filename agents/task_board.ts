@@ -45,7 +45,7 @@ interface Entry extends Lease {
   sentIn?: number;
   acknowledged?: boolean;
   /** A newer lease of the same task, waiting for this attempt to end. */
-  successor?: Dispatch;
+  successor?: { message: Dispatch; from: number };
 }
 
 export interface TaskBoardOptions {
@@ -113,7 +113,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     return undefined;
   }
 
-  function dispatch(message: Dispatch): void {
+  function dispatch(message: Dispatch, from = keeper.freshFrom): void {
     const { taskId, fence } = message;
     const known = entries.get(taskId);
     const refuse = (why: string, retryable = false) =>
@@ -129,7 +129,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     const early = cancelled.get(taskId);
     if (early?.fence === fence) return refuse(early.reason); // it never began
     if (known?.slot) {
-      known.successor = message;
+      known.successor = { message, from };
       known.slot.stop(new StopReason("lost", "The task was handed out anew.", 0));
       return;
     }
@@ -137,7 +137,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     if (objected) return refuse(objected.why, objected.retryable);
     const entry = begin(message);
     const gone = known ? drop(known) : leaving.get(taskId) ?? Promise.resolve();
-    gone.then(() => takeOn(entry, message)).catch(report("A task ended in a way nobody foresaw.", taskId));
+    gone.then(() => takeOn(entry, message, from)).catch(report("A task ended in a way nobody foresaw.", taskId));
   }
 
   function begin(dispatch: Dispatch): Entry {
@@ -154,11 +154,11 @@ export function createTaskBoard(options: TaskBoardOptions) {
     return entry;
   }
 
-  async function takeOn(entry: Entry, dispatch: Dispatch): Promise<void> {
+  async function takeOn(entry: Entry, dispatch: Dispatch, from: number): Promise<void> {
     const { taskId, fence } = entry;
     const startedAt = clock.now().toISOString();
     try {
-      keeper.hold(entry, dispatch.leaseSeconds);
+      keeper.hold(entry, dispatch.leaseSeconds, from);
       await attachSpool(entry, true);
       await journal.raiseGeneration(placeOf(dispatch.operation), dispatch.operation.generation);
       await journal.put({ dispatch, startedAt, saved: null });
@@ -257,7 +257,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     const gone = removeTraces(entry).then(() => {
       if (leaving.get(taskId) === gone) leaving.delete(taskId);
       changed();
-      if (entry.successor) dispatch(entry.successor);
+      if (entry.successor) dispatch(entry.successor.message, entry.successor.from);
     });
     leaving.set(taskId, gone);
     return gone;
@@ -346,7 +346,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     cancel({ taskId, fence, graceSeconds, reason }: Extract<ToAgent, { type: "task.cancel" }>): void {
       const entry = entries.get(taskId);
       if (entry?.fence === fence) entry.slot?.stop(new StopReason("cancel", reason, graceSeconds));
-      else if (entry?.successor?.fence === fence) {
+      else if (entry?.successor?.message.fence === fence) {
         entry.successor = undefined; // it never began
         send({ type: "task.refuse", taskId, fence, reason, retryable: false });
       } else if (fence > (entry?.fence ?? ended.get(taskId) ?? -1)) remember(cancelled, taskId, { fence, reason });
