@@ -89,23 +89,27 @@ describe("two masters on one database", () => {
     expect(worked.size).toBe(AGENTS);
   });
 
-  it("one killed under load loses and doubles nothing; its agents go to the other and finish what they had begun", async () => {
-    const killed = masters[1]!;
-    const begun = Promise.withResolvers<void>();
-    let count = 0;
-    act = async () => {
-      if (++count === 20) begun.resolve();
-      await new Promise((done) => setTimeout(done, 30));
-    };
-    const from = fleet.ledger.length;
-    const ids = await work.deploy(masters[0]);
-    await begun.promise;
-    await killed.kill("SIGKILL");
-    await eventually(async () => fleet.connected() === AGENTS, "all agents are back at the other master");
-    await ended(ids);
-    await expectEachOnce(ids, fleet.ledger.slice(from));
-    expect(balancer.spread()).toEqual({ [ports[0]!]: AGENTS, [ports[1]!]: 0 });
-    await killed.restart();
-    act = () => Promise.resolve();
-  }, 180_000);
+  it(
+    "one killed under load loses and doubles nothing; its agents go to the other and finish what they had begun",
+    async () => {
+      const killed = masters[1]!;
+      const begun = Promise.withResolvers<void>();
+      let count = 0;
+      act = async () => {
+        if (++count === 20) begun.resolve();
+        await new Promise((done) => setTimeout(done, 30));
+      };
+      const from = fleet.ledger.length;
+      const ids = await work.deploy(masters[0]);
+      await begun.promise;
+      await killed.kill("SIGKILL");
+      await eventually(async () => fleet.connected() === AGENTS, "all agents are back at the other master");
+      await ended(ids);
+      await expectEachOnce(ids, fleet.ledger.slice(from));
+      expect(balancer.spread()).toEqual({ [ports[0]!]: AGENTS, [ports[1]!]: 0 });
+      await killed.restart();
+      act = () => Promise.resolve();
+    },
+    180_000,
+  );
 });
