@@ -14,6 +14,7 @@
  */
 import { EventEmitter } from "node:events";
 import net from "node:net";
+import { clearInterval, setInterval } from "node:timers";
 import tls from "node:tls";
 
 export interface DriverTarget {
@@ -26,6 +27,8 @@ export interface DriverTarget {
 export type TlsMode = string | false;
 
 const ENCRYPT_ONLY = ["require", "allow", "prefer", "true"];
+/** A silence is noticed by a tenth of its limit late. */
+const LOOKS = 10;
 /** `SSLRequest` of the wire protocol. */
 const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
@@ -49,7 +52,10 @@ export class DriverSocket extends EventEmitter {
   #socket: net.Socket;
   /** Until the connection stands: what the driver wrote meanwhile. */
   #early: Uint8Array[] | undefined = [];
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** When the first statement was written that has no word of an answer yet. */
+  #waitingSince: number | undefined;
+  /** One for the life of the socket: a timer for each statement would cost a third of its round trip. */
+  #watchdog: ReturnType<typeof setInterval> | undefined;
   readonly #silenceMs: number | null;
   readonly #mode: TlsMode;
 
@@ -71,15 +77,12 @@ export class DriverSocket extends EventEmitter {
       this.#early.push(bytes);
       return true;
     }
-    const limit = this.#silenceMs;
-    if (limit !== null) {
-      this.#silence ??= setTimeout(() => this.#lose(lost("ETIMEDOUT", `said nothing for ${limit / 1000} s`)), limit);
-    }
+    this.#waitingSince ??= performance.now();
     return done ? this.#socket.write(bytes, done) : this.#socket.write(bytes);
   }
   end(bytes: Uint8Array): void {
     this.readyState = "closed";
-    clearTimeout(this.#silence);
+    clearInterval(this.#watchdog);
     this.#socket.end(bytes);
   }
   destroy(): void {
@@ -105,15 +108,25 @@ export class DriverSocket extends EventEmitter {
     const early = this.#early ?? [];
     this.#early = undefined;
     const walk = createMessageWalk();
+    this.#watchSilence();
     this.#socket.on("data", (bytes: Uint8Array) => {
-      clearTimeout(this.#silence);
-      this.#silence = undefined;
+      this.#waitingSince = undefined;
       const { fatalAt, reason } = walk(bytes);
       if (!reason) return void this.emit("data", bytes);
       if (fatalAt > 0) this.emit("data", bytes.subarray(0, fatalAt));
       this.#lose(reason);
     });
     for (const bytes of early) this.write(bytes);
+  }
+
+  #watchSilence(): void {
+    const limit = this.#silenceMs;
+    if (limit === null) return;
+    this.#watchdog = setInterval(() => {
+      if (this.#waitingSince === undefined || performance.now() - this.#waitingSince < limit) return;
+      this.#lose(lost("ETIMEDOUT", `said nothing for ${limit / 1000} s`));
+    }, limit / LOOKS);
+    this.#watchdog.unref();
   }
 
   #encrypt(): void {
@@ -141,7 +154,7 @@ export class DriverSocket extends EventEmitter {
     if (this.#isOver) return;
     this.#isOver = true;
     this.readyState = "closed";
-    clearTimeout(this.#silence);
+    clearInterval(this.#watchdog);
     this.#socket.destroy();
     if (reason && !wished) this.emit("error", reason);
     setImmediate(() => setImmediate(() => this.emit("close", false)));

@@ -31,19 +31,22 @@ export async function changeDeployment(
       `A deployment that is ${row.status} cannot become ${status}.`,
     );
   }
-  await tx`update deployment set status = ${status}, reason = ${tx.json(reason as never)}, updated_at = boreas_now(),
+  const changed = tx`update deployment set status = ${status}, reason = ${
+    tx.json(reason as never)
+  }, updated_at = boreas_now(),
       started_at = case when ${isActive(status)} then coalesce(started_at, boreas_now()) else started_at end,
       completed_at = case when ${isEnded(status)} then boreas_now() end,
       error_message = coalesce(${also.errorMessage ?? null}, error_message),
       cause_task_id = coalesce(${also.causeTaskId ?? null}::uuid, cause_task_id)
-    where id = ${row.id}`;
-  if (isEnded(status)) {
+    where id = ${row.id}`.execute(); // now, and not when it is waited for: what follows may look at it
+  // Sent together: none needs the answer of another.
+  const ended = !isEnded(status) ? [] : [
     // Only one that ends before it began has any: superseded, rejected, refused.
-    await skipWaitingTasks(tx, row.id, taskReason("task.skipped_stopped", { detail: reason.text }));
-    await tx`update task set open = false where deployment_id = ${row.id} and open and completed_at is null`;
-    await tx`delete from deployment_lock where deployment_id = ${row.id}`;
-  }
-  await recordEvents(tx, [{
+    skipWaitingTasks(tx, row.id, taskReason("task.skipped_stopped", { detail: reason.text })),
+    tx`update task set open = false where deployment_id = ${row.id} and open and completed_at is null`,
+    tx`delete from deployment_lock where deployment_id = ${row.id}`,
+  ];
+  const noted = recordEvents(tx, [{
     topic: "deployment",
     projectId: row.projectId,
     subjectId: row.id,
@@ -51,4 +54,5 @@ export async function changeDeployment(
     kind: `deployment.${status}`,
     data: { name: status, reason },
   }]);
+  await Promise.all([changed, ...ended, noted]);
 }

@@ -30,13 +30,16 @@ interface Row {
 }
 
 export async function moveDeployments(db: Database, tx: Tx, deploymentIds: readonly string[]): Promise<void> {
-  await moveConcerned(db, tx, await findConcerned(tx, deploymentIds));
+  for (const row of await readMovable(tx, deploymentIds)) await move(db, tx, row);
 }
 
-/** @param concerned what `findConcerned` found */
-export async function moveConcerned(db: Database, tx: Tx, concerned: readonly string[]): Promise<void> {
-  if (concerned.length === 0) return;
-  const rows = await tx<Row[]>`
+/**
+ * Those that may have a move to make. One that runs, where nothing has failed and the last task in order has not ended,
+ * has none: so a task's end costs the same in a plan of ten tasks and of ten thousand.
+ */
+export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Promise<Row[]> {
+  if (deploymentIds.length === 0) return [];
+  return await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${
@@ -50,23 +53,11 @@ export async function moveConcerned(db: Database, tx: Tx, concerned: readonly st
           union all select * from (${newestRollback(tx)}) r where d.status = 'rolling_back'
         ) t where t.state = 'failed' order by t.parent_id nulls first, t.completed_at, t.id limit 1) as cause
     from deployment d join version v on v.id = d.version_id
-    where d.id = any(${concerned}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back') order by d.id`;
-  for (const row of rows) await move(db, tx, row);
-}
-
-/**
- * Those that may have a move to make. One that runs, where nothing has failed and the last task in order has not ended,
- * has none: so a task's end costs the same in a plan of ten tasks and of ten thousand.
- */
-export async function findConcerned(tx: Tx, deploymentIds: readonly string[]): Promise<string[]> {
-  if (deploymentIds.length === 0) return [];
-  const rows = await tx<{ id: string }[]>`
-    select d.id from deployment d
     where d.id = any(${deploymentIds}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back')
       and (d.status <> 'running'
         or exists (select 1 from task t where t.deployment_id = d.id and t.state = 'failed')
-        or (select t.completed_at is not null from task t where t.deployment_id = d.id order by t.position desc limit 1))`;
-  return rows.map((r) => r.id);
+        or (select t.completed_at is not null from task t where t.deployment_id = d.id order by t.position desc limit 1))
+    order by d.id`;
 }
 
 /** A rollback may be asked for again after one that failed: of each application only the newest try counts. */
@@ -74,7 +65,8 @@ const newestRollback = (tx: Tx) =>
   tx`select distinct on (b.app_id) b.* from task b
      where b.deployment_id = d.id and b.parent_id is null and b.is_rollback order by b.app_id, b.position desc`;
 
-async function move(db: Database, tx: Tx, row: Row): Promise<void> {
+/** Makes the move of one that `readMovable` found, if it has one. */
+export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
   const { forward = {}, backward = {}, cause } = row;
   const status = row.status as "running" | "paused" | "cancelling" | "rolling_back";
   const params = { task: cause?.name ?? "a task", detail: cause?.text ?? "" };
