@@ -12,7 +12,8 @@
  * it, and that answer left after its question was sent. So the trust of a dispatched task runs from the sending of the
  * last answered question on this connection (the hello, answered by the welcome, is the first). Renewals are sent also
  * when there is nothing to renew, hence a fresh dispatch has at least two thirds of its lease; after a stall it has
- * less or none, and waits for the next answer before it acts.
+ * less or none, and waits for the next answer before it acts. That the lease itself may have begun before the question,
+ * when the database was slow to answer the master, is told by the dispatch as its age.
  */
 import type { Clock, Timer } from "../domain/ports.ts";
 import { renewEvery, trustUntil } from "../domain/lease_trust.ts";

@@ -113,7 +113,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     return undefined;
   }
 
-  function dispatch(message: Dispatch, from = keeper.freshFrom): void {
+  function dispatch(message: Dispatch, from = keeper.freshFrom - (message.leaseAge ?? 0) * 1000): void {
     const { taskId, fence } = message;
     const known = entries.get(taskId);
     const refuse = (why: string, retryable = false) =>

@@ -125,6 +125,8 @@ export const ToAgent = z.discriminatedUnion("type", [
     /** Bearer for `GET /api/v1/blobs/:sha256`, good for the blobs of this operation only. */
     blobTicket: z.string().nullable(),
     leaseSeconds: z.number(),
+    /** Seconds between the master's asking for the lease and this message: the database may have been slow to answer. */
+    leaseAge: z.number().min(0).optional(),
   }),
   Lease.extend({ type: z.literal("task.cancel"), graceSeconds: z.number(), reason: z.string() }),
   /** One answer to each `lease.renew`; `round` says which, so that trust is counted from the moment that one was sent. */

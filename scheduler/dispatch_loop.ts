@@ -34,7 +34,7 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
   }
 
   /** One frame for all that one agent was given. */
-  async function dispatchTo(session: Session, tasks: readonly ClaimedTask[]): Promise<void> {
+  async function dispatchTo(session: Session, tasks: readonly ClaimedTask[], askedAt: number): Promise<void> {
     const ready: Dispatch[] = [];
     for (const task of tasks) {
       session.held.set(task.id, task.fence);
@@ -44,7 +44,8 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
         await fail(task, session, error);
       }
     }
-    session.send(...ready);
+    const leaseAge = Math.max(0, deps.clock.monotonic() - askedAt) / 1000;
+    session.send(...ready.map((dispatch) => ({ ...dispatch, leaseAge })));
   }
 
   async function sendCancels(): Promise<void> {
@@ -77,6 +78,7 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
     async run() {
       const cancelling = sendCancels();
       while (true) {
+        const askedAt = deps.clock.monotonic();
         const [claimed] = await Promise.all([
           deps.store.claimTasks(sessions.free(), deps.leaseSeconds),
           cancelling,
@@ -86,7 +88,7 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
         for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {
           // One that went away meanwhile: its next hello or the end of the lease gives the tasks back.
           const session = sessions.byAgent(agentId);
-          if (session) await dispatchTo(session, tasks);
+          if (session) await dispatchTo(session, tasks, askedAt);
         }
         deps.crashPoint("dispatched");
         deps.hints.announce("events");

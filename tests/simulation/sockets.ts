@@ -58,6 +58,8 @@ type Listener = (...args: never[]) => void;
 export class Socket {
   readonly OPEN = 1;
   readyState = 1;
+  /** Nothing is read: what comes waits on the way. */
+  isPaused = false;
   vanished = false;
   peer!: Socket;
   #lane: { frame: Frame; readyAt: number }[] = [];
@@ -92,7 +94,7 @@ export class Socket {
       const frame: Frame = { kind: "text", text };
       // It comes by itself, whatever else is on its way; nothing is ever lost by that.
       const stray = (latest: number) =>
-        void timeline.after(random.between(1, latest), () => this.#isClear() ? this.#hand(frame) : this.#queue(frame));
+        void timeline.after(random.between(1, latest), () => this.#isRead() ? this.#hand(frame) : this.#queue(frame));
       const luck = random();
       if (luck < jumble) return stray(300); // overtaken
       if (luck < 2 * jumble) stray(3000); // and once more
@@ -128,6 +130,15 @@ export class Socket {
     this.vanished = this.peer.vanished = true;
   }
 
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+    this.peer.pump();
+  }
+
+  #isRead = () => this.#isClear() && !this.peer.isPaused;
   #isClear = () => !this.vanished && this.network.isOpen(this.process, this.peer.process);
 
   #queue(frame: Frame): void {
@@ -140,11 +151,11 @@ export class Socket {
   }
   pump(): void {
     const head = this.#lane[0];
-    if (!head || this.#pumping || !this.#isClear()) return;
+    if (!head || this.#pumping || !this.#isRead()) return;
     this.#pumping = true;
     this.network.timeline.after(head.readyAt - this.network.timeline.now, () => {
       this.#pumping = false;
-      if (!this.#isClear() || this.#lane[0] !== head) return this.pump();
+      if (!this.#isRead() || this.#lane[0] !== head) return this.pump();
       this.#lane.shift();
       this.#hand(head.frame);
       this.pump();
