@@ -7,8 +7,8 @@ export default defineConfig({
     pool: "forks", // worker threads die in teardown under Deno
     include: ["**/*.test.ts", "**/*.test.tsx"],
     exclude: ["node_modules/**", ".build/**", ".boreas/**"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     globalSetup: ["tests/helpers/global_setup.ts"],
   },
 });

@@ -65,7 +65,7 @@ describe("F48: a process that dies at a named point", () => {
         });
       }
       await rack.ended(stuck, "cancelled");
-      await eventually(async () => (await processesOf(stuck.id)).length === 0, "nothing of it runs", 30);
+      await eventually(async () => (await processesOf(stuck.id)).length === 0, "nothing of it runs");
       const all = [...tasks, stuck];
       expectSound({
         ...await readHistory(rack.master, [...new Set(all.map((task) => task.deploymentId))]),
@@ -76,6 +76,6 @@ describe("F48: a process that dies at a named point", () => {
         const { attempt } = await rack.read(task.id);
         expect(await rack.log(task, attempt)).toContain("line 1\nline 2\n");
       }
-    }, 150_000);
+    }, 180_000);
   }
 });

@@ -15,7 +15,7 @@ import type { Rack, RackTask } from "./support/start_rack.ts";
 
 /** What the master gives a task to end in order, and some for the ending itself and a machine under load. */
 const GRACE_SECONDS = 10;
-const MARGIN_SECONDS = 15;
+const MARGIN_SECONDS = isThorough() ? 15 : 60;
 
 describe("told to end", () => {
   let rack: Rack;
@@ -49,7 +49,7 @@ describe("told to end", () => {
     await rack.begun(long);
     const at = performance.now();
     expect(await rack.master.kill("SIGTERM")).toBe(0);
-    expect((performance.now() - at) / 1000).toBeLessThan(10); // the bound of the case, not a measurement
+    expect((performance.now() - at) / 1000).toBeLessThan(isThorough() ? 10 : 60); // the bound of the case, not a measurement
     await eventually(
       () => Promise.resolve(/The connection ended \((1012|1001)/.test(agent.output())),
       "the agent heard",

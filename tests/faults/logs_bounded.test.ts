@@ -143,7 +143,7 @@ it(
     const shown = await rack.master.api("GET", `/tasks/${taskId}/logs/lines?from=${marker}&count=3`);
     expect(shown.total).toBe(stored.toString().trimEnd().split("\n").length);
   },
-  120_000,
+  180_000,
 );
 
 describe.skipIf(!netns.available)(`a full disk${netns.reason}`, () => {
@@ -167,7 +167,7 @@ describe.skipIf(!netns.available)(`a full disk${netns.reason}`, () => {
     const next = await rack.deploy("small");
     await rack.ended(next);
     expect((await rack.printed(next)).toString()).toBe("printed\n");
-  }, 120_000);
+  }, 180_000);
 });
 
 /** Writes until nothing more fits. */

@@ -23,7 +23,7 @@ describe("two masters on one database", () => {
     const started = await startMasters(postgres, 2);
     ({ sql, masters } = started);
     balancer = await startBalancer(started.ports);
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
     for (const fleet of fleets) await fleet.stop();
     await balancer?.close();

@@ -45,7 +45,7 @@ describe("two masters on one database", () => {
       act: (context) => act(context),
     });
     await eventually(async () => fleet.connected() === AGENTS, "all agents connected");
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
     await fleet?.stop();
     await balancer?.close();

@@ -44,7 +44,7 @@ describe.skipIf(!netns.available)(`agents that are cut off while they work${netn
       far.push(await rack.agent({ name: `far-${i}`, namespace: namespace.name, url, slots: TASKS }));
     }
     await rack.agent({ name: "near", slots: 2 * TASKS });
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
     for (const namespace of namespaces) await namespace.remove();
   });

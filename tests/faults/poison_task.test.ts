@@ -18,11 +18,12 @@ import { expectSound, readHistory } from "./support/history.ts";
 import { createKeptPrograms } from "./support/kept_programs.ts";
 import { createLife, createMortalParts } from "./support/mortal_parts.ts";
 import type { Life } from "./support/mortal_parts.ts";
+import { isThorough } from "./support/races.ts";
 
 const OTHERS = 24;
 const SLOTS = 4;
 /** Seconds that the others' wait may differ for reasons of the machine that runs this. */
-const SLACK_SECONDS = 3;
+const SLACK_SECONDS = isThorough() ? 3 : 30;
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -113,5 +114,5 @@ describe("F39: a task that kills its agent", () => {
         `it killed ${poisoned.deaths} agents`,
     );
     expect(poisoned.p95).toBeLessThan(2 * normal.p95 + SLACK_SECONDS);
-  }, 120_000);
+  }, 180_000);
 });

@@ -14,6 +14,9 @@ import { isThorough } from "./support/races.ts";
 import { startProxy } from "./support/tcp_proxy.ts";
 import type { TcpProxy } from "./support/tcp_proxy.ts";
 
+/** The bound of the cases, and what a machine under load may take besides. */
+const READY_SECONDS = isThorough() ? 10 : 60;
+
 describe("a master whose PostgreSQL", () => {
   let postgres: OwnPostgres;
   let proxy: TcpProxy;
@@ -43,7 +46,7 @@ describe("a master whose PostgreSQL", () => {
       },
     });
     await eventually(async () => fleet.connected() === 4, "the agents connected");
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
     gate.resolve();
     await fleet?.stop();
@@ -53,7 +56,7 @@ describe("a master whose PostgreSQL", () => {
   const isReady = async () => (await master.raw("GET", "/v1/ready")).status === 200;
   /** Fails with the sentence when a lease ended or was handed out again. */
   async function expectNoneLost(ids: string[], from: number): Promise<void> {
-    await eventually(() => haveEnded(sql, ids), "the deployments ended", 60);
+    await eventually(() => haveEnded(sql, ids), "the deployments ended");
     const history = await readHistory(sql, ids);
     const ledger = fleet.ledger.slice(from);
     expectSound({ ...history, ledger, exclusive: true });
@@ -78,14 +81,14 @@ describe("a master whose PostgreSQL", () => {
       await eventually(async () => fleet.ledger.length - from > 150, "dispatches are under way");
       await postgres.restart("immediate");
       const back = performance.now();
-      await eventually(isReady, "ready again", 10);
+      await eventually(isReady, "ready again", READY_SECONDS);
       console.log(`F13: ready ${((performance.now() - back) / 1000).toFixed(1)} s after the database`);
-      await eventually(() => haveEnded(sql, ids), "the deployments ended", 60);
+      await eventually(() => haveEnded(sql, ids), "the deployments ended");
       expectSound({ ...await readHistory(sql, ids), ledger: fleet.ledger.slice(from), exclusive: true });
       expect(master.pid()).toBe(pid);
       expect(await health()).toBe(200);
     },
-    120_000,
+    180_000,
   );
 
   it(
@@ -122,12 +125,12 @@ describe("a master whose PostgreSQL", () => {
       gate.resolve(); // results come while nothing can be written
       expect(await health()).toBe(200);
       await postgres.configure("default_transaction_read_only", "off");
-      await eventually(isReady, "ready again", 10);
+      await eventually(isReady, "ready again", READY_SECONDS);
       await master.api("POST", "/environments", { name: "whole", type: "mock" });
       expect(await count()).toBe(before + 1);
       await expectNoneLost(ids, from);
     },
-    120_000,
+    180_000,
   );
 
   it("answers every query 5 s late: F16: not ready but healthy, and no lease ends when it is over", async () => {
@@ -141,7 +144,7 @@ describe("a master whose PostgreSQL", () => {
       await new Promise((next) => setTimeout(next, 500));
     }
     proxy.delay(0);
-    await eventually(isReady, "ready again", 30);
+    await eventually(isReady, "ready again");
     gate.resolve();
     await expectNoneLost(ids, from);
   }, 180_000);

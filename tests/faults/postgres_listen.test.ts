@@ -19,7 +19,7 @@ let postgres: OwnPostgres;
 const ends: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   postgres = await startOwnPostgres();
-}, 120_000);
+}, 180_000);
 afterAll(async () => {
   for (const end of ends.reverse()) await end();
 });
@@ -28,7 +28,7 @@ afterAll(async () => {
 async function expectWorkDone(sql: Sql, work: Work, fleet: Fleet, through: Master): Promise<void> {
   const from = fleet.ledger.length;
   const ids = await work.deploy(through);
-  await eventually(() => haveEnded(sql, ids), "the deployments ended", 60);
+  await eventually(() => haveEnded(sql, ids), "the deployments ended");
   const history = await readHistory(sql, ids);
   expectSound({ ...history, ledger: fleet.ledger.slice(from), exclusive: true });
   expect(history.deployments!.map((d) => d.status)).toEqual(ids.map(() => "completed"));
@@ -49,7 +49,7 @@ it("F17: a LISTEN connection that is half open keeps nobody waiting for longer t
   await expectWorkDone(sql, work, fleet, near);
   expect(proxy.silence()).toBe(1);
   await expectWorkDone(sql, work, fleet, near);
-}, 120_000);
+}, 180_000);
 
 const pgbouncer = component("pgbouncer");
 describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.reason}`, () => {
@@ -75,7 +75,7 @@ describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.re
       await fleet.stop();
     }
     for (const master of [told, untold]) expect(master.output()).not.toMatch(/ERROR|prepared statement/);
-  }, 120_000);
+  }, 180_000);
 });
 
 /** A proxy that can fall silent for the connections that listen, and only for them; it never says that they ended. */

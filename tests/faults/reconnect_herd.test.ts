@@ -59,7 +59,7 @@ describe(`${AGENTS} agents`, () => {
       balancer.openedAt.length = 0;
       await master.restart();
       const back = performance.now();
-      await eventually(async () => fleet.connected() === AGENTS, "all agents are back", 60);
+      await eventually(async () => fleet.connected() === AGENTS, "all agents are back", isThorough() ? 60 : 120);
       const took = ((performance.now() - back) / 1000).toFixed(1);
       const bins = binned(balancer.openedAt);
       const ratio = Math.max(...bins) / (bins.reduce((sum, n) => sum + n, 0) / bins.length);

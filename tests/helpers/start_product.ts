@@ -238,7 +238,7 @@ function joined(parts: Uint8Array[]): Uint8Array {
 export async function eventually<T>(
   read: () => Promise<T | false | undefined>,
   what: string,
-  seconds = 40,
+  seconds = 90,
 ): Promise<T> {
   const deadline = performance.now() + seconds * 1000;
   while (true) {

@@ -102,7 +102,7 @@ export async function startScheduler(
 
 /** Waits until a reading of the database is as wanted, looking again at every event. */
 export async function until<T>(hints: Hints, read: () => Promise<T | undefined | false>, what: string): Promise<T> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (performance.now() < deadline) {
     const woken = new Promise<void>((done) => {
       const off = hints.on("events", () => finish());
@@ -117,5 +117,5 @@ export async function until<T>(hints: Hints, read: () => Promise<T | undefined |
     if (value) return value;
     await woken;
   }
-  throw new Error(`${what} did not come about within 20 s`);
+  throw new Error(`${what} did not come about within 60 s`);
 }

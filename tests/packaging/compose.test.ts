@@ -80,7 +80,7 @@ describe.skipIf(lacks)(`the image and docker-compose.yml${lacks}`, () => {
   afterAll(async () => {
     await up("down", "--volumes", "--timeout", "20");
     await docker(["image", "rm", "--force", image]);
-  }, 120_000);
+  }, 180_000);
 
   const idOf = async (service: string) => (await up("ps", "--quiet", service)).trim();
 

@@ -102,14 +102,14 @@ describe("deno task start", () => {
       const mode = await stat(join(folder, "data", secret)).then((s) => s.mode & 0o077, () => 0);
       expect([secret, mode]).toEqual([secret, 0]);
     }
-  }, 120_000);
+  }, 180_000);
 
   it("starts no agent when told so", async () => {
     const only = start({ BOREAS_LOCAL_AGENT: "off" });
     await until(ready).toBe(200);
     expect((await agents()).every((agent) => agent.embedded)).toBe(true);
     expect(only.said()).not.toContain('"service":"agent"');
-  }, 120_000);
+  }, 180_000);
 
   it("passes on the sentence of a taken port, and ends with the master's code", async () => {
     const taken = Deno.listen({ hostname: "127.0.0.1", port });
@@ -117,7 +117,7 @@ describe("deno task start", () => {
     expect(await refused.ended).toBe(1);
     taken.close();
     expect(refused.said()).toContain(`Port ${port} is taken by another process`);
-  }, 120_000);
+  }, 180_000);
 
   it("passes on the sentence of a folder that another master has", async () => {
     start({ BOREAS_LOCAL_AGENT: "off" });
@@ -125,7 +125,7 @@ describe("deno task start", () => {
     const second = start({ BOREAS_PORT: String(freePorts(1)[0]) });
     expect(await second.ended).toBe(1);
     expect(second.said()).toContain(`Another Boreas already runs on the data folder ${join(folder, "data")}`);
-  }, 120_000);
+  }, 180_000);
 
   it("passes on the sentence of a missing git", async () => {
     const bare = join(folder, "bin");
@@ -145,7 +145,7 @@ describe("deno task start", () => {
     const serves = until(ready).toBe(200).then(() => "serves all the same", () => "does nothing");
     expect(await Promise.race([refused.ended, serves])).toBe(1);
     expect(refused.said()).toMatch(/boreas: .*git/i);
-  }, 120_000);
+  }, 180_000);
 });
 
 it("is what deno.json calls by its name", async () => {

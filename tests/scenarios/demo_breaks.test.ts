@@ -46,14 +46,14 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await product?.stop();
-}, 60_000);
+}, 180_000);
 
 describe("a push to a real remote", () => {
   it("starts the three services in the declared order", async () => {
     const { deployment } = await release(stage, "v1", undefined, say);
     expectCompleted(deployment);
     expectOrder(deployment, await expectAnswers(stage, "v1"));
-  }, 120_000);
+  }, 180_000);
 
   it.each(SERVICES)("goes back by itself when %s is broken, and names it alone as the cause", async (service) => {
     const { commit, deployment } = await release(stage, `broken-${service}`, service, say);
