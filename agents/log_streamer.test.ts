@@ -7,6 +7,8 @@ import { createMemoryDisk } from "./memory_disk.ts";
 import { openSpool, type Spool } from "./spool.ts";
 
 type Chunk = Extract<FromAgent, { type: "log.chunk" }>;
+/** Long enough for the whole window. */
+const LEASE_SECONDS = 60;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 function setUp() {
@@ -37,7 +39,7 @@ describe("log streamer", () => {
   it("waits 25 ms for more, but not when a chunk is full", async () => {
     const { clock, sent, streamer, add } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await spool.append(bytesOf("a line\n"), 7);
     await clock.advance(FLUSH_MS - 1);
     expect(sent.length).toBe(0);
@@ -50,12 +52,30 @@ describe("log streamer", () => {
     expect(sent.map(lengthOf)).toEqual([7, LOG_CHUNK_BYTES, 5]);
   });
 
+  it.each([60, 30, 12, 3])(
+    "lets no renewal wait longer than a sixth of a lease of %d s, or about a second, behind the log when the line turns thin",
+    async (leaseSeconds) => {
+      const { clock, sent, streamer, add, ack } = setUp();
+      await (await add("a")).append(new Uint8Array(200 * LOG_CHUNK_BYTES).fill(120), 0);
+      streamer.connected(leaseSeconds);
+      // As quick as can be, for long.
+      for (let n = 0; n < 100; n++) {
+        await clock.settle();
+        ack(sent[n]!);
+      }
+      await clock.settle();
+      const behind = sent.slice(100).reduce((sum, chunk) => sum + chunk.data.length, 0);
+      expect(behind).toBeGreaterThanOrEqual(4 * LOG_CHUNK_BYTES);
+      expect(behind / 125_000).toBeLessThanOrEqual(Math.max(leaseSeconds / 6, 4 * LOG_CHUNK_BYTES / 125_000));
+    },
+  );
+
   it("never has more than 32 chunks on their way over all tasks, and serves the tasks in turn", async () => {
     const { clock, sent, streamer, add, ack } = setUp();
     const big = new Uint8Array(100 * LOG_CHUNK_BYTES).fill(120);
     await (await add("a")).append(big, 0);
     await (await add("b")).append(big, 0);
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await clock.settle();
     expect(names(sent)).toEqual(["a0", "b0", "a1", "b1"]);
     let acknowledged = 0;
@@ -72,7 +92,7 @@ describe("log streamer", () => {
   it("lets less on its way when the line is slow, so that a renewal does not wait behind the log", async () => {
     const { clock, sent, streamer, add, ack } = setUp();
     await (await add("a")).append(new Uint8Array(50 * LOG_CHUNK_BYTES).fill(120), 0);
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await clock.settle();
     for (let i = 0; i < 6; i++) {
       await clock.advance(1500);
@@ -85,7 +105,7 @@ describe("log streamer", () => {
   it("goes back when the master says where its log ends, with the same bytes", async () => {
     const { clock, sent, streamer, add } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     for (const text of ["one ", "two ", "three"]) {
       await spool.append(bytesOf(text), 0);
       await clock.advance(FLUSH_MS);
@@ -106,7 +126,7 @@ describe("log streamer", () => {
   it("gives a master that asks for the same again and again ever more time", async () => {
     const { clock, sent, streamer, add } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await spool.append(bytesOf("x"), 0);
     await clock.advance(FLUSH_MS);
     for (let second = 0; second < 60 * 10; second++) {
@@ -119,7 +139,7 @@ describe("log streamer", () => {
   it("sends again what nobody said a word about", async () => {
     const { clock, sent, streamer, add } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await spool.append(bytesOf("x"), 0);
     await clock.advance(FLUSH_MS + 16_000);
     expect(names(sent)).toEqual(["a0", "a0"]);
@@ -128,7 +148,7 @@ describe("log streamer", () => {
   it("ignores acknowledgements of another lease and of bytes it never had", async () => {
     const { clock, sent, streamer, add } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await spool.append(bytesOf("abc"), 0);
     await clock.advance(FLUSH_MS);
     streamer.acknowledged("a", 2, 3);
@@ -143,7 +163,7 @@ describe("log streamer", () => {
   it("says when all of a finished log was sent, and when all of it has arrived", async () => {
     const { clock, sent, done, streamer, add, ack } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await spool.append(bytesOf("all"), 3);
     await spool.finish();
     await clock.settle();
@@ -157,7 +177,7 @@ describe("log streamer", () => {
   it("says so also when a late word tells that nothing has to be sent again", async () => {
     const { clock, sent, done, streamer, add, ack } = setUp();
     const spool = await add("a");
-    streamer.connected();
+    streamer.connected(LEASE_SECONDS);
     await spool.append(bytesOf("all"), 3);
     await clock.advance(FLUSH_MS);
     streamer.acknowledged("a", 1, 0);
@@ -177,7 +197,7 @@ describe("log streamer", () => {
           const master: number[] = [];
           let sequence = 0;
           let next = 0;
-          streamer.connected();
+          streamer.connected(LEASE_SECONDS);
           for (const [i, size] of sizes.entries()) {
             await spool.append(Uint8Array.from({ length: size }, (_, n) => 97 + (n + i) % 26), 0);
             await clock.advance(FLUSH_MS);
@@ -191,7 +211,7 @@ describe("log streamer", () => {
             next = sent.length;
             streamer.disconnected();
             expect(streamer.align("a", master.length)).toBe(true);
-            streamer.connected();
+            streamer.connected(LEASE_SECONDS);
             await clock.settle();
           }
           for (let i = 0; master.length < spool.end && i < 50; i++) {

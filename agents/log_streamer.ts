@@ -4,8 +4,9 @@
  *   spool grows --32 KB, or 25 ms--> cut a chunk --window--> log.chunk --> log.ack moves on, or says where to go back to
  *
  * At most `window` chunks are on their way over all tasks. The window follows the link: it shrinks when acknowledgements
- * take long, so that on a thin line a renewal never waits behind a megabyte of log. A lost connection forgets what was on
- * its way; the master's offset in the welcome says where each log goes on.
+ * take long, so that on a thin line a renewal never waits behind a megabyte of log; and it never grows beyond what a
+ * line that has just become thin would carry in a sixth of the lease. A lost connection forgets what was on its way; the
+ * master's offset in the welcome says where each log goes on.
  */
 import type { Clock, Logger, Timer } from "../domain/ports.ts";
 import { type FromAgent, LOG_CHUNK_BYTES, LOG_WINDOW_CHUNKS } from "../protocol/agent_messages.ts";
@@ -16,8 +17,12 @@ export const FLUSH_MS = 25;
 /** An acknowledgement within this lets the window grow, one that takes longer than the second halves it. */
 const QUICK_MS = 300;
 const SLOW_MS = 1000;
-/** Handed to the socket and not taken by the system yet; a window of chunks, about. */
-const MAX_BUFFERED_BYTES = LOG_WINDOW_CHUNKS * LOG_CHUNK_BYTES;
+/** What any line is trusted to carry, whatever it carried until now: one megabit per second. */
+const THIN_BYTES_PER_SECOND = 125_000;
+/** Of the lease; a renewal waits behind the log no longer. */
+const RENEWAL_SHARE = 1 / 6;
+/** With leases of a few seconds that would be next to nothing, on every line: then it is a second of a thin one. */
+const LEAST_CHUNKS = 4;
 /** Chunks on their way and not a word about them: send them again. */
 const SILENT_MS = 15_000;
 
@@ -29,7 +34,7 @@ export interface LogStreamer {
   acknowledged(taskId: string, fence: number, offset: number): void;
   /** The master's word on a task at the beginning of a connection; false when this log cannot go on from there. */
   align(taskId: string, offset: number): boolean;
-  connected(): void;
+  connected(leaseSeconds: number): void;
   disconnected(): void;
   /** Every byte was handed to this connection. */
   isSent(taskId: string): boolean;
@@ -71,6 +76,8 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
   const ready = new Set<Stream>();
   let online = false;
   let window = 4;
+  /** The window grows no further. */
+  let mostChunks = LOG_WINDOW_CHUNKS;
   let inFlight = 0;
   let pumping = false;
   let again = false;
@@ -84,7 +91,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
     const limit = Math.max(s.flushTo, s.spool.finished ? s.spool.end : 0);
     return s.spool.end - s.spool.cutEnd >= LOG_CHUNK_BYTES || s.spool.cutEnd < Math.min(limit, s.spool.end);
   };
-  const hasRoom = () => inFlight === 0 || (inFlight < window && options.bufferedAmount() < MAX_BUFFERED_BYTES);
+  const hasRoom = () => inFlight === 0 || (inFlight < window && options.bufferedAmount() < window * LOG_CHUNK_BYTES);
 
   function forget(s: Stream) {
     inFlight -= s.inFlight.length;
@@ -183,7 +190,7 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
   }
 
   function adapt(latency: number) {
-    if (latency <= QUICK_MS) window = Math.min(LOG_WINDOW_CHUNKS, window + 1);
+    if (latency <= QUICK_MS) window = Math.min(mostChunks, window + 1);
     else if (latency > SLOW_MS) window = Math.max(1, Math.floor(window / 2));
   }
 
@@ -232,9 +239,11 @@ export function createLogStreamer(options: LogStreamerOptions): LogStreamer {
       s.waiting = undefined;
       return true;
     },
-    connected() {
+    connected(leaseSeconds) {
       online = true;
-      window = 4;
+      const carried = leaseSeconds * RENEWAL_SHARE * THIN_BYTES_PER_SECOND;
+      mostChunks = Math.min(LOG_WINDOW_CHUNKS, Math.max(LEAST_CHUNKS, Math.floor(carried / LOG_CHUNK_BYTES)));
+      window = Math.min(4, mostChunks);
       for (const s of streams.values()) ready.add(s);
       for (const taskId of [...streams.keys()]) grown(taskId);
       void pump();

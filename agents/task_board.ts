@@ -339,7 +339,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
       draining = undefined;
       const verdicts = new Map(welcome.resumes.map((verdict) => [verdict.taskId, verdict]));
       for (const entry of [...entries.values()]) resume(entry, verdicts.get(entry.taskId), welcome.leaseSeconds);
-      streamer.connected();
+      streamer.connected(welcome.leaseSeconds);
       for (const entry of entries.values()) deliver(entry);
     },
     dispatch,

@@ -59,6 +59,9 @@ export interface Link {
   /** The peer's pings. Absent where a peer cannot vanish without closing (in memory). */
   onPing?(listen: () => void): void;
   close(code: number, reason: string): void;
+  /** Nothing more is read, so whoever sends is held back by the network. Absent where nothing can be held back (in memory). */
+  pause?(): void;
+  resume?(): void;
   /** Ends at once, without the closing handshake that a vanished peer never answers. */
   terminate(): void;
   /** Bytes that were handed over and have not left yet. */

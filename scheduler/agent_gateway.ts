@@ -18,9 +18,13 @@ import type { Admission, Hello } from "./admit_agent.ts";
 import { createArrivals } from "./arrivals.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
+import { createInflow } from "./inflow.ts";
 import type { MessageHandlers } from "./message_handlers.ts";
 
-/** Messages, and characters of them, that may wait to be handled; an agent that keeps to its window never comes near. */
+/**
+ * Messages, and characters of them, that may wait to be handled. The last resort: long before, nothing more is read of a
+ * session (`inflow.ts`), but for many small messages and links that cannot be held back.
+ */
 const MAX_WAITING = 20_000;
 const MAX_WAITING_CHARACTERS = 32 * MAX_FRAME_BYTES;
 /** Handed over together. */
@@ -33,6 +37,7 @@ export interface Gateway {
 
 export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: MessageHandlers): Gateway {
   const arrive = createArrivals(deps);
+  const inflow = createInflow();
   return {
     accept(link, embeddedId) {
       const nonce = deps.newId() + deps.newId();
@@ -48,21 +53,22 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
         helloTimer.cancel();
         link.close(code, reason.slice(0, 120));
         if (session) sessions.remove(session);
+        if (!pumping) flow.end();
       };
       const helloTimer: Timer = deps.clock.after(HELLO_SECONDS * 1000, () => end(CLOSE.helloTimeout, "no hello came"));
 
       const waiting: FromAgent[] = [];
-      /** Characters of what waits, and of the run that is being handled; about, because a frame may hold many messages. */
-      let characters = 0;
+      /** Of what waits, and of the window that is being handled; about, because a frame may hold many messages. */
+      const flow = inflow.open(link);
       let pumping = false;
       const pump = async () => {
         pumping = true;
         try {
           while (waiting.length > 0 && session) {
-            const share = characters / waiting.length;
+            const share = flow.waiting / waiting.length;
             const window = waiting.splice(0, MAX_WINDOW);
             await handlers.handle(session, window);
-            characters = waiting.length === 0 ? 0 : characters - share * window.length;
+            flow.done(waiting.length === 0 ? flow.waiting : share * window.length);
           }
         } catch (error: unknown) {
           // Nothing was answered, so nothing is lost: the agent reconnects and sends again what has no answer.
@@ -73,6 +79,7 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
           end(CLOSE.tryLater, "the master could not handle a message; connect again");
         }
         pumping = false;
+        if (closed) flow.end();
       };
 
       const greet = async (hello: Hello) => {
@@ -118,8 +125,8 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
           } else if (!session) return end(CLOSE.unauthenticated, "nothing is read between agent.hello and the welcome");
           else waiting.push(message);
         }
-        characters += text.length;
-        if (waiting.length > MAX_WAITING || characters > MAX_WAITING_CHARACTERS) {
+        flow.take(text.length);
+        if (waiting.length > MAX_WAITING || flow.waiting > MAX_WAITING_CHARACTERS) {
           return end(CLOSE.tryLater, "too many messages wait");
         }
         if (session && waiting.length > 0 && !pumping) void pump();
@@ -127,6 +134,7 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
       link.onClose((code) => {
         closed = true;
         helloTimer.cancel();
+        if (!pumping) flow.end();
         if (!session) return;
         sessions.remove(session);
         const gone = session;

@@ -7,12 +7,15 @@ export interface Folder<Item, Answer> {
   add(items: readonly Item[]): Promise<Answer[]>;
 }
 
+/** @param limit of what is run together; what one caller brings is never parted */
 export function createFolder<Item, Answer>(
   run: (items: Item[]) => Promise<Answer[]>,
-  maxItems: number,
+  limit: number,
+  weigh: (item: Item) => number = () => 1,
 ): Folder<Item, Answer> {
   interface Waiting {
     items: readonly Item[];
+    weight: number;
     resolve(answers: Answer[]): void;
     reject(error: unknown): void;
   }
@@ -24,10 +27,10 @@ export function createFolder<Item, Answer>(
     while (waiting.length > 0) {
       let size = 0;
       const batch: Waiting[] = [];
-      while (waiting[0] && (batch.length === 0 || size + waiting[0].items.length <= maxItems)) {
+      while (waiting[0] && (batch.length === 0 || size + waiting[0].weight <= limit)) {
         const next = waiting.shift()!;
         batch.push(next);
-        size += next.items.length;
+        size += next.weight;
       }
       try {
         const answers = await run(batch.flatMap((b) => b.items));
@@ -44,7 +47,7 @@ export function createFolder<Item, Answer>(
   return {
     add: (items) =>
       items.length === 0 ? Promise.resolve([]) : new Promise((resolve, reject) => {
-        waiting.push({ items, resolve, reject });
+        waiting.push({ items, weight: items.reduce((sum, item) => sum + weigh(item), 0), resolve, reject });
         if (!running) void pump();
       }),
   };

@@ -37,7 +37,9 @@ const LAST: ReadonlySet<FromAgent["type"]> = new Set(["task.refuse", "task.resul
 
 /** Rows of one transaction. */
 const MAX_TASKS = 500;
-const MAX_CHUNKS = 256;
+/** Bytes of log of one transaction; about a window of one agent. A chunk weighs no less than its row. */
+const MAX_CHUNK_BYTES = 1024 * 1024;
+const ROW_BYTES = 4096;
 
 export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
   const { store, hints } = deps;
@@ -60,10 +62,14 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
     (items) => perLease(items, (some) => store.finishTasks(some, deps.chance)),
     MAX_TASKS,
   );
-  const chunks = createFolder<NewChunk, { offset: number } | undefined>(async (items) => {
-    const heads = new Map((await store.appendChunks(items)).map((h) => [keyOf(h), h]));
-    return items.map((i) => heads.get(keyOf(i)));
-  }, MAX_CHUNKS);
+  const chunks = createFolder<NewChunk, { offset: number } | undefined>(
+    async (items) => {
+      const heads = new Map((await store.appendChunks(items)).map((h) => [keyOf(h), h]));
+      return items.map((i) => heads.get(keyOf(i)));
+    },
+    MAX_CHUNK_BYTES,
+    (chunk) => Math.max(ROW_BYTES, chunk.data.length),
+  );
 
   const finish = async (session: Session, items: { taskId: string; fence: number; outcome: Outcome }[]) => {
     const answers = await results.add(items.map((m) => ({ ...lease(session)(m), outcome: m.outcome })));

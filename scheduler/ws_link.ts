@@ -12,19 +12,21 @@ const LAST_LOOK_MS = 100;
 export function createWsLink(socket: WebSocket, clock: Clock, pingSeconds: number = PING_SECONDS): Link {
   let unanswered = 0;
   let timer: Timer;
+  const hear = () => unanswered = 0;
   const beat = () => {
     if (unanswered >= SILENT_PINGS - 1) {
-      timer = clock.after(LAST_LOOK_MS, () => unanswered > 0 ? socket.terminate() : ping());
+      timer = clock.after(LAST_LOOK_MS, () => unanswered > 0 && !socket.isPaused ? socket.terminate() : ping());
     } else ping();
   };
   const ping = () => {
-    unanswered++;
+    // While nothing is read, an answer could not be heard.
+    if (!socket.isPaused) unanswered++;
     socket.ping();
     timer = clock.after(pingSeconds * 1000, beat);
   };
   timer = clock.after(pingSeconds * 1000, beat);
-  socket.on("pong", () => unanswered = 0);
-  socket.on("message", () => unanswered = 0);
+  socket.on("pong", hear);
+  socket.on("message", hear);
   socket.on("close", () => timer.cancel());
   // `close` follows every error and carries the code; without a listener an error would end the process.
   socket.on("error", () => timer.cancel());
@@ -36,7 +38,13 @@ export function createWsLink(socket: WebSocket, clock: Clock, pingSeconds: numbe
         listen(data.toString());
       }),
     onClose: (listen) => void socket.once("close", (code, reason) => listen(code, reason.toString())),
+    pause: () => socket.pause(),
+    resume() {
+      hear(); // what was said meanwhile is read from here on
+      socket.resume();
+    },
     close(code, reason) {
+      socket.resume(); // the peer's part of the handshake has to be read
       socket.close(code, reason);
       // A peer that does not finish the closing handshake is let go.
       const last = clock.after(3000, () => socket.terminate());
