@@ -7,7 +7,9 @@ export default defineConfig({
     pool: "forks", // worker threads die in teardown under Deno
     include: ["**/*.test.ts", "**/*.test.tsx"],
     exclude: ["node_modules/**", ".build/**", ".boreas/**"],
-    testTimeout: 180_000,
+    // Much of the time goes by in waiting for processes; even two cores carry two files at once.
+    maxWorkers: Math.max(2, navigator.hardwareConcurrency - 1),
+    testTimeout: 180_000, // a real process on a loaded machine; who waits for something sets a nearer bound
     hookTimeout: 180_000,
     globalSetup: ["tests/helpers/global_setup.ts"],
   },
