@@ -20,6 +20,7 @@ create table agent (
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  arrivals bigint default 0 not null,
   constraint agent_pkey PRIMARY KEY (id),
   constraint agent_name UNIQUE (project_id, name),
   constraint agent_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),

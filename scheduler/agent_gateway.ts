@@ -174,6 +174,7 @@ async function openSession(
     facts: hello.facts,
     versions: hello.versions,
     resumes: hello.resumes,
+    seen: agent.arrivals,
   });
   if ("refused" in arrived) return void end(arrived.refused.code, arrived.refused.reason);
   const held = arrived.verdicts.filter((v) => v.verdict !== "abort").map((v) => [v.taskId, v.fence] as const);

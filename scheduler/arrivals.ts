@@ -7,15 +7,10 @@
  *
  * Alone, nobody waits for anybody. A crash leaves nothing: who was not welcomed dials again.
  */
-import type { Arrival, Verdict } from "../db/agents/connect_agent.ts";
+import type { Arrival, Arrived } from "../db/agents/connect_agent.ts";
 import { CLOSE } from "../protocol/agent_messages.ts";
 import type { CoreDeps } from "./deps.ts";
 
-export interface Arrived {
-  verdicts: Verdict[];
-  name: string;
-  cordoned: boolean;
-}
 export type Answer = Arrived | { refused: { code: number; reason: string } };
 
 /** 1,000 a second: more would be felt by those who work. */
@@ -26,6 +21,9 @@ const MAX_WAITING = 5000;
 
 const REVOKED: Answer = {
   refused: { code: CLOSE.revoked, reason: "this agent was revoked; enrol it again with a new token" },
+};
+const SUPERSEDED: Answer = {
+  refused: { code: CLOSE.tryLater, reason: "another connection of this agent was let in meanwhile; connect again" },
 };
 const TOO_MANY: Answer = { refused: { code: CLOSE.tryLater, reason: "many agents come back at once; connect again" } };
 
@@ -73,6 +71,7 @@ export function createArrivals(deps: CoreDeps): (arrival: Arrival) => Promise<An
     });
     if (idle) return idle;
     const options = { leaseSeconds: deps.leaseSeconds, chance: deps.chance };
-    return await deps.store.connectAgent(arrival, options) ?? REVOKED;
+    const arrived = await deps.store.connectAgent(arrival, options);
+    return !arrived ? REVOKED : arrived.isSuperseded ? SUPERSEDED : arrived;
   };
 }

@@ -8,6 +8,7 @@ import type { Gateway } from "./agent_gateway.ts";
 import { createSessions } from "./agent_sessions.ts";
 import type { Session } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
+import { createCancelLoop } from "./cancel_loop.ts";
 import { createDispatchLoop } from "./dispatch_loop.ts";
 import { createLoop } from "./loop.ts";
 import { createMessageHandlers } from "./message_handlers.ts";
@@ -68,7 +69,7 @@ export function createCore(deps: CoreDeps): Core {
       if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
     }
   }
-  const loops = [reaper, check, dispatch];
+  const loops = [reaper, check, createCancelLoop(deps, sessions), dispatch];
   let unsubscribe: (() => void)[] = [];
 
   /** A person changed an agent: revoked, cordoned, bound to other environments. */

@@ -1,8 +1,8 @@
 /**
- * Free slots of connected agents -> claim in one statement -> task.dispatch; and cancels on their way.
+ * Free slots of connected agents -> claim in one statement -> task.dispatch.
  *
- *   woken by "tasks" (new work, a result, a freed slot, a cancel) | sweep
- *     -> send cancels, claim for all free slots -> dispatch -> again while something was claimed and slots are free
+ *   woken by "tasks" (new work, a result, a freed slot) | sweep
+ *     -> claim for all free slots -> dispatch -> again while work was claimed that several agents could have had
  *
  * A crash between claim and dispatch leaves a leased task that its agent does not know: the agent's next hello, or the
  * end of the lease, gives it back.
@@ -15,8 +15,6 @@ import type { Session, Sessions } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-
-const CANCEL_GRACE_SECONDS = 10;
 
 export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
   /** What cannot be prepared cannot be run: the task fails with the sentence, instead of waiting for its lease to end. */
@@ -48,42 +46,19 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
     session.send(...ready.map((dispatch) => ({ ...dispatch, leaseAge })));
   }
 
-  async function sendCancels(): Promise<void> {
-    const connected = sessions.all();
-    if (connected.length === 0) return;
-    const wanted = await deps.store.readCancels(connected.map((s) => s.agentId));
-    const keys = new Set(wanted.map((c) => `${c.id}:${c.fence}`));
-    for (const { cancelsSent } of connected) for (const key of cancelsSent) if (!keys.has(key)) cancelsSent.delete(key);
-    for (const cancel of wanted) {
-      const session = sessions.byAgent(cancel.agentId);
-      const key = `${cancel.id}:${cancel.fence}`;
-      if (!session || session.cancelsSent.has(key)) continue;
-      session.cancelsSent.add(key);
-      session.send({
-        type: "task.cancel",
-        taskId: cancel.id,
-        fence: cancel.fence,
-        graceSeconds: CANCEL_GRACE_SECONDS,
-        reason: cancel.reason,
-      });
-    }
-    if (wanted.length > 0) deps.crashPoint("cancel_sent");
-  }
-
   return createLoop({
     name: "dispatch loop",
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
     async run() {
-      const cancelling = sendCancels();
-      while (true) {
+      let again = true;
+      while (again) {
         const askedAt = deps.clock.monotonic();
-        const [claimed] = await Promise.all([
-          deps.store.claimTasks(sessions.free(), deps.leaseSeconds),
-          cancelling,
-        ]);
+        const claimed = await deps.store.claimTasks(sessions.free(), deps.leaseSeconds);
         if (claimed.length === 0) return;
+        // What is meant for one agent was all claimed, as far as its slots go.
+        again = claimed.some((task) => task.isShared !== false);
         deps.crashPoint("claimed");
         for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {
           // One that went away meanwhile: its next hello or the end of the lease gives the tasks back.

@@ -31,7 +31,14 @@ const operation = {
 it("a dispatch says how old its lease is when the database was slow to answer, so that its agent counts from the lease", async () => {
   const clock = createVirtualClock();
   const tables = createTables(clock.monotonic);
-  tables.agents.set(AGENT, { id: AGENT, name: "one", environments: ["here"], embedded: true, sessionId: null });
+  tables.agents.set(AGENT, {
+    id: AGENT,
+    name: "one",
+    environments: ["here"],
+    embedded: true,
+    sessionId: null,
+    arrivals: 0,
+  });
   tables.deployments.set("d", { id: "d", status: "running", onFailure: "stop" });
   addTask(tables, { id: "task", deploymentId: "d" }, { environmentId: "here" });
   const store = createMemoryStore(tables);

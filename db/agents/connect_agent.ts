@@ -32,6 +32,15 @@ export interface Arrival {
   facts: Record<string, unknown>;
   versions: Record<string, string>;
   resumes: readonly Resume[];
+  /** The agent's `arrivals` when its hello was read; without it, the last one to be written counts. */
+  seen?: number;
+}
+export interface Arrived {
+  verdicts: Verdict[];
+  name: string;
+  cordoned: boolean;
+  /** Another connection of the agent was let in since its hello was read; this one changed nothing. */
+  isSuperseded?: boolean;
 }
 interface HeldRow extends LostTask {
   fence: number;
@@ -43,18 +52,25 @@ export async function connectAgent(
   db: Database,
   arrival: Arrival,
   options: { leaseSeconds: number; chance: Chance },
-): Promise<{ verdicts: Verdict[]; name: string; cordoned: boolean } | undefined> {
+): Promise<Arrived | undefined> {
   return await inTransaction(db, async (tx) => {
     const held = await tx<{ id: string }[]>`select id from task where agent_id = ${arrival.agentId}`;
     const deployments = await lockDeployments(tx, [...held.map((h) => h.id), ...arrival.resumes.map((r) => r.taskId)]);
     const said = reason("agent.connected");
+    const [known] = await tx<{ arrivals: number }[]>`
+      select arrivals from agent where id = ${arrival.agentId} and status <> 'revoked' for update`;
+    if (!known) return undefined;
+    // A slow arrival must not take back what a newer connection was given meanwhile: its hello does not name that.
+    const isSuperseded = arrival.seen !== undefined && known.arrivals !== arrival.seen;
+    if (isSuperseded) return { verdicts: [], name: "", cordoned: false, isSuperseded };
     const [agent] = await tx<{ name: string; projectId: string; cordoned: boolean; embedded: boolean }[]>`
       update agent set status = 'connected', session_id = ${arrival.sessionId}, slots = ${arrival.slots}, facts = ${
       tx.json(arrival.facts as never)
     },
         versions = ${tx.json(arrival.versions)}, reason = ${
       tx.json(said as never)
-    }, last_seen_at = boreas_now(), updated_at = boreas_now()
+    }, last_seen_at = boreas_now(), updated_at = boreas_now(),
+        arrivals = arrivals + 1
       where id = ${arrival.agentId} and status <> 'revoked' returning name, project_id, cordoned, embedded`;
     if (!agent) return undefined;
     const tasks = await tx<HeldRow[]>`
@@ -63,10 +79,10 @@ export async function connectAgent(
       from task t where t.agent_id = ${arrival.agentId} or t.last_agent_id = ${arrival.agentId} and t.id = any(${
       arrival.resumes.map((r) => r.taskId)
     }::uuid[]) order by t.id for update`;
-    const known = new Map(tasks.map((t) => [t.id, t]));
+    const mentioned = new Map(tasks.map((t) => [t.id, t]));
     const confirmed = new Set<string>();
     const verdicts = arrival.resumes.map((resume): Verdict => {
-      const task = known.get(resume.taskId);
+      const task = mentioned.get(resume.taskId);
       const mine = task && task.fence === resume.fence;
       const holds = mine && isHeld(task.state);
       if (holds) confirmed.add(task.id);

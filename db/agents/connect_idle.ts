@@ -16,7 +16,8 @@ export interface IdleArrival {
  */
 export async function connectIdle(db: Database, arrivals: readonly Arrival[]): Promise<IdleArrival[]> {
   const { sql } = db;
-  const rows = arrivals.map(({ agentId, sessionId, slots, facts, versions }) => ({
+  const rows = arrivals.map(({ agentId, sessionId, slots, facts, versions, seen }) => ({
+    seen,
     agent_id: agentId,
     session_id: sessionId,
     slots,
@@ -28,13 +29,14 @@ export async function connectIdle(db: Database, arrivals: readonly Arrival[]): P
     sql<IdleArrival[]>`
       with arrived as (
         select * from jsonb_to_recordset(${sql.json(rows as never)})
-          as r(agent_id uuid, session_id uuid, slots int, facts jsonb, versions jsonb)
+          as r(agent_id uuid, session_id uuid, slots int, facts jsonb, versions jsonb, seen bigint)
       ), idle as (
-        select a.id from agent a where a.id in (select agent_id from arrived) and a.status <> 'revoked'
+        select a.id from agent a join arrived r on r.agent_id = a.id
+        where a.status <> 'revoked' and (r.seen is null or r.seen = a.arrivals)
           and not exists (select from task t where t.agent_id = a.id) order by a.id for update of a
       ), connected as (
         update agent a set status = 'connected', session_id = r.session_id, slots = r.slots, facts = r.facts,
-          versions = r.versions, reason = ${said}, last_seen_at = boreas_now(), updated_at = boreas_now()
+          versions = r.versions, reason = ${said}, last_seen_at = boreas_now(), updated_at = boreas_now(), arrivals = a.arrivals + 1
         from arrived r where a.id = r.agent_id and a.id in (select id from idle)
         returning a.id, a.project_id, a.name, a.cordoned
       ), noted as (

@@ -10,12 +10,14 @@ export interface AgentIdentity {
   sealingKey: string | null;
   status: "connected" | "disconnected" | "revoked";
   cordoned: boolean;
+  /** How often it was let in. */
+  arrivals: number;
 }
 
 /** What a gateway must know to let an agent in. */
 export async function readAgentIdentity(db: Database, id: string): Promise<AgentIdentity | undefined> {
   const [row] = await db.sql<AgentIdentity[]>`
-    select id, name, project_id, kind, embedded, public_key, sealing_key, status, cordoned from agent where id = ${id}`;
+    select id, name, project_id, kind, embedded, public_key, sealing_key, status, cordoned, arrivals from agent where id = ${id}`;
   return row;
 }
 

@@ -27,7 +27,7 @@ export interface RecentLogs {
   read(taskId: string, at: Position): { bytes: Uint8Array; end: number } | undefined;
 }
 /** Of all tasks; a follower further behind reads the database. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+const KEPT_BYTES = 2 * 1024 * 1024;
 
 interface Tail {
   followers: number;

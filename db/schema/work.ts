@@ -46,6 +46,8 @@ export const agent = pgTable("agent", {
   versions: jsonb("versions").$type<Record<string, string>>().notNull().default({}),
   slots: integer("slots").notNull().default(0),
   status: oneOf("status", ["connected", "disconnected", "revoked"]).notNull(),
+  /** How often it was let in: an arrival that was slow knows by it that another has come since. */
+  arrivals: bigint("arrivals", { mode: "number" }).notNull().default(0),
   /** The session that holds it now; a newer one replaces an older. */
   sessionId: uuid("session_id"),
   reason: reasonColumn(),

@@ -94,7 +94,7 @@ describe("reading tasks", () => {
       );
     expect(await plan("and t.parent_id is null")).toContain("Index Scan Backward using task_pkey");
     expect(await plan("and t.state = any('{failed}') and t.state in ('failed', 'cancelled', 'skipped')"))
-      .toContain("task_trouble");
+      .toMatch(/Index Scan[^"]* using task_(trouble|failed) /);
     expect(await listTasks(db, seed.projectId, { status: "failed" }, 51)).toHaveLength(51);
   });
 });

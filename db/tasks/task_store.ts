@@ -4,7 +4,7 @@
  */
 import type { Chance } from "../../domain/ports.ts";
 import { connectAgent } from "../agents/connect_agent.ts";
-import type { Arrival, Verdict } from "../agents/connect_agent.ts";
+import type { Arrival, Arrived } from "../agents/connect_agent.ts";
 import { connectIdle } from "../agents/connect_idle.ts";
 import type { IdleArrival } from "../agents/connect_idle.ts";
 import { disconnectAgent } from "../agents/disconnect_agent.ts";
@@ -40,7 +40,7 @@ export interface TaskStore {
   connectAgent(
     arrival: Arrival,
     options: { leaseSeconds: number; chance: Chance },
-  ): Promise<{ verdicts: Verdict[]; name: string; cordoned: boolean } | undefined>;
+  ): Promise<Arrived | undefined>;
   connectIdle(arrivals: readonly Arrival[]): Promise<IdleArrival[]>;
   disconnectAgent(agentId: string, sessionId: string): Promise<void>;
   findReplaced(sessions: readonly { agentId: string; sessionId: string }[]): Promise<string[]>;

@@ -8,7 +8,7 @@ export function buildWork(world: World): void {
   const environmentId = world.newId();
   for (const { id, name } of machines) {
     // Only an agent of the master's own process needs no signature; what else tells them apart is words.
-    tables.agents.set(id, { id, name, environments: [environmentId], embedded: true, sessionId: null });
+    tables.agents.set(id, { id, name, environments: [environmentId], embedded: true, sessionId: null, arrivals: 0 });
   }
   const add = (deploymentId: string, more: Omit<NewTask, "id" | "deploymentId">): string => {
     const id = world.newId();

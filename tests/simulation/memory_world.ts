@@ -45,7 +45,7 @@ export function createMemoryWorld(guards?: Guards): StoreWorld {
     advance: async (milliseconds) => void (now += milliseconds),
     environment: async () => {},
     async agent(id, environments) {
-      tables.agents.set(id, { id, name: `agent ${id}`, environments, embedded: false, sessionId: null });
+      tables.agents.set(id, { id, name: `agent ${id}`, environments, embedded: false, sessionId: null, arrivals: 0 });
     },
     async deployment(id, environmentId, onFailure) {
       environmentOf.set(id, environmentId);

@@ -339,6 +339,24 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
       expect(arrived).toMatchObject([{ agentId: TWO, cordoned: false }]);
       expect((await world.read()).sessions).toMatchObject({ [ONE]: null, [TWO]: idOf(200) });
     });
+    it("lets no connection in whose agent came by another one since its hello was read", async () => {
+      const arrival = { slots: 4, facts: {}, versions: {}, resumes: [] };
+      const { arrivals: seen } = (await world.store.readAgentIdentity(ONE))!;
+      await connect(ONE, idOf(101));
+      await task(A);
+      const given = await claimOne(ONE);
+      const slow = { ...arrival, agentId: ONE, sessionId: idOf(100), seen };
+      const options = { leaseSeconds: LEASE, chance: half };
+      expect(await world.store.connectIdle([slow])).toEqual([]);
+      expect(await world.store.connectAgent(slow, options)).toMatchObject({ isSuperseded: true });
+      expect((await world.read()).sessions).toMatchObject({ [ONE]: idOf(101) });
+      expect(await see(A)).toMatchObject({ state: "leased", fence: given.fence });
+      const now = await world.store.readAgentIdentity(ONE);
+      const resumes = [{ taskId: given.id, fence: given.fence, state: "running" as const }];
+      const next = await world.store.connectAgent({ ...slow, resumes, seen: now!.arrivals }, options);
+      expect(next).toMatchObject({ verdicts: [{ verdict: "continue" }] });
+      expect((await world.store.readAgentIdentity(ONE))!.arrivals).toBe(now!.arrivals + 1);
+    });
     it("knows who an agent is, and that a stranger is none", async () => {
       expect(await world.store.readAgentIdentity(ONE)).toMatchObject({ id: ONE, embedded: false });
       expect(await world.store.readAgentIdentity(idOf(99))).toBeUndefined();

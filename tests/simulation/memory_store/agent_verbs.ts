@@ -1,5 +1,5 @@
 /** Who is connected and what they hold: `db/agents/connect_agent.ts`, `disconnect_agent.ts`, and the readers beside them. */
-import type { Arrival, Verdict } from "../../../db/agents/connect_agent.ts";
+import type { Arrival, Arrived, Verdict } from "../../../db/agents/connect_agent.ts";
 import type { IdleArrival } from "../../../db/agents/connect_idle.ts";
 import type { AgentIdentity } from "../../../db/agents/read_agent_identity.ts";
 import { DEFAULT_PROJECT } from "../../../db/database.ts";
@@ -14,10 +14,12 @@ export function connectAgent(
   tables: Tables,
   arrival: Arrival,
   options: { leaseSeconds: number; chance: Chance },
-): { verdicts: Verdict[]; name: string; cordoned: boolean } | undefined {
+): Arrived | undefined {
   const agent = tables.agents.get(arrival.agentId);
   if (!agent) return undefined;
+  if (!isPresent(agent, arrival)) return { verdicts: [], name: "", cordoned: false, isSuperseded: true };
   agent.sessionId = arrival.sessionId;
+  agent.arrivals++;
   const confirmed = new Set<TaskRow>();
   const verdicts = arrival.resumes.map(({ taskId, fence, state }): Verdict => {
     const task = tables.tasks.get(taskId);
@@ -39,13 +41,17 @@ export function connectAgent(
 
 /** `db/agents/connect_idle.ts`. */
 export function connectIdle(tables: Tables, arrivals: readonly Arrival[]): IdleArrival[] {
-  return arrivals.flatMap(({ agentId, sessionId }) => {
-    const agent = tables.agents.get(agentId);
-    if (!agent || heldBy(tables, [agentId]).length > 0) return [];
-    agent.sessionId = sessionId;
-    return [{ agentId, name: agent.name, cordoned: false }];
+  return arrivals.flatMap((arrival) => {
+    const agent = tables.agents.get(arrival.agentId);
+    if (!agent || !isPresent(agent, arrival) || heldBy(tables, [agent.id]).length > 0) return [];
+    agent.sessionId = arrival.sessionId;
+    agent.arrivals++;
+    return [{ agentId: agent.id, name: agent.name, cordoned: false }];
   });
 }
+
+/** Nobody else of this agent was let in since its hello was read. */
+const isPresent = (agent: { arrivals: number }, { seen }: Arrival) => seen === undefined || seen === agent.arrivals;
 
 export function disconnectAgent(tables: Tables, agentId: string, sessionId: string): void {
   const agent = tables.agents.get(agentId);
@@ -55,10 +61,10 @@ export function disconnectAgent(tables: Tables, agentId: string, sessionId: stri
 export function readAgentIdentity(tables: Tables, id: string): AgentIdentity | undefined {
   const agent = tables.agents.get(id);
   if (!agent) return undefined;
-  const { name, embedded, sessionId } = agent;
+  const { name, embedded, sessionId, arrivals } = agent;
   const keys = { publicKey: null, sealingKey: null };
   const status = sessionId === null ? "disconnected" : "connected";
-  return { id, name, projectId: DEFAULT_PROJECT, kind: "agent", embedded, ...keys, status, cordoned: false };
+  return { id, name, projectId: DEFAULT_PROJECT, kind: "agent", embedded, ...keys, status, cordoned: false, arrivals };
 }
 
 export const findReplaced = (

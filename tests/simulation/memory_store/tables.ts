@@ -51,6 +51,7 @@ export interface AgentRow {
   environments: readonly string[];
   embedded: boolean;
   sessionId: string | null;
+  arrivals: number;
 }
 
 export interface LogRow {

@@ -1,0 +1,1 @@
+ALTER TABLE "agent" ADD COLUMN "arrivals" bigint DEFAULT 0 NOT NULL;
