@@ -22,6 +22,11 @@ export const SPOOL_BYTES = 256 * 1024 * 1024;
 export const SUSPENDED_BOUND_MS = 5 * 60_000;
 /** How long an ending agent waits for the master to take its last results. */
 const LAST_WORDS_MS = 10_000;
+/**
+ * What was left running is watched by nobody from now on: a process that waits for a dead peer's goodbye must be gone
+ * before any lease passes on, so this is less than the least margin of trust.
+ */
+const DETACHED_PATIENCE_MS = 200;
 /** Observations in one message. */
 const OBSERVED = 200;
 
@@ -168,7 +173,7 @@ export function createAgent(options: AgentOptions): Agent {
     await idle();
     if (!detached) await told();
     keeper.stop();
-    await connection.stop(CLOSE.goingAway, "the agent ends");
+    await connection.stop(CLOSE.goingAway, "the agent ends", detached ? DETACHED_PATIENCE_MS : undefined);
     streamer.disconnected();
     for (const operator of operators) await operator.stop?.();
   }

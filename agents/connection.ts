@@ -64,7 +64,7 @@ export interface ConnectionOptions {
 export interface Connection {
   start(): void;
   /** Resolves when the socket has ended. */
-  stop(code: number, reason: string): Promise<void>;
+  stop(code: number, reason: string, patienceMs?: number): Promise<void>;
   /** Dropped while not connected: everything that matters is told again after the next welcome. */
   send(message: FromAgent): void;
   readonly isUp: boolean;
@@ -234,13 +234,13 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   return {
     start: () => void dial(),
-    async stop(code, reason) {
+    async stop(code, reason, patienceMs = 2000) {
       stopped = true;
       timer?.cancel();
       const session = current;
       if (!session) return;
       session.link.close(code, reason);
-      const giveUp = clock.after(2000, () => session.link.terminate());
+      const giveUp = clock.after(patienceMs, () => session.link.terminate());
       await session.ended;
       giveUp.cancel();
     },
