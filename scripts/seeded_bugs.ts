@@ -122,8 +122,8 @@ export const SEEDED_BUGS: SeededBug[] = [
     kind: "grace",
     name: "only the first sweep ever begins a grace",
     file: "db/tasks/reap_tasks.ts",
-    text: "when setting.updated_at < boreas_now() - make_interval(secs => ${options.leaseSeconds})",
-    without: "when false",
+    text: " or setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds})",
+    without: "",
   },
   {
     kind: "grace",

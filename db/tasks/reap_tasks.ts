@@ -50,15 +50,16 @@ export async function reapTasks(db: Database, options: ReapOptions): Promise<num
 }
 
 /** Notes this sweep, and says whether the grace after a gap is still on. */
-async function isGrace(db: Database, options: ReapOptions): Promise<boolean> {
+async function isGrace(
+  db: Database,
+  { leaseSeconds, graceSeconds, isReturn = false }: ReapOptions,
+): Promise<boolean> {
   const [row] = await db.sql<{ grace: boolean }[]>`
     insert into setting (key, value, updated_at)
-    values ('sweep', jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${options.graceSeconds})), boreas_now())
+    values ('sweep', jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${graceSeconds})), boreas_now())
     on conflict (key) do update set updated_at = boreas_now(), value = case
-      when ${
-    options.isReturn ?? false
-  } or setting.updated_at < boreas_now() - make_interval(secs => ${options.leaseSeconds})
-        then jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${options.graceSeconds}))
+      when ${isReturn} or setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds})
+        then jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${graceSeconds}))
       else setting.value end
     returning (value ->> 'graceUntil')::timestamptz > boreas_now() as grace`;
   return row!.grace;
