@@ -121,6 +121,7 @@ function serverArguments(cluster: string, socketDir: string, fsync: boolean): st
     unix_socket_permissions: "0700",
     max_connections: "60",
     shared_buffers: "128MB",
+    jit: "off", // ours are many small statements: compiling one costs more than running it
     fsync: fsync ? "on" : "off",
     synchronous_commit: fsync ? "on" : "off",
     logging_collector: "on",
