@@ -66,7 +66,7 @@ describe("log streamer", () => {
       await clock.settle();
       const behind = sent.slice(100).reduce((sum, chunk) => sum + chunk.data.length, 0);
       expect(behind).toBeGreaterThanOrEqual(4 * LOG_CHUNK_BYTES);
-      expect(behind / 125_000).toBeLessThanOrEqual(Math.max(leaseSeconds / 6, 4 * LOG_CHUNK_BYTES / 125_000));
+      expect(behind / 250_000).toBeLessThanOrEqual(Math.max(leaseSeconds / 6, 4 * LOG_CHUNK_BYTES / 250_000));
     },
   );
 

@@ -17,8 +17,8 @@ export const FLUSH_MS = 25;
 /** An acknowledgement within this lets the window grow, one that takes longer than the second halves it. */
 const QUICK_MS = 300;
 const SLOW_MS = 1000;
-/** What any line is trusted to carry, whatever it carried until now: one megabit per second. */
-const THIN_BYTES_PER_SECOND = 125_000;
+/** What any line is trusted to carry, whatever it carried until now: two megabits per second. */
+const THIN_BYTES_PER_SECOND = 250_000;
 /** Of the lease; a renewal waits behind the log no longer. */
 const RENEWAL_SHARE = 1 / 6;
 /** With leases of a few seconds that would be next to nothing, on every line: then it is a second of a thin one. */

@@ -2,6 +2,7 @@
  * Logs: an agent's process -> masked, spooled -> frames -> fenced, durable chunk rows -> acknowledged, and the same bytes
  * to viewers in another process, all through one master; against frames, rows, acknowledgement and viewer alone.
  */
+import settings from "../deno.json" with { type: "json" };
 import type { Bench, BenchContext, Target } from "./support/bench.ts";
 import { startChild } from "./support/child.ts";
 import { createCostMeter } from "./support/cost.ts";
@@ -26,6 +27,8 @@ interface Viewed extends Latency {
 const LINES_PER_SECOND = 10_000;
 const VIEWERS = 50;
 
+/** The heap is as small as the product's own is. */
+const heapFlags = (task: "master" | "agent") => /--v8-flags=\S+/.exec(settings.tasks[task]) ?? [];
 const script = (name: string) => new URL(`./processes/${name}.ts`, import.meta.url);
 
 export const logsBench: Bench = {
@@ -66,11 +69,11 @@ export const logsBench: Bench = {
 async function openOurs({ server }: BenchContext) {
   const target = await server.createDatabase("logs", { migrated: true });
   const profile = Deno.env.get("BOREAS_BENCH_PROFILE");
-  const profiled = (name: string) =>
-    profile ? { denoArguments: ["--cpu-prof", `--cpu-prof-dir=${profile}/${name}`] } : {};
-  const master = startChild(script("log_master"), profiled("master"));
-  const agent = startChild(script("log_agent"), profiled("agent"));
-  const viewer = startChild(script("log_viewer"), profiled("viewer"));
+  const profiled = (name: string) => profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}/${name}`] : [];
+  const start = (name: "master" | "agent") =>
+    startChild(script(`log_${name}`), { denoArguments: [...heapFlags(name), ...profiled(name)] });
+  const [master, agent] = [start("master"), start("agent")];
+  const viewer = startChild(script("log_viewer"), { denoArguments: profiled("viewer") });
   const opened = await master.call<{ port: number; token: string; viewer: string }>("open", { target });
   await agent.call("open", { target, token: opened.token, port: opened.port });
   const meter = await createCostMeter(server, target, [master.pid, agent.pid, viewer.pid]);

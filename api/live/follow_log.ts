@@ -15,7 +15,7 @@ import { concatBytes } from "../../db/logs/read_log.ts";
 import type { LogPart, LogPosition } from "../../db/logs/read_log.ts";
 import { gapMarker } from "../../domain/log_marker.ts";
 import type { Clock } from "../../domain/ports.ts";
-import { encodeFrames, encodeLogBytes, eventFrame, PING_FRAME, PING_MS, RETRY_FRAME } from "./event_frame.ts";
+import { encodeFrames, encodeLogBytes, eventFrame, onceFor, PING_FRAME, PING_MS, RETRY_FRAME } from "./event_frame.ts";
 import { pullStream, untilShutdown } from "./pull_stream.ts";
 import type { LogFeed } from "./log_feed.ts";
 import { findResync, isBehind } from "./resync.ts";
@@ -37,6 +37,7 @@ export const SWEEP_MS = 1000;
 /** Events come in bursts, and few of them end a log. */
 const EVENTS_COLLECT_MS = 50;
 const NEWLINE = 10;
+const jsonOf = onceFor((bytes: Uint8Array) => JSON.stringify(encodeLogBytes(bytes)));
 
 /** As `createLogWaiter`, for one log, which the feed keeps meanwhile. It hears of news before its readers do. */
 function createOneLogWaiter(deps: FollowDeps, taskId: string): Waiter {
@@ -139,7 +140,7 @@ export function followLogAsEvents(deps: FollowDeps, taskId: string, start: LogPo
         if (part === "idle") return encodeFrames(PING_FRAME);
         if (part) {
           const id = `${part.attempt}:${part.next}`;
-          return encodeFrames(eventFrame({ id, data: encodeLogBytes(part.bytes) }));
+          return encodeFrames(eventFrame({ id, json: jsonOf(part.bytes) }));
         }
         // Cut short by a shutdown: no end is said, so the reader comes back.
         if (waiter.closed) return undefined;

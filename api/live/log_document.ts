@@ -13,7 +13,7 @@ import { encodeFrames } from "./event_frame.ts";
 
 import { pullStream } from "./pull_stream.ts";
 
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 128 * 1024;
 
 type Segment = { text: Uint8Array } | { source: LogSource; from: number; to: number };
 export interface LogAnswer {

@@ -24,7 +24,7 @@ export interface LogFeed {
 }
 /** Bytes read at once. */
 export const LOG_PIECE_BYTES = 128 * 1024;
-const KEPT_BYTES = 4 * 1024 * 1024;
+const KEPT_BYTES = 1024 * 1024;
 /** A lost hint must not keep a reader waiting longer than its own sweep. */
 const QUIET_MS = 900;
 const KNOWN_TASKS = 1000;

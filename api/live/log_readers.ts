@@ -3,13 +3,14 @@ import type { Database } from "../../db/database.ts";
 import { findGrownLogs } from "../../db/logs/find_grown_logs.ts";
 import type { LogPosition } from "../../db/logs/read_log.ts";
 import type { LiveEvent } from "../../protocol/live_events.ts";
-import { encodeLogBytes } from "./event_frame.ts";
+import { encodeLogBytes, onceFor } from "./event_frame.ts";
 import type { LogFeed } from "./log_feed.ts";
 import { findResync, isBehind } from "./resync.ts";
 import type { Topics } from "./topics.ts";
 
 /** Bytes given for one pull. */
 const PULL_BYTES = 256 * 1024;
+const encodedOf = onceFor((bytes: Uint8Array) => encodeLogBytes(bytes));
 
 interface Reader extends LogPosition {
   leave(): void;
@@ -58,7 +59,7 @@ export function createLogReaders({ db, logs: feed }: { db: Database; logs: LogFe
     const events: LiveEvent[] = [];
     if (part.bytes.length > 0) {
       const { attempt, offset } = part;
-      events.push({ type: "log", taskId, attempt, offset, ...encodeLogBytes(part.bytes) });
+      events.push({ type: "log", taskId, attempt, offset, ...encodedOf(part.bytes) });
       reader.offset += part.bytes.length;
       // Also past the head: another attempt may stand behind it.
       reader.mayHaveMore = !part.isEnd;

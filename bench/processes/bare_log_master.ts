@@ -5,7 +5,6 @@
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Buffer } from "node:buffer";
 import { WebSocketServer } from "ws";
 import { openClient } from "../../db/client.ts";
 import type { ConnectionTarget, Sql } from "../../db/client.ts";
@@ -17,6 +16,7 @@ interface Chunk {
   data: string;
 }
 const BATCH = 256;
+const encoder = new TextEncoder();
 let sql: Sql;
 let viewer: ServerResponse | undefined;
 const http = createServer((_request, response) => {
@@ -31,11 +31,14 @@ sockets.on("connection", (ws) => {
   const write = async () => {
     writing = true;
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, BATCH).map((c) => ({ ...c, data: Buffer.from(c.data) }));
+      const batch = waiting.slice(0, BATCH).map((c) => ({ ...c, bytes: encoder.encode(c.data) }));
       waiting = waiting.slice(BATCH);
-      await sql`insert into bare_chunk ${sql(batch, "sequence", "offset", "data")}`;
-      ws.send(JSON.stringify({ type: "log.ack", offset: batch.at(-1)!.offset + batch.at(-1)!.data.length }));
-      for (const { data } of batch) viewer?.write(data);
+      const rows = batch.map(({ sequence, offset, data }, i) =>
+        sql`${i === 0 ? sql`` : sql`,`} (${sequence}, ${offset}, convert_to(${data}::text, 'UTF8'))`
+      );
+      await sql`insert into bare_chunk (sequence, "offset", data) values ${rows}`;
+      ws.send(JSON.stringify({ type: "log.ack", offset: batch.at(-1)!.offset + batch.at(-1)!.bytes.length }));
+      for (const { bytes } of batch) viewer?.write(bytes);
     }
     writing = false;
   };

@@ -133,23 +133,35 @@ environments: { rack: {} }
   return rack;
 }
 
+export interface MemoryWatch {
+  stop(): { beforeBytes: number; peakBytes: number; split: string };
+}
+/** In the order of /proc/PID/status: memory of its own, pages of files (its program above all), shared memory. */
+const KINDS = ["RssAnon", "RssFile", "RssShmem"] as const;
+
 /** Bytes that a process has in memory, looked at again and again; of the one that was started with this variable. */
-export function watchMemory(variable: string, program: string): { stop(): { beforeBytes: number; peakBytes: number } } {
+export function watchMemory(variable: string, program: string): MemoryWatch {
   const pid = findProcess(variable, program);
   const resident = () => {
-    const found = /^VmRSS:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
-    return Number(found![1]) * 1024;
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return KINDS.map((kind) => Number(new RegExp(`^${kind}:\\s+(\\d+) kB$`, "m").exec(status)![1]) * 1024);
   };
-  const beforeBytes = resident();
-  let peakBytes = beforeBytes;
-  const timer = setInterval(() => peakBytes = Math.max(peakBytes, resident()), 100);
+  const sum = (kinds: readonly number[]) => kinds.reduce((all, bytes) => all + bytes, 0);
+  const before = resident();
+  let peak = before;
+  const timer = setInterval(() => {
+    const now = resident();
+    if (sum(now) > sum(peak)) peak = now;
+  }, 100);
   return {
     stop() {
       clearInterval(timer);
-      return { beforeBytes, peakBytes };
+      const split = KINDS.map((kind, i) => `${kind} ${inMB(before[i]!)} -> ${inMB(peak[i]!)} MB`).join(", ");
+      return { beforeBytes: sum(before), peakBytes: sum(peak), split };
     },
   };
 }
+const inMB = (bytes: number) => Math.round(bytes / 1_000_000);
 
 function findProcess(variable: string, program: string): number {
   for (const { name } of Deno.readDirSync("/proc")) {
