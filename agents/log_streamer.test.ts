@@ -53,7 +53,7 @@ describe("log streamer", () => {
   });
 
   it.each([60, 30, 12, 3])(
-    "lets no renewal wait longer than a sixth of a lease of %d s, or about a second, behind the log when the line turns thin",
+    "lets no renewal wait longer than a sixth of a lease of %d s, or about half a second, behind the log when the line turns thin",
     async (leaseSeconds) => {
       const { clock, sent, streamer, add, ack } = setUp();
       await (await add("a")).append(new Uint8Array(200 * LOG_CHUNK_BYTES).fill(120), 0);

@@ -21,7 +21,7 @@ const SLOW_MS = 1000;
 const THIN_BYTES_PER_SECOND = 250_000;
 /** Of the lease; a renewal waits behind the log no longer. */
 const RENEWAL_SHARE = 1 / 6;
-/** With leases of a few seconds that would be next to nothing, on every line: then it is a second of a thin one. */
+/** With leases of a few seconds that would be next to nothing, on every line: then it is half a second of a thin one. */
 const LEAST_CHUNKS = 4;
 /** Chunks on their way and not a word about them: send them again. */
 const SILENT_MS = 15_000;
