@@ -79,6 +79,8 @@ function endWithConnection(sql: Sql): Sql {
           new Proxy(tx, { apply: (send, self, words) => isOver ? forEver : Reflect.apply(send as never, self, words) }),
         );
       } catch (error: unknown) {
+        // A ROLLBACK for a connection that is gone would end the process: whether it is, shows in the next turns.
+        for (let n = 0; n < LOSS_TURNS && !isOver && isOfConnection(error); n++) await new Promise(nextTurn);
         if (isOver) return await forEver;
         throw error;
       }
@@ -91,6 +93,10 @@ function endWithConnection(sql: Sql): Sql {
   };
   return Object.assign(sql, { begin: wholeBegin });
 }
+/** A socket tells of its loss before it closes; this is some more. */
+const LOSS_TURNS = 10;
+const nextTurn = (turn: (_: void) => void) => void setImmediate(turn);
+const isOfConnection = (error: unknown) => error instanceof Error && "code" in error && error.name !== "PostgresError";
 type Body = (tx: TransactionSql) => unknown;
 
 export { postgres };

@@ -5,7 +5,7 @@ import { startProxy } from "../tests/faults/support/tcp_proxy.ts";
 import { startOwnPostgres } from "../tests/faults/support/own_postgres.ts";
 import { openClient } from "./client.ts";
 import type { TransactionSql } from "./client.ts";
-import { createMessageWalk } from "./driver_socket.ts";
+import { createMessageWalk, cutGreeting } from "./driver_socket.ts";
 import { retryableError } from "./retryable_errors.ts";
 
 /** Who asks in the very moment of the loss is told of it too. */
@@ -36,6 +36,32 @@ describe("a client whose connections are lost", async () => {
       expect(await Promise.all([1, 2, 3].map(() => client`select 1 as one`))).toEqual(Array(3).fill([{ one: 1 }]));
     }
     await client.end({ timeout: 1 });
+  });
+
+  it.each(["statements", "transactions"])("goes on when %s are begun in every moment of the loss", async (kind) => {
+    for (let round = 0; round < 6; round++) {
+      const client = openClient(postgres.url("lost"), { max: 3, applicationName: "victim" });
+      await Promise.all([1, 2, 3].map(() => client`select pg_sleep(0.02)`));
+      let isOver = false;
+      const asked: Promise<unknown>[] = [];
+      const ask = async (nextTurn: (turn: () => void) => void) => {
+        while (!isOver) {
+          asked.push(failureOf(kind === "statements" ? client`select 1` : client.begin((tx) => tx`select 1`)));
+          await new Promise<void>(nextTurn);
+        }
+      };
+      const askers = [setImmediate, setTimeout, setImmediate].map((next) => ask((turn) => void next(turn)));
+      await aMomentLater();
+      await terminate();
+      await aMomentLater();
+      isOver = true;
+      await Promise.all(askers);
+      await Promise.all(asked);
+      // A connection that keeps its greeting to itself would let its statement wait, and fail it.
+      expect(await Promise.all([1, 2, 3].map(() => client`select 1 as one`))).toEqual(Array(3).fill([{ one: 1 }]));
+      for (const error of await Promise.all(asked)) expect(error).not.toMatchObject({ code: "CONNECT_TIMEOUT" });
+      await client.end({ timeout: 1 });
+    }
   });
 
   it("ends a transaction with its connection: nothing of it comes later, on another one", async () => {
@@ -126,4 +152,11 @@ describe("the server's last words", () => {
       expect(found.reason).toMatchObject({ code: "57P01", message: expect.stringContaining("goodbye") });
     }
   });
+});
+
+it("takes a greeting from among what was meant for the connection before", () => {
+  const greeting = new Uint8Array([0, 0, 0, 9, 0, 3, 0, 0, 0]);
+  for (const held of [[], [80, 0, 0, 0, 4], [...greeting, 83, 0, 0, 0, 4]]) {
+    expect([...cutGreeting(new Uint8Array([...held, ...greeting]))]).toEqual([...greeting]);
+  }
 });

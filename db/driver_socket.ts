@@ -9,6 +9,10 @@
  * A server's last words (FATAL) are the reason of the loss. Given to the driver, it would keep them and fail the first
  * statement of the next connection with them, long after.
  *
+ * A driver that lost its connection while it meant to write may never write again: it calls the turn off and still
+ * counts on it, until it holds 1 KB. So a new socket to which nothing is said ends at once, and the driver, which tries
+ * again with one more greeting each time, is over that limit soon. The last greeting is what counts of all it held.
+ *
  * Silent is a connection that was written to and says nothing at all: the other end is gone without a word, and nobody
  * else would ever notice. A server that is merely slow gives up its statements before that (`statement_timeout`).
  */
@@ -29,6 +33,8 @@ export type TlsMode = string | false;
 const ENCRYPT_ONLY = ["require", "allow", "prefer", "true"];
 /** A silence is noticed by a tenth of its limit late. */
 const LOOKS = 10;
+/** A driver greets in the turn after the one that gave it the socket. */
+const GREETING_TURNS = 4;
 /** `SSLRequest` of the wire protocol. */
 const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
@@ -69,10 +75,15 @@ export class DriverSocket extends EventEmitter {
     this.#watch(raw);
     raw.setNoDelay(true);
     raw.once("connect", () => this.#mode ? this.#encrypt() : this.#stand());
+    this.#awaitGreeting(GREETING_TURNS);
   }
 
   write(bytes: Uint8Array, done?: () => void): boolean {
     if (this.readyState === "closed") return true;
+    if (!this.#isGreeted) {
+      this.#isGreeted = true;
+      bytes = cutGreeting(bytes);
+    }
     if (this.#early) {
       this.#early.push(bytes);
       return true;
@@ -119,6 +130,12 @@ export class DriverSocket extends EventEmitter {
     for (const bytes of early) this.write(bytes);
   }
 
+  #awaitGreeting(turns: number): void {
+    if (this.#isGreeted || this.#isOver) return;
+    if (turns === 0) return this.#lose();
+    setImmediate(() => this.#awaitGreeting(turns - 1));
+  }
+
   #watchSilence(): void {
     const limit = this.#silenceMs;
     if (limit === null) return;
@@ -160,6 +177,19 @@ export class DriverSocket extends EventEmitter {
     setImmediate(() => setImmediate(() => this.emit("close", false)));
   }
   #isOver = false;
+  #isGreeted = false;
+}
+
+/** Of a greeting: its length, then this version of the protocol. */
+const PROTOCOL_3 = 0x0003_0000;
+
+/** What a driver says first, without what it still held for the connection before. */
+export function cutGreeting(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = bytes.length - 8; at > 0; at--) {
+    if (view.getInt32(at) === bytes.length - at && view.getInt32(at + 4) === PROTOCOL_3) return bytes.subarray(at);
+  }
+  return bytes;
 }
 
 const HEADER = 5;
