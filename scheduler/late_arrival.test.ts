@@ -3,7 +3,6 @@ import { expect, it } from "vitest";
 import { createMemoryLinkPair } from "../agents/memory_link.ts";
 import type { TaskStore } from "../db/tasks/task_store.ts";
 import { createHints } from "../db/hints.ts";
-import { CLOSE } from "../protocol/agent_messages.ts";
 import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";
 import { createMemoryStore } from "../tests/simulation/memory_store/memory_store.ts";
 import { createTables } from "../tests/simulation/memory_store/tables.ts";

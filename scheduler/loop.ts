@@ -42,7 +42,7 @@ export function createLoop(options: LoopOptions): Loop {
   let timer: Timer | undefined;
   /** Failures in a row, so that trouble is said when it begins and when it is over, not at each turn. */
   let failures = 0;
-  let unsubscribe: (() => void)[] = [];
+  const unsubscribe: (() => void)[] = [];
   const rest = options.restSeconds ?? 0;
 
   const mayRun = () => options.onlyLeader?.isLeader() ?? true;
