@@ -2,9 +2,9 @@
  * Logs: an agent's process -> masked, spooled -> frames -> fenced, durable chunk rows -> acknowledged, and the same bytes
  * to viewers in another process, all through one master; against frames, rows, acknowledgement and viewer alone.
  */
-import settings from "../deno.json" with { type: "json" };
 import type { Bench, BenchContext, Target } from "./support/bench.ts";
 import { startChild } from "./support/child.ts";
+import { heapFlags } from "./support/heap_flags.ts";
 import { createCostMeter } from "./support/cost.ts";
 import type { Cost } from "./support/cost.ts";
 import { LINE_BYTES } from "./support/log_lines.ts";
@@ -27,8 +27,6 @@ interface Viewed extends Latency {
 const LINES_PER_SECOND = 10_000;
 const VIEWERS = 50;
 
-/** The heap is as small as the product's own is. */
-const heapFlags = (task: "master" | "agent") => /--v8-flags=\S+/.exec(settings.tasks[task]) ?? [];
 const script = (name: string) => new URL(`./processes/${name}.ts`, import.meta.url);
 
 export const logsBench: Bench = {

@@ -2,6 +2,7 @@
 import type { ConnectionTarget } from "../../db/client.ts";
 import type { BenchContext } from "./bench.ts";
 import { startChild } from "./child.ts";
+import { heapFlags } from "./heap_flags.ts";
 import type { Child } from "./child.ts";
 import type { ReleaseSize } from "./release.ts";
 
@@ -26,13 +27,12 @@ export async function startBoreas(
 ): Promise<Boreas> {
   const target = await context.server.createDatabase(name, { migrated: true });
   const profile = Deno.env.get("BOREAS_BENCH_PROFILE");
-  const start = (process: string) =>
-    startChild(
-      new URL(`../processes/${process}.ts`, import.meta.url),
-      profile ? { denoArguments: ["--cpu-prof", `--cpu-prof-dir=${profile}/${name}-${process}`] } : {},
-    );
-  const master = start("master");
-  const agents = start("agents");
+  const start = (process: string, flags: string[]) =>
+    startChild(new URL(`../processes/${process}.ts`, import.meta.url), {
+      denoArguments: [...flags, ...(profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}/${name}-${process}`] : [])],
+    });
+  const master = start("master", heapFlags("master"));
+  const agents = start("agents", heapFlags("agent"));
   const { port, token } = await master.call<{ port: number; token: string }>("open", { target, size });
   await agents.call("enroll", { target, token, count: size.machines });
   if (withGraph) await master.call("prepare");
