@@ -354,9 +354,9 @@ export function createTaskBoard(options: TaskBoardOptions) {
     resultAcknowledged({ taskId, fence, accepted }: Extract<ToAgent, { type: "result.ack" }>): void {
       const entry = entries.get(taskId);
       if (!entry?.result || entry.fence !== fence) return;
-      entry.acknowledged = true;
+      entry.acknowledged ||= accepted; // one that came twice is refused the second time, and its log is wanted all the same
       keeper.release(taskId);
-      if (!accepted || streamer.isDrained(taskId)) void drop(entry);
+      if (!entry.acknowledged || streamer.isDrained(taskId)) void drop(entry);
       else changed();
     },
     logSent(taskId: string): void {
