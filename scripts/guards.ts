@@ -33,31 +33,31 @@ export const GUARDS: Guard[] = [
   {
     name: "a result needs the lease's holder",
     file: "db/tasks/finish_tasks.ts",
-    text: /t\.agent_id = r\.agent(_id)? and /g,
+    text: /t\.agent_id is not distinct from r\.agent(_id)? and /g,
     without: "",
   },
   {
     name: "an acceptance needs the live fence",
     file: "db/tasks/accept_tasks.ts",
-    text: "t.fence = r.fence and t.agent_id = r.agent_id and t.state = 'leased'",
-    without: "t.agent_id = r.agent_id and t.state = 'leased'",
+    text: "t.fence = r.fence and t.agent_id is not distinct from r.agent_id and t.state = 'leased'",
+    without: "t.agent_id is not distinct from r.agent_id and t.state = 'leased'",
   },
   {
     name: "an acceptance needs the lease's holder",
     file: "db/tasks/accept_tasks.ts",
-    text: "t.agent_id = r.agent_id and t.state = 'leased'",
+    text: "t.agent_id is not distinct from r.agent_id and t.state = 'leased'",
     without: "t.state = 'leased'",
   },
   {
     name: "a renewal needs the live fence",
     file: "db/tasks/accept_tasks.ts",
-    text: `t.fence = r.fence and t.agent_id = r.agent_id and ${HELD}`,
-    without: `t.agent_id = r.agent_id and ${HELD}`,
+    text: `t.fence = r.fence and t.agent_id is not distinct from r.agent_id and ${HELD}`,
+    without: `t.agent_id is not distinct from r.agent_id and ${HELD}`,
   },
   {
     name: "a renewal needs the lease's holder",
     file: "db/tasks/accept_tasks.ts",
-    text: `t.agent_id = r.agent_id and ${HELD}`,
+    text: `t.agent_id is not distinct from r.agent_id and ${HELD}`,
     without: HELD,
   },
   {

@@ -94,7 +94,7 @@ async function readFailed(tx: Tx, failed: readonly TaskResult[]): Promise<HeldTa
   return await tx<HeldTask[]>`
     select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, t.max_attempts
     from task t, unnest(${ids}::uuid[], ${fences}::bigint[], ${agents}::uuid[]) as r(id, fence, agent_id)
-    where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent_id and t.state in ('leased', 'running', 'cancelling')
+    where t.id = r.id and t.fence = r.fence and t.agent_id is not distinct from r.agent_id and t.state in ('leased', 'running', 'cancelling')
     order by t.id for update of t`;
 }
 
@@ -115,7 +115,7 @@ async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<EndedTask[]
         state_since = boreas_now(), updated_at = boreas_now(), completed_at = boreas_now()
       from jsonb_to_recordset(${tx.json(rows as never)})
         as r(id uuid, fence bigint, agent uuid, state text, reason jsonb, result jsonb)
-      where t.id = r.id and t.fence = r.fence and t.agent_id = r.agent and t.state in ('leased', 'running', 'cancelling')
+      where t.id = r.id and t.fence = r.fence and t.agent_id is not distinct from r.agent and t.state in ('leased', 'running', 'cancelling')
       returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, ${appStateColumns(tx)}
     ), ${recordAppState(tx)}
     select id, project_id, deployment_id, parent_id, name, state, reason from ended`;
