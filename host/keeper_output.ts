@@ -119,7 +119,11 @@ const TAIL_BYTES = 256 * 1024;
 const LINE_CHARACTERS = 2000;
 
 /** The last lines, as text: invalid bytes become U+FFFD, long lines are cut. */
-export async function readLastLines(folder: string, count: number): Promise<string[]> {
+export async function readLastLines(folder: string, count: number, hasEnded: boolean): Promise<string[]> {
+  // The exit code may be there before the last output is; a child that goes on holding it is not waited for.
+  for (let waited = 0; hasEnded && waited < LINGER_MS && !await exists(`${folder}/drained`); waited += 20) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   const parts: Uint8Array[] = [];
   let missing = TAIL_BYTES;
   for (const { path } of (await listFiles(`${folder}/out`)).reverse()) {

@@ -182,7 +182,7 @@ export class KeptProcess {
   }
 
   lastLines(count: number): Promise<string[]> {
-    return readLastLines(this.folder, count);
+    return readLastLines(this.folder, count, this.#hasEnded);
   }
 
   async signal(signal: string): Promise<void> {
