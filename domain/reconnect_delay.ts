@@ -16,7 +16,7 @@ const WIDEST_MS = 30_000;
  */
 export function reconnectDelayMs(failures: number, place: number, mostMs: number = WIDEST_MS): number {
   const rest = failures === 0 ? 0 : windowMs(failures - 1, mostMs) * (1 - place);
-  return rest + windowMs(failures, mostMs) * place;
+  return Math.min(WIDEST_MS, rest + windowMs(failures, mostMs) * place); // the sum of both may round above it
 }
 
 function windowMs(failures: number, mostMs: number): number {
