@@ -3,6 +3,7 @@
  * removed when its result is in the outbox, so a crash leaves it in at least one of them. Secrets stay sealed in it.
  */
 import type { Disk } from "../domain/ports.ts";
+import { joinBytes } from "./join_bytes.ts";
 import { isTaskId } from "./task_id.ts";
 import type { Dispatch } from "../protocol/agent_messages.ts";
 
@@ -82,7 +83,7 @@ export async function openJournal(disk: Disk): Promise<Journal> {
         const lines: Uint8Array[] = [];
         const done = inTurn(GENERATIONS, async () => {
           gathering = undefined;
-          await disk.append(GENERATIONS, concatenate(lines));
+          await disk.append(GENERATIONS, joinBytes(lines));
           await disk.sync(GENERATIONS);
         });
         gathering = { lines, done };
@@ -94,16 +95,6 @@ export async function openJournal(disk: Disk): Promise<Journal> {
 }
 
 const generationLine = (place: string, generation: number) => toJson([place, generation], "\n");
-
-function concatenate(parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 /** Each place once; a line that a crash tore is dropped, with the task it was written for. */
 async function loadGenerations(disk: Disk): Promise<Map<string, number>> {

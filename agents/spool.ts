@@ -11,6 +11,7 @@
  * A crash leaves at most: bytes without their mark (cut off when opened), a torn mark (likewise), or marks for bytes
  * that a power failure took (marks beyond the bytes are dropped; the agent finds out when the master has more).
  */
+import { joinBytes } from "./join_bytes.ts";
 import { gapMarker } from "../domain/log_marker.ts";
 import type { Disk } from "../domain/ports.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
@@ -171,7 +172,7 @@ export async function openSpool(
   }
 
   async function writeBatch(parts: Uint8Array[]): Promise<void> {
-    const bytes = joined(parts);
+    const bytes = joinBytes(parts);
     if (removed) return void (budget.used -= bytes.length);
     const state = { position, passed };
     let to = end;
@@ -228,7 +229,7 @@ export async function openSpool(
     // The last acknowledged border stays, so that sequences go on from it.
     if (cuts.length === 0) kept.push({ kind: "cut", sequence: sequence - 1, offset: cutEnd, end: cutEnd });
     for (const cut of cuts) kept.push({ kind: "cut", ...cut });
-    await disk.writeAtomic(marksPath, joined(kept.map(encodeMark)));
+    await disk.writeAtomic(marksPath, joinBytes(kept.map(encodeMark)));
     marksSize = kept.length * MARK_BYTES;
   }
 
@@ -313,14 +314,4 @@ export async function openSpool(
       });
     },
   };
-}
-
-function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -22,3 +22,17 @@ export interface Batch {
   /** Where the next batch goes on; undefined when there is nothing behind it. */
   next: string | undefined;
 }
+
+/** What a batch found on its walk by id: ids of what it removed and of all it looked at, and whether all that was old. */
+export interface Walk<Id> {
+  removed: number;
+  last: Id | null;
+  seen: Id | null;
+  isAllOld: boolean;
+}
+
+/** A full batch may have left some behind it; otherwise all that was looked at is settled, until a young row is met. */
+export function toBatch<Id>({ removed, last, seen, isAllOld }: Walk<Id>, rows: number): Batch {
+  const next = removed >= rows ? last : isAllOld ? seen : null;
+  return { removed, next: next === null ? undefined : String(next) };
+}

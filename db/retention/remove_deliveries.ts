@@ -1,7 +1,7 @@
 import type { Database } from "../database.ts";
 import { inTransaction } from "../retry.ts";
-import { BATCH_ROWS } from "./policy.ts";
-import type { Batch } from "./policy.ts";
+import { BATCH_ROWS, toBatch } from "./policy.ts";
+import type { Batch, Walk } from "./policy.ts";
 
 /** Rows looked at for one batch: those that are kept lie between. */
 const LOOKED_AT = 5 * BATCH_ROWS;
@@ -17,7 +17,7 @@ export async function removeDeliveries(
   rows = BATCH_ROWS,
 ): Promise<Batch> {
   return await inTransaction(db, async (tx) => {
-    const [batch] = await tx<{ removed: number; last: string | null; seen: string | null; isAllOld: boolean }[]>`
+    const [batch] = await tx<Walk<string>[]>`
       with looked as materialized (
         select id, repository_id, ref, version_id, status in ('processed', 'ignored', 'failed') as is_settled,
           received_at < boreas_now() - make_interval(days => ${days}) as is_old
@@ -35,8 +35,6 @@ export async function removeDeliveries(
       )
       select (select count(*)::int from deleted) as removed, (select max(id::text) from deleted) as last,
         (select max(id::text) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
-    const { removed, last, seen, isAllOld } = batch!;
-    const next = removed >= rows ? last : isAllOld ? seen : null;
-    return { removed, next: next ?? undefined };
+    return toBatch(batch!, rows);
   });
 }

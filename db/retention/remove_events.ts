@@ -1,7 +1,7 @@
 import type { Database } from "../database.ts";
 import { inTransaction } from "../retry.ts";
-import { BATCH_ROWS } from "./policy.ts";
-import type { Batch } from "./policy.ts";
+import { BATCH_ROWS, toBatch } from "./policy.ts";
+import type { Batch, Walk } from "./policy.ts";
 
 /** Rows looked at for one batch: those of deployments that are kept lie between. */
 const LOOKED_AT = 20 * BATCH_ROWS;
@@ -17,7 +17,7 @@ export async function removeEvents(
   rows = BATCH_ROWS,
 ): Promise<Batch> {
   return await inTransaction(db, async (tx) => {
-    const [batch] = await tx<{ removed: number; last: number | null; seen: number | null; isAllOld: boolean }[]>`
+    const [batch] = await tx<Walk<number>[]>`
       with looked as materialized (
         select id, deployment_id, created_at < boreas_now() - make_interval(days => ${days}) as is_old
         from event where id > ${Number(after ?? 0)} order by id limit ${LOOKED_AT}
@@ -31,9 +31,6 @@ export async function removeEvents(
       )
       select (select count(*)::int from deleted) as removed, (select max(id) from deleted) as last,
         (select max(id) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
-    const { removed, last, seen, isAllOld } = batch!;
-    // A full batch may have left some behind it; otherwise all that was looked at is settled.
-    const next = removed >= rows ? last : isAllOld ? seen : null;
-    return { removed, next: next === null ? undefined : String(next) };
+    return toBatch(batch!, rows);
   });
 }

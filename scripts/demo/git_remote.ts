@@ -1,6 +1,7 @@
 /** A real Git remote in a folder, with the hook that tells Boreas of every push, and a clone to push from. */
 import { join } from "node:path";
 import { StoryError } from "./wait_until.ts";
+import { exists } from "./exists.ts";
 
 export const SERVICES = ["user-service", "order-service", "payment-service"] as const;
 export type ServiceName = (typeof SERVICES)[number];
@@ -128,15 +129,5 @@ async function copyFolder(from: string, to: string): Promise<void> {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory) await copyFolder(source, target);
     else await Deno.copyFile(source, target);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error: unknown) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

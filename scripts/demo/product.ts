@@ -1,6 +1,7 @@
 /** A Boreas of our own for the story: started as `deno task start` starts it, on a free port and an empty data folder. */
 import { dirname, join } from "node:path";
 import { StoryError } from "./wait_until.ts";
+import { exists } from "./exists.ts";
 
 const root = join(import.meta.dirname!, "..", "..");
 
@@ -182,16 +183,6 @@ async function endDeployed(folder: string): Promise<void> {
   while (!await exists(join(folder, "drained"))) {
     if (Date.now() > patience && !signal(-pid, "SIGKILL")) return; // nothing of it is left, and nobody notes its end
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error: unknown) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

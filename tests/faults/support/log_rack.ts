@@ -4,6 +4,7 @@ import { createGitRemote } from "../../helpers/git_remote.ts";
 import { eventually, startAgent, startMaster } from "../../helpers/start_product.ts";
 import type { Master, RunningAgent } from "../../helpers/start_product.ts";
 import { temporaryFolder } from "../../helpers/temporary_folder.ts";
+import { recordVersion } from "./record_version.ts";
 
 export interface LogTask {
   id: string;
@@ -77,16 +78,7 @@ environments: { rack: {} }
   await remote.push({ ...Object.fromEntries(files), "boreas.yaml": config.join("---\n") }, {
     executable: names.map((name) => `ops/${name}.sh`),
   });
-  await master.api("POST", "/repositories", {
-    url: `file://${remote.url}`,
-    provider: "generic",
-    webhookSecret: "whsec_0123456789abcdef",
-    pollSeconds: 1,
-  });
-  const version = await eventually(
-    async () => (await master.api<{ items: { id: string }[] }>("GET", "/versions")).items[0],
-    "the version was recorded",
-  );
+  const version = await recordVersion(master, remote);
   const client = master.fingerprint
     ? Deno.createHttpClient({ caCerts: [await Deno.readTextFile(`${master.dataDir}/tls/ca.pem`)] })
     : undefined;

@@ -5,6 +5,7 @@ import { readLedger } from "../../helpers/ledger_app.ts";
 import { eventually, startAgent, startMaster } from "../../helpers/start_product.ts";
 import type { Master, RunningAgent } from "../../helpers/start_product.ts";
 import { temporaryFolder } from "../../helpers/temporary_folder.ts";
+import { recordVersion } from "./record_version.ts";
 
 export interface RackTask {
   id: string;
@@ -58,16 +59,7 @@ environments: { rack: {} }
   await remote.push({ ...Object.fromEntries(files), "boreas.yaml": names.map(application).join("---\n") }, {
     executable: names.map((name) => `ops/${name}.sh`),
   });
-  await master.api("POST", "/repositories", {
-    url: `file://${remote.url}`,
-    provider: "generic",
-    webhookSecret: "whsec_0123456789abcdef",
-    pollSeconds: 1,
-  });
-  const version = await eventually(
-    async () => (await master.api<{ items: { id: string }[] }>("GET", "/versions")).items[0],
-    "the version was recorded",
-  );
+  const version = await recordVersion(master, remote);
 
   const read = (id: string) => master.api<RackTask>("GET", `/tasks/${id}`);
   async function plan(applications: string[], mustInOrder: string[] = []): Promise<RackTask[]> {
