@@ -52,6 +52,25 @@ export interface Target {
   labels: Readonly<Record<string, string>>;
 }
 
+/** A process, unit or container that an application consists of on one target. */
+export interface Resource {
+  kind: "process" | "unit" | "container";
+  /** As a person would look for it on the machine: `pid 812`, `boreas-app-order@a.service`, a container's name. */
+  name: string;
+  /** `running`, `exited`, `restarting`, `paused`, ... in the words of what runs it. */
+  state: string;
+  startedAt: string | null;
+  restarts: number;
+  details: Record<string, unknown>;
+}
+
+/** One point in which what runs is not what the version says. `path` is what `drift.ignore` names. */
+export interface Difference {
+  path: string;
+  expected: string;
+  actual: string;
+}
+
 /** One application as it is seen to run. */
 export interface Observed {
   application: string;
@@ -59,6 +78,9 @@ export interface Observed {
   target: string;
   version: string | null;
   health: "healthy" | "degraded" | "progressing" | "missing" | "unknown";
+  resources: Resource[];
+  /** Empty when what runs is what the version says; null when this kind of application cannot be compared. */
+  differences: Difference[] | null;
   details: Record<string, unknown>;
 }
 

@@ -155,9 +155,25 @@ describe("renderSpec", () => {
       /"b", which is neither declared/,
     ],
     [
-      "docker on machines",
+      "an image that nobody declared",
       { runtime: { docker: { image: "i" } } },
-      /"docker", which is understood but not carried out/,
+      /the image "i", which is neither declared/,
+    ],
+    ["a cluster's runtime", { runtime: { k8s: { renderer: "manifests" as const } } }, /use docker, binary or script/],
+    [
+      "a proxy without a port of its own",
+      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "proxy" as const } },
+      /needs `listen`/,
+    ],
+    [
+      "a proxy that leads nowhere",
+      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "proxy" as const, listen: 80 } },
+      /leads to the port http, which its runtime does not name/,
+    ],
+    [
+      "a load balancer without its scripts",
+      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "hooks" as const, drain: "30s" } },
+      /needs the paths of two scripts/,
     ],
   ])("refuses %s, and says what to write", (_name, config, said) => {
     expect(() => renderSpec({ ...input, config })).toThrow(said);

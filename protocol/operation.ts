@@ -1,6 +1,7 @@
 /** What a leaf task asks of an operator, and what the operator answers. */
 import { z } from "zod";
-import { BinaryRuntime, HealthCheck, MockScript, ScriptRuntime } from "./config/application.ts";
+import { BinaryRuntime, DockerRuntime, HealthCheck, MockScript, ScriptRuntime } from "./config/application.ts";
+import { Port, RelativePath } from "./config/values.ts";
 
 /** An artifact after pinning: what will run is decided by content, not by name. */
 export const PinnedArtifact = z.discriminatedUnion("kind", [
@@ -16,6 +17,22 @@ export const PinnedArtifact = z.discriminatedUnion("kind", [
 ]);
 export type PinnedArtifact = z.infer<typeof PinnedArtifact>;
 
+/** How requests reach an application on a machine while releases change. */
+export const RenderedRoute = z.discriminatedUnion("mode", [
+  z.object({ mode: z.literal("none") }),
+  /** The machine's own proxy holds `listen` and sends requests to the port `port` of the release that serves. */
+  z.object({
+    mode: z.literal("proxy"),
+    listen: Port,
+    port: z.string(),
+    host: z.string().nullable(),
+    drainSeconds: z.number(),
+  }),
+  /** Scripts of the bundle tell a load balancer outside to stop sending requests here, and to send them again. */
+  z.object({ mode: z.literal("hooks"), drain: RelativePath, undrain: RelativePath }),
+]);
+export type RenderedRoute = z.infer<typeof RenderedRoute>;
+
 /**
  * One application as one environment will run it: overlay merged, `${version}` and `${commit}` filled in, artifacts
  * pinned. Frozen by content hash; a rollback sends these bytes again. `${port.x}`, `${os}`, `${arch}` and `${env.X}`
@@ -25,6 +42,7 @@ export const RenderedSpec = z.object({
   application: z.string(),
   runtime: z.discriminatedUnion("mode", [
     z.object({ mode: z.literal("binary"), ...BinaryRuntime.shape }),
+    z.object({ mode: z.literal("docker"), ...DockerRuntime.shape }),
     z.object({ mode: z.literal("script"), ...ScriptRuntime.shape }),
     /** A mock environment runs nothing: `script` says what to play. */
     z.object({ mode: z.literal("mock"), script: MockScript }),
@@ -40,6 +58,12 @@ export const RenderedSpec = z.object({
   minTimeSeconds: z.number(),
   deadlineSeconds: z.number(),
   keepReleases: z.number(),
+  // What follows came later: documents that were frozen before have none of it, and mean this by it.
+  route: RenderedRoute.default({ mode: "none" }),
+  /** Seconds after the switch in which a release that turns bad is taken back by itself. */
+  watchAfterSeconds: z.number().default(0),
+  drift: z.object({ mode: z.enum(["report", "heal", "ignore"]), ignore: z.array(z.string()) })
+    .default({ mode: "report", ignore: [] }),
 });
 export type RenderedSpec = z.infer<typeof RenderedSpec>;
 

@@ -3,7 +3,7 @@ import { AppError } from "../domain/app_error.ts";
 import { parseDuration } from "../domain/duration.ts";
 import type { AppBuild } from "./api/catalog.ts";
 import type { ApplicationConfig } from "./config/application.ts";
-import type { PinnedArtifact, RenderedSpec } from "./operation.ts";
+import type { PinnedArtifact, RenderedRoute, RenderedSpec } from "./operation.ts";
 
 export interface RenderInput {
   application: string;
@@ -38,7 +38,34 @@ export function renderSpec(input: RenderInput): RenderedSpec {
     minTimeSeconds: seconds(config.healthy?.minTime, 0),
     deadlineSeconds: seconds(config.healthy?.deadline, 300),
     keepReleases: config.keep?.releases ?? 5,
+    route: renderRoute(input),
+    watchAfterSeconds: seconds(config.healthy?.watchAfter, 0),
+    drift: { mode: config.drift?.mode ?? "report", ignore: config.drift?.ignore ?? [] },
   };
+}
+
+const DRAIN_SECONDS = 30;
+
+/** @throws AppError `config.route`: what the route lacks */
+function renderRoute({ config, application, environmentType }: RenderInput): RenderedRoute {
+  const { route } = config;
+  if (!route || route.mode === "none" || environmentType === "mock") return { mode: "none" };
+  const refuse = (what: string) => new AppError("invalid", "config.route", `The route of ${application} ${what}.`);
+  if (route.mode === "hooks") {
+    if (!route.drain || !route.undrain || parseDuration(route.drain) !== undefined) {
+      throw refuse("has mode hooks and needs the paths of two scripts of the bundle, drain and undrain");
+    }
+    return { mode: "hooks", drain: route.drain, undrain: route.undrain };
+  }
+  if (route.listen === undefined) throw refuse("has mode proxy and needs `listen`, the port that the proxy holds");
+  const ports = Object.keys(config.runtime?.docker?.ports ?? config.runtime?.binary?.ports ?? {});
+  const port = route.port ?? (ports.includes("http") ? "http" : ports[0]);
+  if (port === undefined || !ports.includes(port)) {
+    throw refuse(`leads to the port ${port ?? "http"}, which its runtime does not name under ports`);
+  }
+  const drain = route.drain === undefined ? DRAIN_SECONDS : parseDuration(route.drain);
+  if (drain === undefined) throw refuse("has mode proxy, so its drain is a duration such as 30s");
+  return { mode: "proxy", listen: route.listen, port, host: route.host ?? null, drainSeconds: drain };
 }
 
 const seconds = (text: string | undefined, otherwise: number) => (text ? parseDuration(text)! : otherwise);
@@ -58,7 +85,7 @@ function renderRuntime(input: RenderInput, fill: (text: string) => string): Rend
     throw new AppError(
       "invalid",
       "config.runtime_missing",
-      `${application} does not say what to run: give its config (or boreas.yaml) a runtime of binary or script.`,
+      `${application} does not say what to run: give its config (or boreas.yaml) a runtime of docker, binary or script.`,
     );
   }
   if (runtime.binary) {
@@ -73,10 +100,24 @@ function renderRuntime(input: RenderInput, fill: (text: string) => string): Rend
     return { mode: "binary", ...runtime.binary, exec: runtime.binary.exec.map(fill) };
   }
   if (runtime.script) return { mode: "script", ...runtime.script };
-  const kind = runtime.docker ? "docker" : "k8s";
+  if (runtime.docker) {
+    const name = runtime.docker.image;
+    if (input.artifacts[name]?.kind !== "image") {
+      throw new AppError(
+        "invalid",
+        "config.artifact_missing",
+        `${application} runs the image "${name}", which is neither declared under artifacts nor given by the version's appBuilds.`,
+      );
+    }
+    return {
+      mode: "docker",
+      ...runtime.docker,
+      ...(runtime.docker.command && { command: runtime.docker.command.map(fill) }),
+    };
+  }
   throw new AppError(
     "invalid",
     "config.not_carried_out",
-    `${application} has the runtime "${kind}", which is understood but not carried out on machines by this release; use binary or script.`,
+    `${application} has the runtime "k8s", which machines do not have; use docker, binary or script for this environment.`,
   );
 }

@@ -71,6 +71,8 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
       target,
       version,
       health: "healthy",
+      resources: [],
+      differences: [],
       details: { versionId: operation.versionId },
     });
     return {

@@ -21,11 +21,13 @@ export async function listApps(pm: Pick<PmParts, "machine">, root: string): Prom
 export async function observeApp(pm: PmParts, folder: AppFolder, record: AppRecord): Promise<Observed> {
   const { machine, supervisor, node } = pm;
   const current = record.current!;
-  const base = {
+  const base: Pick<Observed, "application" | "environmentId" | "target" | "version" | "resources" | "differences"> = {
     application: record.app,
     environmentId: record.environmentId,
     target: node.name,
     version: current.version,
+    resources: [],
+    differences: null,
   };
   const release = { versionId: current.versionId, release: current.name };
   if (current.slot === null) return { ...base, ...await askScript(pm, folder, record, release) };

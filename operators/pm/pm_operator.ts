@@ -15,7 +15,8 @@ import { deployBinary } from "./deploy_binary.ts";
 import { asFailure, PmFailure } from "./failure.ts";
 import type { Machine } from "./machine.ts";
 import { listApps, observeApp } from "./observe.ts";
-import type { PmParts, PmPolicy } from "./pm_parts.ts";
+import type { PmParts } from "./pm_parts.ts";
+import type { PmPolicy } from "./policy.ts";
 import { removeApp } from "./remove_app.ts";
 import { runScripts } from "./run_scripts.ts";
 import { letGoOn, signalTask } from "./signal_task.ts";
@@ -50,7 +51,7 @@ export function createPmOperator(options: PmOptions): Operator {
     const { spec } = operation;
     if (operation.action === "remove" || spec === null) return removeApp(pm, folder, operation, context);
     const { runtime } = spec;
-    if (runtime.mode === "mock") {
+    if (runtime.mode === "mock" || runtime.mode === "docker") {
       throw new PmFailure(
         "mode.mock",
         `${operation.app} has no runtime for machines; give it \`binary\` or \`script\`.`,

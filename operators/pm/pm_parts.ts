@@ -4,14 +4,10 @@ import type { Operation } from "../../protocol/operation.ts";
 import type { AppFolder } from "./app_folder.ts";
 import type { AppRecord } from "./app_record.ts";
 import { PmFailure } from "./failure.ts";
+import type { PmPolicy } from "./policy.ts";
 import type { KeptProcess, Machine } from "./machine.ts";
 import { choosePruned } from "./prune_releases.ts";
 import type { Supervisor } from "./supervisor.ts";
-
-/** What this machine allows, whatever the master asks. */
-export interface PmPolicy {
-  modes: readonly ("binary" | "script")[];
-}
 
 export interface PmParts {
   machine: Machine;

@@ -160,6 +160,9 @@ export const specOf = (runtime: RenderedSpec["runtime"], over: Partial<RenderedS
   minTimeSeconds: 0,
   deadlineSeconds: 10,
   keepReleases: 3,
+  route: { mode: "none" },
+  watchAfterSeconds: 0,
+  drift: { mode: "report", ignore: [] },
   ...over,
 });
 

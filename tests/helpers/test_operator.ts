@@ -34,6 +34,8 @@ export function createTestOperator(act?: (run: TestRun) => Promise<OutcomeInput 
         target: "here",
         version: "v1",
         health: "healthy",
+        resources: [],
+        differences: [],
         details: {},
       };
     },
