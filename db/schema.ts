@@ -2,3 +2,4 @@
 export * from "./schema/people.ts";
 export * from "./schema/catalog.ts";
 export * from "./schema/work.ts";
+export * from "./schema/upgrades.ts";

@@ -461,6 +461,39 @@ create table task_dependency (
   constraint task_dependency_task_id_task_id_fk FOREIGN KEY (task_id) REFERENCES task(id) ON DELETE CASCADE
 );
 
+create table upgrade (
+  id uuid not null,
+  project_id uuid not null,
+  version text not null,
+  downgrade boolean default false not null,
+  batch integer not null,
+  status text not null,
+  reason jsonb not null,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  updated_at timestamp with time zone default boreas_now() not null,
+  completed_at timestamp with time zone,
+  constraint upgrade_pkey PRIMARY KEY (id),
+  constraint upgrade_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
+  constraint upgrade_batch CHECK ((batch > 0)),
+  constraint upgrade_status CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+);
+
+create table upgrade_agent (
+  upgrade_id uuid not null,
+  agent_id uuid not null,
+  position integer not null,
+  state text not null,
+  reason jsonb not null,
+  from_version text default ''::text not null,
+  asked_at timestamp with time zone,
+  updated_at timestamp with time zone default boreas_now() not null,
+  constraint upgrade_agent_upgrade_id_agent_id_pk PRIMARY KEY (upgrade_id, agent_id),
+  constraint upgrade_agent_agent_id_agent_id_fk FOREIGN KEY (agent_id) REFERENCES agent(id) ON DELETE CASCADE,
+  constraint upgrade_agent_upgrade_id_upgrade_id_fk FOREIGN KEY (upgrade_id) REFERENCES upgrade(id) ON DELETE CASCADE,
+  constraint upgrade_agent_state CHECK ((state = ANY (ARRAY['waiting'::text, 'asked'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text])))
+);
+
 create table version (
   id uuid not null,
   project_id uuid not null,
@@ -555,6 +588,12 @@ CREATE INDEX task_held_by ON public.task USING btree (agent_id) WHERE (agent_id 
 CREATE INDEX task_timer ON public.task USING btree (run_after) WHERE ((state = 'pending'::text) AND open AND (type = 'pause'::text));
 
 CREATE INDEX task_trouble ON public.task USING btree (project_id, state, id) WHERE (state = ANY (ARRAY['failed'::text, 'cancelled'::text, 'skipped'::text]));
+
+CREATE INDEX upgrade_agent_asked ON public.upgrade_agent USING btree (agent_id) WHERE (state = 'asked'::text);
+
+CREATE INDEX upgrade_recent ON public.upgrade USING btree (project_id, id);
+
+CREATE INDEX upgrade_running ON public.upgrade USING btree (id) WHERE (status = 'running'::text);
 
 CREATE INDEX version_builds_due ON public.version USING btree (builds_check_at) WHERE (builds = 'waiting'::text);
 
