@@ -211,6 +211,8 @@ create table deployment (
   completed_at timestamp with time zone,
   logs_removed_at timestamp with time zone,
   retired_at timestamp with time zone,
+  rollback_scope text default 'deployment'::text not null,
+  only_targets text[],
   constraint deployment_pkey PRIMARY KEY (id),
   constraint deployment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id),
   constraint deployment_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -585,9 +587,11 @@ CREATE INDEX task_failed ON public.task USING btree (deployment_id) WHERE (state
 
 CREATE INDEX task_held_by ON public.task USING btree (agent_id) WHERE (agent_id IS NOT NULL);
 
-CREATE INDEX task_timer ON public.task USING btree (run_after) WHERE ((state = 'pending'::text) AND open AND (type = 'pause'::text));
+CREATE INDEX task_left_out ON public.task USING btree (target_agent_id) WHERE ((state = 'skipped'::text) AND (payload ? 'leftOut'::text));
 
 CREATE INDEX task_trouble ON public.task USING btree (project_id, state, id) WHERE (state = ANY (ARRAY['failed'::text, 'cancelled'::text, 'skipped'::text]));
+
+CREATE INDEX task_wait ON public.task USING btree (run_after) WHERE ((state = 'pending'::text) AND (type = ANY (ARRAY['pause'::text, 'gate'::text])));
 
 CREATE INDEX upgrade_agent_asked ON public.upgrade_agent USING btree (agent_id) WHERE (state = 'asked'::text);
 

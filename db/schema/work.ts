@@ -91,6 +91,10 @@ export const deployment = pgTable("deployment", {
   approvalsNeeded: integer("approvals_needed").notNull().default(0),
   /** What to do when a task fails: `rollback | pause | continue | stop`, and why. */
   onFailure: text("on_failure").notNull().default("stop"),
+  /** What goes back when it rolls back: `target`, `batch` or `deployment`. */
+  rollbackScope: text("rollback_scope").notNull().default("deployment"),
+  /** Machines by name, when it is for some of the environment's only: one that missed a release catches up by itself. */
+  onlyTargets: text("only_targets").array(),
   /** SHA-256 of the plan that was approved or started: a change voids approvals. */
   planHash: text("plan_hash").notNull(),
   /** Started as soon as its artifacts are there and approvals given. */
@@ -222,7 +226,10 @@ export const task = pgTable("task", {
   index("task_held_by").on(t.agentId).where(sql`agent_id is not null`),
   index("task_cancelling").on(t.agentId).where(sql`state = 'cancelling'`),
   index("task_failed").on(t.deploymentId).where(sql`state = 'failed'`),
-  index("task_timer").on(t.runAfter).where(sql`state = 'pending' and open and type = 'pause'`),
+  /** Waits that run: pauses, and the times in which a release is watched. */
+  index("task_wait").on(t.runAfter).concurrently().where(sql`state = 'pending' and type in ('pause', 'gate')`),
+  /** Machines that missed a release: looked for by every sweep. */
+  index("task_left_out").on(t.targetAgentId).concurrently().where(sql`state = 'skipped' and payload ? 'leftOut'`),
 ]);
 
 export const taskDependency = pgTable("task_dependency", {
