@@ -1,0 +1,2 @@
+// dockerode asks for it to build images with BuildKit, which Boreas never does.
+module.exports = {};
