@@ -1,0 +1,212 @@
+/**
+ * A machine with systemd, as a container of a debootstrapped Debian: what an agent is installed on in the field. Nothing
+ * can be dialled on it from outside, and with `only` nothing but the master from inside; packets that tried are counted.
+ *
+ *   const machine = await startSystemdMachine({ only: { port: masterPort } });
+ *   await machine.run("systemctl is-active boreas-agent", { env: { BOREAS_TOKEN: token } });
+ *
+ * Needs the components `docker` and `netns`. The image is made once per machine (about a minute) and kept, under a name
+ * that changes with what is in it.
+ */
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { docker, run } from "./docker.ts";
+
+export interface SystemdMachine {
+  /** Of the container; also its host name. */
+  name: string;
+  /** This host, seen from the machine. */
+  hostAddress: string;
+  /** Runs a POSIX sh script as root. @returns what it printed @throws Error with all it said, when it failed */
+  run(script: string, options?: RunOptions): Promise<string>;
+  /** The same for a script that may fail. */
+  attempt(script: string, options?: RunOptions): Promise<Attempt>;
+  /** A file of this host, or its bytes. */
+  copyIn(from: string | Uint8Array, path: string, mode?: string): Promise<void>;
+  /** Sockets that listen on it, as `ss` prints them. */
+  listening(): Promise<string[]>;
+  /** Packets out of it that were for somebody else than `only`; 0 without that. */
+  strayPackets(): Promise<number>;
+  /** As pulling the plug: no process is told. The next `start` boots it again on the same disk. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RunOptions {
+  /** Never in an argument vector, neither there nor here. */
+  env?: Record<string, string>;
+  input?: string | Uint8Array;
+}
+export interface Attempt {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface MachineOptions {
+  /** Its host name, made unique; `machine` unless told. */
+  name?: string;
+  /** A network of the engine, `bridge` unless told. */
+  network?: string;
+  /** All it may reach beside itself: this host at these ports, or another address. Nothing is forbidden without it. */
+  only?: { address?: string; port: number }[];
+  /** Host names it knows, such as `{ "boreas.test": "host" }`; `host` stands for the address of this host. */
+  hosts?: Record<string, string>;
+  /** `source:target[:ro]`, as the engine takes them. */
+  mounts?: string[];
+}
+
+const PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,curl,iproute2,dash,procps,busybox-static";
+/** Nothing wakes up by itself in the middle of a test. */
+const QUIET = ["apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "dpkg-db-backup.timer"];
+const IMAGE = `boreas-test-systemd:${createHash("sha256").update(PACKAGES + QUIET.join()).digest("hex").slice(0, 12)}`;
+const BOOT_SECONDS = 90;
+
+const open = new Set<SystemdMachine>();
+afterAll(async () => {
+  for (const machine of [...open]) await machine.close();
+});
+
+export async function startSystemdMachine(options: MachineOptions = {}): Promise<SystemdMachine> {
+  await makeImage();
+  const { network = "bridge", hosts = {}, mounts = [], only } = options;
+  const name = `boreas-${options.name ?? "machine"}-${crypto.randomUUID().slice(0, 8)}`;
+  const gateway = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
+  const hostAddress = (await docker(["network", "inspect", "--format", gateway, network])).trim();
+  await docker([
+    ...["create", "--name", name, "--hostname", name, "--network", network, "--stop-signal", "SIGRTMIN+3"],
+    // What systemd needs to be the first process; with the host's groups, both versions of cgroups work.
+    ...["--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined"],
+    ...["--security-opt", "apparmor=unconfined", "--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup"],
+    ...["--tmpfs", "/run", "--tmpfs", "/run/lock", "--env", "container=docker"],
+    ...Object.entries(hosts).flatMap(([host, at]) => ["--add-host", `${host}:${at === "host" ? hostAddress : at}`]),
+    ...mounts.flatMap((mount) => ["--volume", mount]),
+    ...[IMAGE, "/sbin/init"],
+  ]);
+
+  const attempt = (script: string, { env = {}, input = "" }: RunOptions = {}) =>
+    pipe(["exec", "-i", ...Object.keys(env).flatMap((key) => ["-e", key]), name, "sh", "-c", script], env, input);
+  const machine: SystemdMachine = {
+    name,
+    hostAddress,
+    attempt,
+    async run(script, more) {
+      const { code, stdout, stderr } = await attempt(script, more);
+      if (code === 0) return stdout;
+      throw new Error(`On ${name} this ended with code ${code}:\n${script}\n${stdout}${stderr}`);
+    },
+    async copyIn(from, path, mode = "644") {
+      const bytes = typeof from === "string" ? await Deno.readFile(from) : from;
+      await machine.run(`mkdir -p "\${P%/*}" && cat >"$P" && chmod "$M" "$P"`, {
+        env: { P: path, M: mode },
+        input: bytes,
+      });
+    },
+    async listening() {
+      return (await machine.run("ss -Hltn")).split("\n").map((line) => line.trim()).filter(Boolean);
+    },
+    async strayPackets() {
+      if (!only) return 0;
+      const said = await guard(name, "list counter inet guard stray");
+      return Number(/packets (\d+)/.exec(said)![1]);
+    },
+    async kill() {
+      await docker(["kill", "--signal", "KILL", name]);
+    },
+    async start() {
+      await docker(["start", name]);
+      await guard(name, guardRules(only, hostAddress));
+      await booted(machine);
+    },
+    async close() {
+      open.delete(machine);
+      await docker(["rm", "--force", "--volumes", name]);
+    },
+  };
+  open.add(machine);
+  await machine.start();
+  return machine;
+}
+
+/** Only answers come in; out goes everything, or what was named. IPv6 has no way out of the engine's networks. */
+function guardRules(only: MachineOptions["only"], hostAddress: string): string {
+  const rules = [
+    "add table inet guard",
+    "add counter inet guard stray",
+    "add chain inet guard in { type filter hook input priority 0; policy drop; }",
+    "add rule inet guard in iif lo accept",
+    "add rule inet guard in ct state established,related accept",
+  ];
+  if (only) {
+    rules.push(
+      `add chain inet guard out { type filter hook output priority 0; policy accept; }`,
+      "add rule inet guard out oif lo accept",
+      "add rule inet guard out ct state established,related accept",
+      "add rule inet guard out meta l4proto ipv6-icmp accept",
+      "add rule inet guard out meta l4proto igmp accept",
+      ...only.map(({ address = hostAddress, port }) =>
+        `add rule inet guard out ip daddr ${address} tcp dport ${port} accept`
+      ),
+      "add rule inet guard out counter name stray drop",
+    );
+  }
+  return rules.join("; ");
+}
+
+/** In the machine's network, from outside: it needs no program of its own for it, and cannot undo it by accident. */
+async function guard(name: string, rules: string): Promise<string> {
+  const pid = (await docker(["inspect", "--format", "{{.State.Pid}}", name])).trim();
+  return await run("nsenter", ["--target", pid, "--net", "nft", rules]);
+}
+
+async function booted(machine: SystemdMachine): Promise<void> {
+  const deadline = performance.now() + BOOT_SECONDS * 1000;
+  while (true) {
+    const { stdout, stderr } = await machine.attempt("systemctl is-system-running");
+    if (/^(running|degraded)/.test(stdout)) return;
+    if (performance.now() > deadline) {
+      const log = await docker(["logs", "--tail", "50", machine.name]);
+      throw new Error(`${machine.name} did not boot within ${BOOT_SECONDS} s: ${stdout}${stderr}\n${log}`);
+    }
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
+async function pipe(args: string[], env: Record<string, string>, input: string | Uint8Array): Promise<Attempt> {
+  const child = new Deno.Command("docker", { args, env, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const feed = async () => {
+    const writer = child.stdin.getWriter();
+    try {
+      if (input.length > 0) await writer.write(typeof input === "string" ? new TextEncoder().encode(input) : input);
+      await writer.close();
+    } catch (error: unknown) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // it ended without reading
+    }
+  };
+  const [{ code, stdout, stderr }] = await Promise.all([child.output(), feed()]);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+async function makeImage(): Promise<void> {
+  // Two test files at once: the second finds the work done.
+  using lock = await Deno.open(join(tmpdir(), "boreas-test-systemd.lock"), { create: true, write: true });
+  await lock.lock(true);
+  if ((await docker(["image", "ls", "--quiet", IMAGE])).trim() !== "") return;
+  const folder = await mkdtemp(join(tmpdir(), "boreas-systemd-"));
+  try {
+    const root = join(folder, "root");
+    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", root]);
+    for (const unit of QUIET) await symlink("/dev/null", join(root, "etc/systemd/system", unit));
+    const without = ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"];
+    const tar = join(folder, "root.tar");
+    await run("tar", ["-C", root, ...without.map((path) => `--exclude=./${path}/*`), "-cf", tar, "."]);
+    await docker(["import", tar, IMAGE]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
