@@ -36,6 +36,37 @@ create table agent_environment (
   constraint agent_environment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE
 );
 
+create table agent_query (
+  id uuid not null,
+  project_id uuid not null,
+  agent_id uuid not null,
+  kind text not null,
+  environment_id uuid,
+  application_id uuid,
+  follow boolean default false not null,
+  session_id uuid,
+  created_at timestamp with time zone default boreas_now() not null,
+  wanted_until timestamp with time zone not null,
+  answered_at timestamp with time zone,
+  ended text,
+  next_sequence integer default 0 not null,
+  bytes bigint default 0 not null,
+  constraint agent_query_pkey PRIMARY KEY (id),
+  constraint agent_query_agent_id_agent_id_fk FOREIGN KEY (agent_id) REFERENCES agent(id) ON DELETE CASCADE,
+  constraint agent_query_application_id_application_id_fk FOREIGN KEY (application_id) REFERENCES application(id) ON DELETE CASCADE,
+  constraint agent_query_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE,
+  constraint agent_query_kind CHECK ((kind = ANY (ARRAY['observe'::text, 'tail'::text])))
+);
+
+create table agent_query_chunk (
+  query_id uuid not null,
+  sequence integer not null,
+  offset bigint not null,
+  data bytea not null,
+  constraint agent_query_chunk_query_id_sequence_pk PRIMARY KEY (query_id, sequence),
+  constraint agent_query_chunk_query_id_agent_query_id_fk FOREIGN KEY (query_id) REFERENCES agent_query(id) ON DELETE CASCADE
+);
+
 create table api_token (
   id uuid not null,
   project_id uuid not null,
@@ -64,6 +95,13 @@ create table app_state (
   sync text not null,
   details jsonb default '{}'::jsonb not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  observed_at timestamp with time zone,
+  observed_version text,
+  resources jsonb default '[]'::jsonb not null,
+  differences jsonb,
+  drift jsonb default '[]'::jsonb not null,
+  health_since timestamp with time zone,
+  healing jsonb,
   constraint app_state_environment_id_application_id_target_pk PRIMARY KEY (environment_id, application_id, target),
   constraint app_state_application_id_application_id_fk FOREIGN KEY (application_id) REFERENCES application(id) ON DELETE CASCADE,
   constraint app_state_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE,
@@ -213,6 +251,7 @@ create table deployment (
   retired_at timestamp with time zone,
   rollback_scope text default 'deployment'::text not null,
   only_targets text[],
+  reapply boolean default false not null,
   constraint deployment_pkey PRIMARY KEY (id),
   constraint deployment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id),
   constraint deployment_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -542,6 +581,8 @@ create table version_app (
 );
 
 CREATE INDEX agent_environment_by_environment ON public.agent_environment USING btree (environment_id);
+
+CREATE INDEX agent_query_by_agent ON public.agent_query USING btree (agent_id);
 
 CREATE INDEX app_state_version ON public.app_state USING btree (version_id);
 
