@@ -41,6 +41,22 @@ export const agent = pgTable("agent", {
   publicKey: text("public_key"),
   /** base64url raw X25519: what secrets are sealed to. */
   sealingKey: text("sealing_key"),
+  /** When the present keys came into use; the agent's beginning when null. */
+  keySince: instant("key_since"),
+  /** Offered by the agent, and its keys as soon as it uses or confirms them. */
+  nextPublicKey: text("next_public_key"),
+  nextSealingKey: text("next_sealing_key"),
+  /** Somebody has asked for new keys. */
+  rotateWanted: boolean("rotate_wanted").notNull().default(false),
+  /** SHA-256 of what its last welcome brought: a copy of its state folder does not have it. */
+  ticket: bytea("ticket"),
+  /** SHA-256 of the ticket that it showed then; good until it has said that the new one is on its disk. */
+  previousTicket: bytea("previous_ticket"),
+  /** Enrolled with a token that asks for a person's yes: connected, and given nothing until then. */
+  awaitsApproval: boolean("awaits_approval").notNull().default(false),
+  /** It is being emptied, and since when it is empty. */
+  drainStartedAt: instant("drain_started_at"),
+  drainedAt: instant("drained_at"),
   labels: jsonb("labels").$type<Record<string, string>>().notNull().default({}),
   facts: jsonb("facts").$type<Record<string, unknown>>().notNull().default({}),
   versions: jsonb("versions").$type<Record<string, string>>().notNull().default({}),
