@@ -76,6 +76,17 @@ create table agent_query_chunk (
   constraint agent_query_chunk_query_id_agent_query_id_fk FOREIGN KEY (query_id) REFERENCES agent_query(id) ON DELETE CASCADE
 );
 
+create table agent_runtime (
+  os text not null,
+  arch text not null,
+  sha256 text not null,
+  size bigint not null,
+  blob_sha256 text not null,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  constraint agent_runtime_os_arch_pk PRIMARY KEY (os, arch)
+);
+
 create table api_token (
   id uuid not null,
   project_id uuid not null,
@@ -290,6 +301,7 @@ create table enrollment_token (
   expires_at timestamp with time zone not null,
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
+  approve_first boolean default false not null,
   constraint enrollment_token_pkey PRIMARY KEY (id),
   constraint enrollment_token_hash_unique UNIQUE (hash),
   constraint enrollment_token_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),

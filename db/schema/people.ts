@@ -1,5 +1,5 @@
 /** Projects, people, what they may do, what they did. */
-import { bigint, check, index, jsonb, pgTable, primaryKey, text, unique, uuid } from "drizzle-orm/pg-core";
+import { bigint, boolean, check, index, jsonb, pgTable, primaryKey, text, unique, uuid } from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
 import { bytea, checkOneOf, createdAt, id, instant, oneOf, projectId, updatedAt } from "./columns.ts";
 
@@ -128,6 +128,8 @@ export const enrollmentToken = pgTable(
     usesLeft: bigint("uses_left", { mode: "number" }).notNull(),
     labels: jsonb("labels").$type<Record<string, string>>().notNull().default({}),
     environmentIds: uuid("environment_ids").array().notNull().default(sql`'{}'`),
+    /** Who enrols with it is given nothing to do until a person approves. */
+    approveFirst: boolean("approve_first").notNull().default(false),
     expiresAt: instant("expires_at").notNull(),
     createdBy: text("created_by").notNull(),
     createdAt: createdAt(),
@@ -139,3 +141,16 @@ export const enrollmentToken = pgTable(
     check("enrollment_token_kind", checkOneOf("kind", ["agent", "operator"])),
   ],
 );
+
+/** What agents of another machine type than the master's run on: uploaded once, handed out by every master. */
+export const agentRuntime = pgTable("agent_runtime", {
+  os: text("os").notNull(),
+  arch: text("arch").notNull(),
+  /** Of the program itself. */
+  sha256: text("sha256").notNull(),
+  size: bigint("size", { mode: "number" }).notNull(),
+  /** The gzipped program, as it is stored and handed out. */
+  blobSha256: text("blob_sha256").notNull(),
+  createdBy: text("created_by").notNull(),
+  createdAt: createdAt(),
+}, (t) => [primaryKey({ columns: [t.os, t.arch] })]);
