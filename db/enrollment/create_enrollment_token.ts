@@ -16,6 +16,8 @@ export interface EnrollmentInput {
   /** Ids or names. */
   environments: string[];
   kind: "agent" | "operator";
+  /** Who enrols with it is given nothing to do until a person approves. */
+  approveFirst?: boolean;
 }
 
 /** The token's text is in this answer and nowhere else. */
@@ -41,10 +43,11 @@ export async function createEnrollmentToken(
     }
     const id = db.newId();
     const [made] = await tx<EnrollmentTokenRow[]>`
-      insert into enrollment_token (id, project_id, hash, kind, uses_left, labels, environment_ids, expires_at, created_by)
+      insert into enrollment_token (id, project_id, hash, kind, uses_left, labels, environment_ids, approve_first,
+        expires_at, created_by)
       values (${id}, ${actor.projectId}, ${hash}, ${input.kind}, ${input.uses}, ${tx.json(input.labels)},
-        ${known.map((e) => e.id)}::uuid[], boreas_now() + make_interval(secs => ${input.expiresIn}), ${actor.name})
-      returning id, kind, uses_left, labels, environment_ids, expires_at, created_by, created_at`;
+        ${known.map((e) => e.id)}::uuid[], ${input.approveFirst ?? false}, boreas_now() + make_interval(secs => ${input.expiresIn}), ${actor.name})
+      returning id, kind, uses_left, labels, environment_ids, approve_first, expires_at, created_by, created_at`;
     await recordAudit(db, tx, actor, "enrollment_token.create", `enrollment-token:${id}`, { ...input });
     return made!;
   });

@@ -15,7 +15,7 @@ export async function listEnrollmentTokens(
   { before, limit }: { before?: string; limit: number },
 ): Promise<EnrollmentToken[]> {
   const rows = await db.sql<EnrollmentTokenRow[]>`
-    select id, kind, uses_left, labels, environment_ids, expires_at, created_by, created_at from enrollment_token
+    select id, kind, uses_left, labels, environment_ids, approve_first, expires_at, created_by, created_at from enrollment_token
     where project_id = ${projectId} ${before ? db.sql`and id < ${before}` : db.sql``}
     order by id desc limit ${limit}`;
   return rows.map(toEnrollmentToken);

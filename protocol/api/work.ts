@@ -154,6 +154,8 @@ export const CreateEnrollmentToken = z.strictObject({
   /** Ids or names. */
   environments: z.array(z.string()).max(1000).default([]),
   kind: z.enum(["agent", "operator"]).default("agent"),
+  /** A machine that enrols with it is given nothing to do until a person approves it. */
+  approveFirst: z.boolean().default(false),
 });
 export const EnrollmentToken = z.object({
   id: Id,
@@ -161,6 +163,7 @@ export const EnrollmentToken = z.object({
   usesLeft: z.number().int(),
   labels: z.record(z.string(), z.string()),
   environments: z.array(Id),
+  approveFirst: z.boolean(),
   expiresAt: Instant,
   createdBy: z.string(),
   createdAt: Instant,
