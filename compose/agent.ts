@@ -1,28 +1,23 @@
 /** `boreas agent`: enrols once, then dials the master and runs what it is given. Listens on nothing. */
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createAgent } from "../agents/agent.ts";
-import { enroll, loadIdentity } from "../agents/identity.ts";
-import type { Identity } from "../agents/identity.ts";
-import type { Disk, Logger } from "../domain/ports.ts";
+import { loadIdentity } from "../agents/identity.ts";
 import { chance } from "../host/chance.ts";
 import { createClock } from "../host/clock.ts";
 import { createDialer } from "../host/dial.ts";
 import { createDisk } from "../host/disk.ts";
 import { readFacts } from "../host/facts.ts";
 import { createBlobFetcher } from "../host/fetch_blob.ts";
-import { postJson } from "../host/http_request.ts";
 import { createLogger } from "../host/logger.ts";
 import { createMachine } from "../host/machine.ts";
-import { resolveMaster } from "../host/master_address.ts";
-import type { MasterAddress } from "../host/master_address.ts";
 import type { Operator } from "../operators/operator.ts";
 import { createPmOperator } from "../operators/pm/pm_operator.ts";
 import type { PmOptions } from "../operators/pm/pm_operator.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../protocol/agent_messages.ts";
-import type { AgentFacts } from "../protocol/agent_messages.ts";
+import { withAgentConfig } from "./agent_config.ts";
+import { enrollOnce, findMaster, stateDirOf } from "./agent_enrollment.ts";
 import { noteHealth } from "./agent_health.ts";
 import { readCrashPoint } from "./crash_point.ts";
-import { readSecretFile } from "./data_folder.ts";
 import { PRODUCT_VERSION } from "./product_version.ts";
 import { whole } from "./settings.ts";
 import type { Env } from "./settings.ts";
@@ -34,7 +29,8 @@ export const machineOperators = (parts: Omit<PmOptions, "machine">): Operator[] 
 ];
 
 /** @param makeOperators other hands than those of a machine: for whoever builds an agent of their own */
-export async function runAgent(env: Env, makeOperators = machineOperators): Promise<number> {
+export async function runAgent(given: Env, makeOperators = machineOperators): Promise<number> {
+  const env = await withAgentConfig(given);
   const clock = createClock();
   const logger = createLogger({
     service: "agent",
@@ -43,20 +39,13 @@ export async function runAgent(env: Env, makeOperators = machineOperators): Prom
     isTerminal: Deno.stderr.isTerminal(),
     clock,
   });
-  const url = env("BOREAS_URL");
-  if (!url) throw new Error("BOREAS_URL must be set to the address of the master, such as https://boreas.example.com.");
-  const stateDir = resolve(env("BOREAS_STATE_DIR") || "/var/lib/boreas");
+  const stateDir = stateDirOf(env);
   const slots = whole(env, "BOREAS_SLOTS", 8, 1, 1000);
   const spoolBytes = whole(env, "BOREAS_SPOOL_BYTES", 256 * 1024 * 1024, 1024 * 1024, Number.MAX_SAFE_INTEGER);
   const disk = await createDisk(stateDir);
   const facts = await readFacts(["binary", "script"]);
-  const address = await resolveMaster({
-    url,
-    caFingerprint: env("BOREAS_CA_FINGERPRINT") || undefined,
-    httpsProxy: env("HTTPS_PROXY") || env("https_proxy"),
-    noProxy: env("NO_PROXY") || env("no_proxy"),
-  });
-  const identity = await loadIdentity(disk) ?? await enrollOnce(env, { disk, facts, address, logger });
+  const address = await findMaster(env);
+  const identity = await loadIdentity(disk) ?? await enrollOnce(env, { stateDir, disk, facts, address, logger });
   let revoked: string | undefined;
   const agent = createAgent({
     identity,
@@ -81,7 +70,7 @@ export async function runAgent(env: Env, makeOperators = machineOperators): Prom
   const stop = onStopSignals();
   await agent.start();
   const endNotes = noteHealth(stateDir, { clock, logger }, agent.status);
-  logger.log("INFO", "agent started", { agent: identity.name, master: url, slots });
+  logger.log("INFO", "agent started", { agent: identity.name, master: address.url.origin, slots });
   await stop.first;
   logger.log("INFO", "agent stopping", { how: revoked ? "revoked" : "running tasks end first; once more stops them" });
   // A first signal lets running tasks end, a second stops them. A task that outlives both is adopted by the next process.
@@ -91,27 +80,4 @@ export async function runAgent(env: Env, makeOperators = machineOperators): Prom
   disk.close();
   if (revoked) throw new Error(`The master revoked this agent: ${revoked}. Enrol it again with a new token.`);
   return 0;
-}
-
-async function enrollOnce(
-  env: Env,
-  deps: { disk: Disk; facts: AgentFacts; address: MasterAddress; logger: Logger },
-): Promise<Identity> {
-  const file = env("BOREAS_TOKEN_FILE");
-  const token = env("BOREAS_TOKEN") || (file ? await readSecretFile(file) : undefined);
-  if (!token) {
-    throw new Error(
-      "This machine is not enrolled. Set BOREAS_TOKEN (or BOREAS_TOKEN_FILE) to an enrolment token from the dashboard, under Agents.",
-    );
-  }
-  const name = env("BOREAS_NAME") || deps.facts.hostname;
-  const identity = await enroll({
-    disk: deps.disk,
-    facts: deps.facts,
-    token,
-    name,
-    post: (path, body) => postJson(deps.address, path, body),
-  });
-  deps.logger.log("INFO", "enrolled", { agent: identity.name });
-  return identity;
 }
