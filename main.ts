@@ -12,10 +12,14 @@ const PROCESSES: Record<string, () => Promise<number>> = {
   agent: async () => (await import("./compose/agent.ts")).runAgent(env),
   migrate: async () => (await import("./compose/migrate.ts")).runMigrate(env),
 };
-const isProbe = command === "agent" && rest.length === 1 && rest[0] === "health";
+/** `boreas agent ...` */
+const OF_THE_AGENT: Record<string, () => Promise<number>> = {
+  health: async () => (await import("./compose/agent_health.ts")).runAgentHealth(env, new Date()),
+  proxy: async () => (await import("./compose/proxy.ts")).runProxyProcess(env),
+};
 // `boreas start` is the product, `boreas start DEPLOYMENT` the client's.
-const process = isProbe
-  ? async () => (await import("./compose/agent_health.ts")).runAgentHealth(env, new Date())
+const process = command === "agent" && rest.length === 1
+  ? OF_THE_AGENT[rest[0]!]
   : command !== undefined && rest.length === 0
   ? PROCESSES[command]
   : undefined;

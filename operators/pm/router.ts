@@ -24,4 +24,8 @@ export interface Router {
   drain(route: PublicPort, backend: Backend, seconds: number): Promise<number>;
   /** Lets go of the application's port. */
   remove(route: PublicPort): Promise<void>;
+  /** Once, when the agent starts: routes that stand are served, whatever happened to the proxy meanwhile. */
+  start?(): Promise<void>;
+  /** The agent ends; the proxy goes on. */
+  close?(): void;
 }
