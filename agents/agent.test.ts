@@ -263,6 +263,20 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     expect(second.master.results).toEqual([]);
   });
 
+  it("has room while what it lost still ends: the master counts that place as free", async () => {
+    const disk = createMemoryDisk();
+    const first = await setUp({}, { disk, slots: 1 });
+    first.master.send(dispatchOf("t1"));
+    await expect.poll(() => first.runs.length).toBe(1);
+    await stopNow(first.agent);
+    const { master, runs } = await setUp({ verdict: () => "abort" }, { disk, slots: 1 });
+    await expect.poll(() => runs[0]?.context.signal.aborted).toBe(true);
+    master.send(dispatchOf("t2"));
+    await expect.poll(() => runs.length).toBe(2);
+    expect(master.ofType("task.refuse")).toEqual([]);
+    for (const { end } of runs) end({ status: "cancelled", message: "Stopped." });
+  });
+
   it("finishes on a first signal, takes nothing new, and stops its tasks on a second one", async () => {
     const { master, agent, runs } = await setUp();
     master.send(dispatchOf("t1"), dispatchOf("t2"));

@@ -86,6 +86,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
   let changed = () => {};
 
   const running = () => [...entries.values()].filter((entry) => entry.slot);
+  const busy = () => running().filter(({ slot }) => !slot!.lost).length;
   const spoolFolder = (taskId: string, attempt: number) => `spool/${taskId}.${attempt}`;
   const report = (what: string, taskId: string) => (error: unknown) =>
     logger.log("ERROR", what, { taskId, error: String(error) });
@@ -109,7 +110,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     if (operation.generation < journal.generation(placeOf(operation))) {
       return never("A newer deployment of this application has already been here.");
     }
-    if (running().length >= options.slots) return notNow(`All ${options.slots} slots are taken.`);
+    if (busy() >= options.slots) return notNow(`All ${options.slots} slots are taken.`);
     return undefined;
   }
 
@@ -164,9 +165,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
       await journal.put({ dispatch, startedAt, saved: null });
       crashPoint("agent.before_accept");
     } catch (error: unknown) {
-      const message = `The agent could not write to its state folder: ${
-        error instanceof Error ? error.message : error
-      }`;
+      const message = `The agent could not write to its state folder: ${(error as Error)?.message ?? error}`;
       return await finish(entry, { status: "failed", code: "agent.disk", message, retryable: true }, []);
     }
     entry.accepted = true;
@@ -372,6 +371,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
     lost: (taskId: string, why: string) => entries.get(taskId)?.slot?.stop(new StopReason("lost", why, 0)),
     /** Takes nothing new while this connection lasts. */
     drain: (why: string) => void (draining = why),
+    undrain: () => void (draining = undefined),
     /** Takes nothing new ever again. */
     end: (why: string) => void (ending = why),
     stopAll(reason: StopReason): void {

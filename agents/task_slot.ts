@@ -21,6 +21,8 @@ export type RunParts =
 
 export interface TaskSlot {
   readonly state: "running" | "suspended";
+  /** The lease is someone else's: what still ends here takes no place that the master counts. */
+  readonly lost: boolean;
   /** Waits for trust, runs, and gives the outcome; undefined when it was lost, and so is no longer ours to tell. */
   run(parts: RunParts): Promise<OutcomeInput | undefined>;
   /** The first reason counts. */
@@ -120,6 +122,9 @@ export function createTaskSlot(options: TaskSlotOptions): TaskSlot {
   return {
     get state() {
       return suspended ? "suspended" : "running";
+    },
+    get lost() {
+      return stopped()?.kind === "lost";
     },
     run,
     stop,
