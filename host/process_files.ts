@@ -19,6 +19,19 @@ async function syncFolder(path: string): Promise<void> {
 }
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
+async function lookAt(path: string) {
+  try {
+    const real = await Deno.realPath(path);
+    const { isFile, isDirectory, isBlockDevice, isCharDevice, isSocket } = await Deno.stat(real);
+    const isDevice = isBlockDevice || isCharDevice;
+    const kind = isFile ? "file" : isDirectory ? "folder" : isDevice ? "device" : isSocket ? "socket" : "other";
+    return { path: real, kind: kind as "file" | "folder" | "device" | "socket" | "other" };
+  } catch (error: unknown) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
 export const processFiles = {
   async readText(path: string): Promise<string | undefined> {
     try {
@@ -81,6 +94,7 @@ export const processFiles = {
     }
   },
   isExecutable,
+  lookAt,
   async pointLink(link: string, target: string): Promise<void> {
     const fresh = `${link}.new`;
     await this.remove(fresh);

@@ -16,7 +16,8 @@ import { createTestDatabase } from "../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../tests/helpers/test_database.ts";
 import { createBuildLoop } from "./build_loop.ts";
 import { callOut } from "./gitops/outgoing_http.ts";
-import { findDigest, parseImageRef } from "./gitops/registry.ts";
+import { findDigest } from "./gitops/registry.ts";
+import { parseImageRef } from "../domain/image_ref.ts";
 
 const registryPart = component("registry");
 let db: TestDatabase;

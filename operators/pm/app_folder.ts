@@ -4,7 +4,7 @@
  *   <root>/<environment>/<app>/release.json     what should run here (app_record.ts)
  *                              current          -> releases/<the one that runs>
  *                              releases/<name>/ an unpacked release; there only when it is whole
- *                              slots/{a,b}/     start.json (0600: holds secrets) and run/, the keeper's folder
+ *                              slots/{a,b}/     start.json (0600: holds secrets) and run/, the keeper's folder; container.json
  *                              tasks/<task>/    keeper's folders of a script task, while it runs
  *                              fetch/           downloads, while they run
  */
@@ -39,6 +39,10 @@ export class AppFolder {
   }
   start(slot: Slot): string {
     return `${this.slot(slot)}/start.json`;
+  }
+  /** There from before a container is made until after it is removed. */
+  container(slot: Slot): string {
+    return `${this.slot(slot)}/container.json`;
   }
   run(slot: Slot): string {
     return `${this.slot(slot)}/run`;

@@ -1,6 +1,8 @@
 /** What the machine remembers of an application: written whole before anything follows from it. */
 import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
 import type { AppFolder, Slot } from "./app_folder.ts";
+import type { ContainerShape } from "./docker/container_shape.ts";
+import type { Routed } from "./docker/public_port.ts";
 import type { Machine, SignalName } from "./machine.ts";
 
 /** A version that was deployed here. */
@@ -17,6 +19,18 @@ export interface RunningRelease {
   taskId: string;
   fence: number;
   spec: RenderedSpec;
+  /** How its container was when it started. */
+  container?: ContainerShape;
+}
+
+export interface Pending {
+  taskId: string;
+  fence: number;
+  slot: Slot;
+  stoppedOld: boolean;
+  /** Where the machine's proxy sent requests before, and where it is to send them. */
+  from?: Routed | undefined;
+  to?: Routed | undefined;
 }
 
 export interface AppRecord {
@@ -29,7 +43,7 @@ export interface AppRecord {
   /** What should run: the supervisor keeps it so. */
   current: RunningRelease | null;
   /** A deploy that began to act and did not end: after a crash of the agent its leftovers are in this slot. */
-  pending: { taskId: string; fence: number; slot: Slot; stoppedOld: boolean } | null;
+  pending: Pending | null;
   /** Releases that ran here, newest first: what a prune spares. */
   history: string[];
   /** The automatic ports that each slot had last. */

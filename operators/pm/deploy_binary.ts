@@ -16,6 +16,7 @@ import type { AppFolder, Slot } from "./app_folder.ts";
 import { emptyRecord, readRecord, tagsOf, writeRecord, writeStart } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { choosePorts, requireFree, sharedPorts } from "./choose_ports.ts";
+import { endSlot, keepRunning } from "./end_slot.ts";
 import { buildEnvironment, knownOf, resolveCommand } from "./environment.ts";
 import { PmFailure } from "./failure.ts";
 import { sha256Of } from "./fingerprint.ts";
@@ -27,7 +28,7 @@ import { publish, refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
 import { remember } from "./prune_releases.ts";
-import { otherSlot, startSlot, stopSlot } from "./slots.ts";
+import { otherSlot, startSlot } from "./slots.ts";
 import { stopProcess } from "./stop_process.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
@@ -97,7 +98,7 @@ export async function deployBinary(
       if (runtime.user !== undefined) await requireUser(pm, runtime.user, release);
       const shared = sharedPorts(runtime.ports ?? {}, record);
       await context.trusted();
-      await stopSlot(machine, pm.clock, folder, slot);
+      await endSlot(pm, folder, slot);
       await requireFree(machine, operation.app, runtime.ports ?? {}, shared);
       // An attempt before this one may have stopped it and died.
       const stoppedOld = shared.length > 0 || (record.pending?.stoppedOld ?? false);
@@ -113,7 +114,7 @@ export async function deployBinary(
         );
         await context.trusted();
         await supervisor.release(folder);
-        await stopSlot(machine, pm.clock, folder, record.current!.slot!);
+        await endSlot(pm, folder, record.current!.slot!, { keep: true });
         await requireFree(machine, operation.app, runtime.ports ?? {}, []);
       }
       const stop = {
@@ -186,11 +187,11 @@ async function finishDeploy(
   log: TaskLog,
   kept?: KeptProcess,
 ): Promise<OutcomeInput> {
-  const { machine, clock, supervisor } = pm;
+  const { machine, supervisor } = pm;
   const current = record.current!;
   await supervisor.keep(folder, current, kept);
   try {
-    await stopSlot(machine, clock, folder, otherSlot(current.slot));
+    await endSlot(pm, folder, otherSlot(current.slot), { keep: true });
   } catch (error: unknown) {
     if (!(error instanceof PmFailure)) throw error;
     await log.say(`The old release: ${error.message}`); // the new one serves; going back would make nothing better
@@ -237,8 +238,8 @@ async function goBack(
     const grace = context.signal.aborted ? graceOf(context.signal) : undefined;
     if (kept) {
       await stopProcess(machine, clock, kept, tagsOf(context), { graceSeconds: grace ?? DEFAULT_GRACE_SECONDS });
-    } else await stopSlot(machine, clock, folder, pending.slot, grace);
-    if (pending.stoppedOld && record.current) await supervisor.keep(folder, record.current);
+    } else await endSlot(pm, folder, pending.slot, { graceSeconds: grace });
+    if (pending.stoppedOld && record.current) await keepRunning(pm, folder, record.current);
     record.pending = null;
     await writeRecord(machine, folder, record);
   }

@@ -1,3 +1,5 @@
+import { isEngineError } from "./docker/engine.ts";
+
 /** An expected ending of a deploy, thrown from wherever it shows and turned into an outcome in one place (`pm_operator.ts`). */
 export class PmFailure extends Error {
   override readonly name = "PmFailure";
@@ -13,9 +15,18 @@ export class PmFailure extends Error {
 }
 
 const FULL = ["ENOSPC", "EDQUOT"];
-/** A full disk is an ending that a person can mend; whatever else a machine throws is not foreseen. */
+/** A full disk or an engine that is away is an ending that a person can mend; whatever else a machine throws is not foreseen. */
 export function asFailure(error: unknown, node: string): PmFailure | undefined {
   if (error instanceof PmFailure) return error;
+  if (isEngineError(error)) {
+    return error.status === undefined
+      ? new PmFailure(
+        "engine.away",
+        `The container engine of ${node} does not answer (${error.message}); start it, or set DOCKER_HOST for the agent.`,
+        { retryable: true },
+      )
+      : new PmFailure("engine.refused", `The container engine of ${node} refuses: ${error.message}.`);
+  }
   if (!(error instanceof Error)) return undefined;
   if (!FULL.includes((error as { code?: string }).code ?? "") && !/No space left|Disk quota/i.test(error.message)) {
     return undefined;

@@ -82,6 +82,8 @@ export interface OutputPart {
 export interface KeptProcess {
   readonly folder: string;
   readonly pid: number;
+  /** The container that it is: what it started lives and is held still with it. */
+  readonly container?: string;
   readonly ended: Promise<Ended>;
   hasEnded(): boolean;
   /** Its output from a position on, as it comes. Ends when the output does, or, after `stop`, with what is there by then. */
@@ -108,6 +110,8 @@ export interface MachineFiles {
   copy(from: string, to: string, mode: number | undefined): Promise<void>;
   isFile(path: string): Promise<boolean>;
   isExecutable(path: string): Promise<boolean>;
+  /** What a path is after every link; undefined when there is nothing. */
+  lookAt(path: string): Promise<{ path: string; kind: "file" | "folder" | "device" | "socket" | "other" } | undefined>;
   /** Points a link at a target in one step: who looks sees the old or the new one. */
   pointLink(link: string, target: string): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /** What runs on this machine, asked now. */
 import type { Observed } from "../operator.ts";
 import { AppFolder } from "./app_folder.ts";
+import { observeDocker } from "./docker/observe_docker.ts";
 import { readRecord, readStart } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { probe } from "./health.ts";
@@ -30,6 +31,7 @@ export async function observeApp(pm: PmParts, folder: AppFolder, record: AppReco
     differences: null,
   };
   const release = { versionId: current.versionId, release: current.name };
+  if (current.spec.runtime.mode === "docker") return { ...base, ...await observeDocker(pm, folder, record) };
   if (current.slot === null) return { ...base, ...await askScript(pm, folder, record, release) };
   const kept = supervisor.running(folder);
   const { restarts, gaveUp } = supervisor.describe(folder);

@@ -1,5 +1,5 @@
 /**
- * Physical machines: runs on the machine itself, in its agent. Modes `binary` and `script`.
+ * Physical machines: runs on the machine itself, in its agent. Modes `docker`, `binary` and `script`.
  * One operation per application and environment at a time; what each step leaves behind is told where it is done.
  */
 import type { Clock, Logger, Timer } from "../../domain/ports.ts";
@@ -9,9 +9,13 @@ import { stoppedOutcome } from "../stopped.ts";
 import { appFolderOf } from "./app_folder.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { Locks } from "./app_locks.ts";
-import { readRecord, writeRecord } from "./app_record.ts";
+import { readRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { deployBinary } from "./deploy_binary.ts";
+import { deployDocker } from "./docker/deploy_docker.ts";
+import type { Engine } from "./docker/engine.ts";
+import { tailDocker } from "./docker/observe_docker.ts";
+import { keepRunning } from "./end_slot.ts";
 import { asFailure, PmFailure } from "./failure.ts";
 import type { Machine } from "./machine.ts";
 import { listApps, observeApp } from "./observe.ts";
@@ -20,8 +24,10 @@ import type { PmPolicy } from "./policy.ts";
 import { removeApp } from "./remove_app.ts";
 import { runScripts } from "./run_scripts.ts";
 import { letGoOn, signalTask } from "./signal_task.ts";
-import { otherSlot, stopSlot } from "./slots.ts";
+import type { Router } from "./router.ts";
+import { otherSlot } from "./slots.ts";
 import { Supervisor } from "./supervisor.ts";
+import { undoPending } from "./undo_pending.ts";
 
 /** How long leftovers of an attempt wait for that attempt to be taken up again after a restart of the agent. */
 const PENDING_MS = 60_000;
@@ -35,15 +41,25 @@ export interface PmOptions {
   root: string;
   node: { name: string };
   policy?: PmPolicy;
+  /** What runs containers; without it docker applications are refused. */
+  engine?: Engine | undefined;
+  /** What holds public ports; without it a route through the machine's proxy is refused. */
+  router?: Router | undefined;
+  /** How long a registry may send nothing. */
+  pullStallMs?: number | undefined;
 }
 
 export function createPmOperator(options: PmOptions): Operator {
   const { machine, clock, logger, root, node } = options;
   // Programs are started in folders of their own: a relative path would mean another place there.
   if (!root.startsWith("/")) throw new Error(`the folder of applications must be an absolute path, not ${root}`);
-  const policy = options.policy ?? { modes: ["binary", "script"] };
+  const policy = options.policy ?? { modes: ["docker", "binary", "script"] };
   const supervisor = new Supervisor({ machine, clock, logger });
-  const pm: PmParts = { machine, clock, logger, node, policy, supervisor, active: new Map() };
+  const { engine, router, pullStallMs } = options;
+  const pm: PmParts = {
+    ...{ machine, clock, logger, node, policy, supervisor, engine, router, root, pullStallMs },
+    active: new Map(),
+  };
   const locks = new Locks();
   const timers = new Set<Timer>();
 
@@ -51,10 +67,10 @@ export function createPmOperator(options: PmOptions): Operator {
     const { spec } = operation;
     if (operation.action === "remove" || spec === null) return removeApp(pm, folder, operation, context);
     const { runtime } = spec;
-    if (runtime.mode === "mock" || runtime.mode === "docker") {
+    if (runtime.mode === "mock") {
       throw new PmFailure(
         "mode.mock",
-        `${operation.app} has no runtime for machines; give it \`binary\` or \`script\`.`,
+        `${operation.app} has no runtime for machines; give it \`docker\`, \`binary\` or \`script\`.`,
       );
     }
     if (!policy.modes.includes(runtime.mode)) {
@@ -64,6 +80,7 @@ export function createPmOperator(options: PmOptions): Operator {
       );
     }
     if (context.resumed) await letGoOn(machine, context);
+    if (runtime.mode === "docker") return deployDocker(pm, folder, operation, spec, runtime, context);
     return runtime.mode === "binary"
       ? deployBinary(pm, folder, operation, spec, runtime, context)
       : runScripts(pm, folder, operation, spec, runtime, context);
@@ -97,12 +114,12 @@ export function createPmOperator(options: PmOptions): Operator {
   async function settlePending(folder: AppFolder): Promise<void> {
     const record = await readRecord(machine, folder);
     if (!record?.pending) return;
-    const leftover = record.current?.slot === record.pending.slot
-      ? otherSlot(record.pending.slot)
-      : record.pending.slot;
-    await stopSlot(machine, clock, folder, leftover);
-    if (record.pending.stoppedOld && record.current) await supervisor.keep(folder, record.current);
-    await writeRecord(machine, folder, { ...record, pending: null });
+    const { pending, current } = record;
+    if (current?.slot === pending.slot) { // the record names it: then only the old release is left to end
+      if (current.spec.runtime.mode === "docker") await keepRunning(pm, folder, current);
+      const old = { ...pending, slot: otherSlot(pending.slot), stoppedOld: false, from: undefined, to: undefined };
+      await undoPending(pm, folder, { ...record, pending: old });
+    } else await undoPending(pm, folder, record);
     logger.log("WARN", "cleared what an interrupted deploy had left", {
       app: record.app,
       environment: record.environment,
@@ -111,7 +128,10 @@ export function createPmOperator(options: PmOptions): Operator {
 
   async function takeUp(folder: AppFolder, record: AppRecord): Promise<void> {
     const committed = record.current?.slot !== undefined && record.current?.slot === record.pending?.slot;
-    if (record.current && (!record.pending?.stoppedOld || committed)) await supervisor.keep(folder, record.current);
+    const isOurs = record.current?.spec.runtime.mode !== "docker"; // the engine brings containers back by itself
+    if (record.current && isOurs && (!record.pending?.stoppedOld || committed)) {
+      await supervisor.keep(folder, record.current);
+    }
     if (!record.pending) return;
     const timer = clock.after(PENDING_MS, () => {
       timers.delete(timer);
@@ -133,20 +153,24 @@ export function createPmOperator(options: PmOptions): Operator {
       }
     },
     async tail(application, lines) {
-      for (const [folder, { app, current }] of await listApps(pm, root)) {
+      for (const [folder, record] of await listApps(pm, root)) {
+        const { app, current } = record;
         if (app !== application || !current?.slot) continue;
+        if (current.spec.runtime.mode === "docker") return await tailDocker(pm, folder, record, lines);
         return await (await machine.adoptProcess(folder.run(current.slot)))?.lastLines(lines);
       }
       return undefined;
     },
     async start() {
       await machine.files.makeFolder(root);
+      await router?.start?.();
       for (const [folder, record] of await listApps(pm, root)) await takeUp(folder, record);
     },
     async stop() {
       for (const timer of timers) timer.cancel();
       timers.clear();
       await supervisor.close();
+      router?.close?.();
     },
   };
 }

@@ -3,10 +3,12 @@ import type { Clock, Logger } from "../../domain/ports.ts";
 import type { Operation } from "../../protocol/operation.ts";
 import type { AppFolder } from "./app_folder.ts";
 import type { AppRecord } from "./app_record.ts";
+import type { Engine } from "./docker/engine.ts";
 import { PmFailure } from "./failure.ts";
 import type { PmPolicy } from "./policy.ts";
 import type { KeptProcess, Machine } from "./machine.ts";
 import { choosePruned } from "./prune_releases.ts";
+import type { Router } from "./router.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface PmParts {
@@ -16,6 +18,14 @@ export interface PmParts {
   node: { name: string };
   policy: PmPolicy;
   supervisor: Supervisor;
+  /** What runs containers; undefined where nothing does. */
+  engine: Engine | undefined;
+  /** What holds public ports; undefined where nothing does. */
+  router: Router | undefined;
+  /** How long a registry may send nothing; the usual time when undefined. */
+  pullStallMs?: number | undefined;
+  /** Absolute: everything that is deployed lives below it. */
+  root: string;
   /** The program that a running task has started, for suspend and resume. */
   active: Map<string, KeptProcess>;
 }

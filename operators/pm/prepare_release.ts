@@ -105,9 +105,10 @@ async function makeRelease(parts: Parts, wanted: Wanted, name: string, made: str
   }
 }
 
-/** Scripts may use every artifact; a binary names its one. An image is no file. */
+/** Scripts may use every artifact; a binary names its one; a container brings its own. An image is no file. */
 function wantedArtifacts(spec: RenderedSpec): [string, PinnedArtifact][] {
   const { runtime } = spec;
+  if (runtime.mode === "docker") return [];
   if (runtime.mode !== "binary") return Object.entries(spec.artifacts).filter(([, { kind }]) => kind !== "image");
   const artifact = spec.artifacts[runtime.artifact];
   if (artifact === undefined || artifact.kind === "image") {

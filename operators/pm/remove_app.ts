@@ -5,7 +5,9 @@ import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, writeRecord } from "./app_record.ts";
 import { refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
-import { stopSlot } from "./slots.ts";
+import { requireRouter, routedBy } from "./docker/public_port.ts";
+import { imagesOf, pruneImages } from "./docker/prune_images.ts";
+import { endSlot } from "./end_slot.ts";
 import { TaskLog } from "./task_log.ts";
 
 export async function removeApp(
@@ -14,10 +16,12 @@ export async function removeApp(
   operation: Operation,
   context: RunContext,
 ): Promise<OutcomeInput> {
-  const { machine, clock, supervisor, node } = pm;
+  const { machine, supervisor, node } = pm;
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
   await context.trusted();
+  const routed = record.current && routedBy(record, record.current.spec.route, record.current.ports);
+  if (routed) await requireRouter(pm).remove(routed.route);
   await supervisor.release(folder);
   const { ports } = emptyRecord(operation);
   // What is gone must not be brought back by a restart of the agent in the middle of this.
@@ -29,10 +33,12 @@ export async function removeApp(
     pending: null,
     ports,
   });
-  for (const slot of ["a", "b"] as const) await stopSlot(machine, clock, folder, slot);
+  const images = await imagesOf(machine, folder);
+  for (const slot of ["a", "b"] as const) await endSlot(pm, folder, slot);
   for (const name of await machine.files.list(folder.path)) {
     if (`${folder.path}/${name}` !== folder.record) await machine.files.remove(`${folder.path}/${name}`);
   }
+  if (images.size > 0) await pruneImages(pm, folder, images, undefined);
   const message = was
     ? `${operation.app} ${was} is stopped and removed from ${node.name}.`
     : `${operation.app} did not run on ${node.name}; nothing to remove.`;

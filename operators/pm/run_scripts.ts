@@ -11,6 +11,7 @@ import { aborted, DEFAULT_GRACE_SECONDS, graceOf, wait } from "../stopped.ts";
 import { insideRelease } from "./app_folder.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, tagsOf, writeRecord } from "./app_record.ts";
+import { endSlot } from "./end_slot.ts";
 import { buildEnvironment } from "./environment.ts";
 import { PmFailure } from "./failure.ts";
 import { sha256Of } from "./fingerprint.ts";
@@ -19,7 +20,6 @@ import { publish, refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
 import { remember } from "./prune_releases.ts";
-import { stopSlot } from "./slots.ts";
 import { stopProcess } from "./stop_process.ts";
 import { TaskLog } from "./task_log.ts";
 
@@ -124,7 +124,7 @@ export async function runScripts(
   await writeRecord(machine, folder, record);
   if (oldSlot) {
     await pm.supervisor.release(folder); // it was a binary before
-    await stopSlot(machine, pm.clock, folder, oldSlot);
+    await endSlot(pm, folder, oldSlot);
   }
   await publish(machine, folder, record, spec.keepReleases);
   return {

@@ -6,7 +6,7 @@ import type { PmParts } from "./pm_parts.ts";
 export async function signalTask({ active, machine }: PmParts, taskId: string, signal: SignalName): Promise<void> {
   const kept = active.get(taskId);
   await kept?.signal(signal);
-  const strays = kept ? await machine.findTagged([`BOREAS_TASK_ID=${taskId}`]) : [];
+  const strays = kept && kept.container === undefined ? await machine.findTagged([`BOREAS_TASK_ID=${taskId}`]) : [];
   for (const { pid, group } of strays) if (group !== kept!.pid) machine.signalProcess(pid, signal);
 }
 

@@ -1,25 +1,9 @@
 /** Asks a container registry (OCI distribution API) which digest a tag has. */
+import { parseImageRef } from "../../domain/image_ref.ts";
 import { callOut, OutgoingError, readText } from "./outgoing_http.ts";
 import type { GitopsDeps } from "./deps.ts";
 
 type Deps = Pick<GitopsDeps, "fetch" | "checkOutgoing" | "clock">;
-
-export interface ImageAddress {
-  registry: string;
-  repository: string;
-}
-
-/** `order`, `team/order` and `docker.io/...` are Docker Hub's; else the first part is the registry. */
-export function parseImageRef(ref: string): ImageAddress | undefined {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/.test(ref) || ref.includes("//") || ref.endsWith("/")) return undefined;
-  const [first, ...rest] = ref.split("/");
-  const isHost = rest.length > 0 && (/[.:]/.test(first!) || first === "localhost");
-  const registry = isHost ? first! : "docker.io";
-  const path = isHost ? rest.join("/") : ref;
-  if (!/^[a-z0-9._/-]+$/.test(path)) return undefined;
-  if (registry !== "docker.io" && registry !== "index.docker.io") return { registry, repository: path };
-  return { registry: "registry-1.docker.io", repository: path.includes("/") ? path : `library/${path}` };
-}
 
 /** Any manifest or index will do: what counts is its digest. */
 const ACCEPT = [

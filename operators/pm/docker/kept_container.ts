@@ -1,0 +1,93 @@
+/** A container as the program that a deploy waits for: the same to health checks, logs and signals as one with a keeper. */
+import type { Clock } from "../../../domain/ports.ts";
+import { aborted, wait } from "../../stopped.ts";
+import type { Ended, KeptProcess, OutputPart } from "../machine.ts";
+import { isEngineError } from "./engine.ts";
+import type { ContainerFacts, Engine } from "./engine.ts";
+
+/** Between two looks while the engine itself is away. */
+const AWAY_MS = 1000;
+
+export const isUp = ({ State }: ContainerFacts): boolean => State.Running || State.Paused || State.Restarting;
+
+export function keepContainer(engine: Engine, clock: Clock, facts: ContainerFacts): KeptProcess {
+  const { Id: id } = facts;
+  const forgotten = new AbortController();
+  let hasEnded = false;
+
+  /** Also through a restart of the engine: the container has its own end, and the engine remembers it. */
+  async function watch(): Promise<Ended> {
+    while (!forgotten.signal.aborted) {
+      try {
+        const now = await engine.findContainer(id);
+        if (!now) return { code: null };
+        if (!isUp(now)) return { code: now.State.ExitCode };
+        await engine.waitForEnd(id, forgotten.signal);
+      } catch (error: unknown) {
+        if (!isEngineError(error)) throw error;
+        await wait(clock, AWAY_MS, forgotten.signal);
+      }
+    }
+    return new Promise(() => {});
+  }
+  const ended = watch().then((end) => {
+    hasEnded = true;
+    return end;
+  });
+  ended.catch(() => {}); // told to whoever waits for it
+
+  async function* follow(from: number, stop: AbortSignal): AsyncGenerator<OutputPart> {
+    let position = from;
+    const isOver = () => stop.aborted || hasEnded;
+    while (true) {
+      const last = isOver();
+      const over = new AbortController();
+      const end = () => over.abort();
+      if (!last) stop.addEventListener("abort", end, { once: true });
+      let at = 0;
+      try {
+        for await (const bytes of engine.readOutput(id, { follow: !last, signal: over.signal })) {
+          const fresh = bytes.subarray(Math.max(0, Math.min(bytes.length, position - at)));
+          at += bytes.length;
+          if (fresh.length === 0) continue;
+          position = at;
+          yield { bytes: fresh, position, lostBytes: 0 };
+        }
+      } catch (error: unknown) {
+        if (!isEngineError(error)) throw error;
+        if (last) return; // the engine is away: what it holds is not lost, but nobody waits for it
+        await Promise.race([wait(clock, AWAY_MS, stop), aborted(stop)]);
+      } finally {
+        stop.removeEventListener("abort", end);
+      }
+      if (last) return;
+      if (!isOver()) await Promise.race([wait(clock, AWAY_MS, stop), ended]);
+    }
+  }
+
+  return {
+    folder: "",
+    container: id,
+    pid: facts.State.Pid,
+    ended,
+    hasEnded: () => hasEnded,
+    follow,
+    lastLines: (count) => lastLinesOf(engine, id, count),
+    forget: () => forgotten.abort(),
+    async signal(signal) {
+      if (signal === "STOP") return engine.pauseContainer(id);
+      if (signal !== "CONT") return engine.signalContainer(id, `SIG${signal}`);
+      if ((await engine.findContainer(id))?.State.Paused) await engine.unpauseContainer(id);
+    },
+  };
+}
+
+export async function lastLinesOf(engine: Engine, id: string, count: number): Promise<string[]> {
+  const decoder = new TextDecoder();
+  let text = "";
+  const signal = new AbortController().signal;
+  for await (const bytes of engine.readOutput(id, { follow: false, tail: count, signal })) {
+    text += decoder.decode(bytes, { stream: true });
+  }
+  return text.split("\n").slice(0, text.endsWith("\n") ? -1 : undefined).slice(-count);
+}

@@ -1,0 +1,32 @@
+/** A slot holds a program or a container, and after a change of runtime the one of the other kind than before. */
+import type { AppFolder, Slot } from "./app_folder.ts";
+import type { RunningRelease } from "./app_record.ts";
+import { restartBody } from "./docker/container_plan.ts";
+import { endContainer, runContainer } from "./docker/container_slots.ts";
+import type { KeptProcess } from "./machine.ts";
+import type { PmParts } from "./pm_parts.ts";
+import { stopSlot } from "./slots.ts";
+
+/** Ends whatever runs in a slot; nothing happens when nothing does. `keep` leaves a container there, stopped. */
+export async function endSlot(
+  pm: PmParts,
+  folder: AppFolder,
+  slot: Slot,
+  { graceSeconds, keep = false }: { graceSeconds?: number | undefined; keep?: boolean } = {},
+): Promise<void> {
+  await endContainer(pm, folder, slot, { graceSeconds, remove: !keep });
+  await stopSlot(pm.machine, pm.clock, folder, slot, graceSeconds);
+}
+
+/** From now on this release runs, also if it has to be started first. */
+export async function keepRunning(
+  pm: PmParts,
+  folder: AppFolder,
+  release: RunningRelease,
+  kept?: KeptProcess,
+): Promise<void> {
+  const { runtime } = release.spec;
+  if (runtime.mode !== "docker") return pm.supervisor.keep(folder, release, kept);
+  await pm.supervisor.release(folder); // it may have been a binary before; of containers the engine takes care
+  await runContainer(pm, folder, release.slot!, restartBody(runtime));
+}
