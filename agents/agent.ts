@@ -8,15 +8,18 @@
  * spool. A crash at any point leaves a state that `load` understands.
  */
 import type { Chance, Clock, CrashPoint, Dialer, Disk, Logger } from "../domain/ports.ts";
-import { type Observed, type Operator, StopReason } from "../operators/operator.ts";
+import { type Operator, StopReason } from "../operators/operator.ts";
 import { type AgentFacts, CLOSE, PROTOCOL } from "../protocol/agent_messages.ts";
 import { type AfterWelcome, createConnection } from "./connection.ts";
 import type { Identity } from "./identity.ts";
+import { createRenewalHandlers } from "./renew_keys.ts";
 import { openJournal } from "./journal.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease_keeper.ts";
 import { createLogStreamer, type LogStreamer } from "./log_streamer.ts";
 import { openOutbox } from "./outbox.ts";
+import { createStateReporter, SCAN_SECONDS, type StateReporter } from "./state_reporter.ts";
 import { createTaskBoard, type TaskBoard } from "./task_board.ts";
+import type { Upgrader } from "./upgrade/upgrader.ts";
 
 export const SPOOL_BYTES = 256 * 1024 * 1024;
 export const SUSPENDED_BOUND_MS = 5 * 60_000;
@@ -27,8 +30,6 @@ const LAST_WORDS_MS = 10_000;
  * before any lease passes on, so this is less than the least margin of trust.
  */
 const DETACHED_PATIENCE_MS = 200;
-/** Observations in one message. */
-const OBSERVED = 200;
 
 export interface AgentOptions {
   identity: Identity;
@@ -49,6 +50,10 @@ export interface AgentOptions {
   crashPoint?: CrashPoint;
   spoolBytes?: number;
   suspendedBoundMs?: number;
+  /** Between two looks at what runs. */
+  scanSeconds?: number;
+  /** Absent where the agent cannot be replaced, as within the master. */
+  upgrader?: Upgrader;
   /** The master will never have this agent again; its tasks have been stopped. */
   onRevoked?(why: string): void;
 }
@@ -84,20 +89,35 @@ export function createAgent(options: AgentOptions): Agent {
   let board: TaskBoard;
   let keeper: LeaseKeeper;
   let streamer: LogStreamer;
+  let reporter: StateReporter;
+  /** What tasks of this connection are about, so that their end is followed by a look at it. */
+  const about = new Map<string, { environmentId: string; application: string }>();
   let started: Promise<void> | undefined;
   let ended: Promise<void> | undefined;
   let detached = false;
+  const instance = crypto.randomUUID();
+  /** Agreed on in the last welcome. */
+  let protocol: number = PROTOCOL.min;
 
   const handlers: Handlers = {
-    "task.dispatch": (message) => board.dispatch(message),
+    "task.dispatch"(message) {
+      const { environmentId, app } = message.operation;
+      about.set(message.taskId, { environmentId, application: app });
+      board.dispatch(message);
+    },
     "task.cancel": (message) => board.cancel(message),
     "lease.renewed": (message) => keeper.renewed(message),
     "log.ack": ({ taskId, fence, offset }) => streamer.acknowledged(taskId, fence, offset),
-    "result.ack": (message) => board.resultAcknowledged(message),
+    "result.ack"(message) {
+      board.resultAcknowledged(message);
+      reporter.look(about.get(message.taskId));
+      about.delete(message.taskId);
+    },
     "agent.drain": ({ reason }) => board.drain(reason),
-    "agent.upgrade": ({ version }) =>
-      logger.log("WARN", `The master offers version ${version}; run the install line again to take it.`),
-    "operator.observe": () => void observe().catch(failed("Observing failed.")),
+    "agent.undrain": () => board.undrain(),
+    ...createRenewalHandlers({ identity, logger, send: (message) => connection.send(message) }),
+    "agent.upgrade": (message) => options.upgrader?.asked(message),
+    "operator.observe": ({ requestId }) => reporter.answer(requestId),
     "app.tail": ({ requestId, application, lines }) =>
       void tail(requestId, application, lines).catch(failed("Reading an application's last lines failed.")),
   };
@@ -119,16 +139,26 @@ export function createAgent(options: AgentOptions): Agent {
         facts: options.facts,
         signature: await identity.sign(nonce, masterId),
         resumes: board.resumes(),
+        upgrade: options.upgrader?.report(),
+        tickets: identity.renewal?.tickets(),
+        instance,
       };
     },
     welcomed(welcome, helloSentAt) {
       keeper.connected(helloSentAt, welcome.leaseSeconds);
       board.welcomed(welcome);
+      protocol = welcome.protocol;
+      if (welcome.releaseKey !== undefined) pinReleaseKey(welcome.releaseKey);
+      options.upgrader?.welcomed().catch(failed("An upgrade could not be confirmed."));
+      about.clear();
+      reporter.connected();
+      if (welcome.ticket !== undefined) void keepTicket(welcome.ticket).catch(failed("A ticket could not be kept."));
     },
     received: (message) => (handlers[message.type] as (m: AfterWelcome) => void)(message),
     disconnected() {
       keeper.disconnected();
       streamer.disconnected();
+      reporter.disconnected();
     },
     atStakeMs: () => board.shortestLeaseMs(),
     revoked(why) {
@@ -138,18 +168,22 @@ export function createAgent(options: AgentOptions): Agent {
     },
   });
 
-  async function observe(): Promise<void> {
-    const observed: Observed[] = [];
-    for (const operator of operators) for await (const one of operator.observe()) observed.push(one);
-    for (let at = 0; at === 0 || at < observed.length; at += OBSERVED) {
-      connection.send({ type: "state.report", observed: observed.slice(at, at + OBSERVED).map((one) => ({ ...one })) });
-    }
+  async function keepTicket(ticket: string): Promise<void> {
+    await identity.renewal?.keepTicket(ticket);
+    connection.send({ type: "ticket.kept" });
   }
 
   async function tail(requestId: string, application: string, count: number): Promise<void> {
     let lines: string[] | undefined;
     for (const operator of operators) lines ??= await operator.tail?.(application, count);
     connection.send({ type: "app.lines", requestId, lines: lines ?? [] });
+  }
+
+  /** On first use only, for one that enrolled before there was such a key: whoever it believed then, it believes. */
+  function pinReleaseKey(key: string): void {
+    const pinned = identity.renewal?.releaseKey();
+    if (pinned === undefined) identity.renewal?.pinReleaseKey(key).catch(failed("The release key could not be pinned."));
+    else if (pinned !== key) logger.log("WARN", "The master signs releases with another key than the pinned one.");
   }
 
   /** Resolves when no task runs. */
@@ -173,6 +207,7 @@ export function createAgent(options: AgentOptions): Agent {
     await idle();
     if (!detached) await told();
     keeper.stop();
+    reporter.stop();
     await connection.stop(CLOSE.goingAway, "the agent ends", detached ? DETACHED_PATIENCE_MS : undefined);
     streamer.disconnected();
     for (const operator of operators) await operator.stop?.();
@@ -197,6 +232,11 @@ export function createAgent(options: AgentOptions): Agent {
       onSent: (taskId) => board.logSent(taskId),
       onDrained: (taskId) => board.logDrained(taskId),
     });
+    reporter = createStateReporter({
+      ...options,
+      scanSeconds: options.scanSeconds ?? SCAN_SECONDS,
+      send: connection.send,
+    });
     board = createTaskBoard({
       ...options,
       crashPoint: options.crashPoint ?? (() => {}),
@@ -208,6 +248,13 @@ export function createAgent(options: AgentOptions): Agent {
       send: connection.send,
     });
     await board.load();
+    options.upgrader?.attach({
+      releaseKey: () => identity.renewal?.releaseKey(),
+      protocol: () => protocol,
+      send: (report) => connection.send({ type: "upgrade.report", ...report }),
+      hold: (isHeld) => connection.send({ type: "slots.update", slots: isHeld ? 0 : options.slots }),
+      idle,
+    });
     for (const operator of operators) await operator.start?.();
     connection.start();
   }

@@ -42,6 +42,11 @@ const ANSWERS: Record<number, { dial: "slowly" | "never"; say: string }> = {
   [CLOSE.revoked]: { dial: "never", say: "The master has revoked this agent; enrol it again with a new token." },
   [CLOSE.unauthenticated]: { dial: "slowly", say: "The master does not accept this agent's identity." },
   [CLOSE.replaced]: { dial: "slowly", say: "Another process has connected with this agent's identity." },
+  [CLOSE.copied]: {
+    dial: "slowly",
+    say:
+      "Another process has this agent's identity, and the master believes that one. Stop the copy; if this machine is the right one, revoke the agent and enrol it again.",
+  },
   [CLOSE.noCommonProtocol]: { dial: "slowly", say: "The master speaks another version of the protocol; upgrade one." },
 };
 

@@ -1,8 +1,12 @@
 /**
  * Who this agent is: an Ed25519 key that signs each connection's nonce and an X25519 key that secrets are sealed to. Both
- * are made here once, at enrolment; their private halves never leave the disk they were written to.
+ * are made here, at enrolment and at every renewal; their private halves never leave the disk they were written to.
+ *
+ *   pair in use --offer--> a new pair in memory --recorded by the master--> written --> in use, confirmed
+ *
+ * A crash before the write leaves the old pair, which the master takes until the new one was used or confirmed; a crash
+ * after it leaves the new one, which the master has taken since it recorded it.
  */
-import { compactDecrypt } from "jose";
 import type { Disk } from "../domain/ports.ts";
 import {
   type AgentFacts,
@@ -10,8 +14,10 @@ import {
   EnrollResponse,
   type Lease,
   signedHello,
+  signedOffer,
 } from "../protocol/agent_messages.ts";
 import { readJson, toJson } from "./journal.ts";
+import { makeKeys, openSealed, signWith, toSigningKey } from "./key_pairs.ts";
 
 export interface Identity {
   agentId: string;
@@ -22,6 +28,30 @@ export interface Identity {
   sign(nonce: string, masterId: string): Promise<string>;
   /** @throws Error when it was sealed to another key or for another lease */
   openSecrets(sealed: string, lease: Lease): Promise<Record<string, string>>;
+  /** What changes over its life; absent where the link itself is trusted. */
+  renewal?: Renewal;
+}
+
+export interface Renewal {
+  /** What the last welcomes brought, newest first. */
+  tickets(): string[];
+  /** Durable when this returns. */
+  keepTicket(ticket: string): Promise<void>;
+  /** Makes a new pair; it is used by nobody until `switchTo`. */
+  offer(requestId: string): Promise<Offer>;
+  /** Uses the pair offered under this request from now on, durably; false when there is none. */
+  switchTo(requestId: string): Promise<boolean>;
+  /** base64url raw Ed25519: what releases of the agent must be signed with; undefined when enrolment brought none. */
+  releaseKey(): string | undefined;
+  /** Once: a key that is there stays. */
+  pinReleaseKey(key: string): Promise<void>;
+}
+export interface Offer {
+  requestId: string;
+  publicKey: string;
+  sealingKey: string;
+  signature: string;
+  newSignature: string;
 }
 
 interface IdentityFile {
@@ -30,15 +60,21 @@ interface IdentityFile {
   masterId: string;
   signing: JsonWebKey;
   sealing: JsonWebKey;
+  /** Keys that secrets of tasks which still run may have been sealed to, newest first. */
+  sealedBefore?: JsonWebKey[];
+  tickets?: string[];
+  releaseKey?: string;
 }
 
 const FILE = "identity.json";
-const ED25519 = { name: "Ed25519" };
-const X25519 = { name: "X25519" };
+/** A task may run while keys are renewed, and its journal keeps its secrets as they were sealed. */
+const SEALING_KEYS_KEPT = 2;
+/** The newest, and the one before: a master whose database lost its last moments knows that one. */
+const TICKETS_KEPT = 2;
 
 export async function loadIdentity(disk: Disk): Promise<Identity | undefined> {
   const file = await readJson<IdentityFile | null>(disk, FILE, null);
-  return file ? identityOf(file) : undefined;
+  return file ? identityOf(disk, file) : undefined;
 }
 
 export interface EnrollOptions {
@@ -57,67 +93,85 @@ export interface EnrollOptions {
  */
 export async function enroll(options: EnrollOptions): Promise<Identity> {
   const { disk, token, name, facts } = options;
-  const [signing, sealing] = await Promise.all([makeKey(ED25519, ["sign", "verify"]), makeKey(X25519, ["deriveBits"])]);
+  const { signing, sealing } = await makeKeys();
   const request: EnrollRequest = { token, name, publicKey: signing.x!, sealingKey: sealing.x!, facts };
   const answer = await options.post("/enroll", request);
   if (answer.status >= 400) {
     const detail = (answer.body as { detail?: string } | null)?.detail;
     throw new Error(`The master refused to enrol this machine: ${detail ?? `HTTP ${answer.status}`}`);
   }
-  const { agentId, masterId, name: given } = EnrollResponse.parse(answer.body);
-  const file: IdentityFile = { agentId, name: given, masterId, signing, sealing };
+  const { agentId, masterId, name: given, releaseKey } = EnrollResponse.parse(answer.body);
+  const file: IdentityFile = { agentId, name: given, masterId, signing, sealing, releaseKey };
   await disk.writeAtomic(FILE, toJson(file));
-  return identityOf(file);
+  return identityOf(disk, file);
 }
 
 /** An operator within the master: its link is trusted, and its sealing key lives as long as the process. */
 export async function createEmbeddedIdentity(agentId: string): Promise<{ identity: Identity; sealingKey: string }> {
-  const sealing = await makeKey(X25519, ["deriveBits"]);
+  const { sealing } = await makeKeys();
   const identity: Identity = {
     agentId,
     name: "embedded",
     masterId: null,
     sign: () => Promise.resolve(""),
-    openSecrets: secretsOpener(sealing),
+    openSecrets: (sealed, lease) => openSealed([sealing], sealed, lease),
   };
   return { identity, sealingKey: sealing.x! };
 }
 
-async function identityOf(file: IdentityFile): Promise<Identity> {
-  const key = await crypto.subtle.importKey("jwk", file.signing, ED25519, false, ["sign"]);
-  return {
-    agentId: file.agentId,
-    name: file.name,
-    masterId: file.masterId,
-    async sign(nonce, masterId) {
-      const bytes = signedHello(nonce, file.agentId, masterId);
-      const signature = await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>);
-      return toBase64Url(new Uint8Array(signature));
-    },
-    openSecrets: secretsOpener(file.sealing),
-  };
-}
-
-function secretsOpener(sealing: JsonWebKey): Identity["openSecrets"] {
-  const key = { kty: "OKP", crv: "X25519", x: sealing.x!, d: sealing.d! };
-  return async (sealed, { taskId, fence }) => {
-    const { plaintext, protectedHeader } = await compactDecrypt(sealed, key, {
-      keyManagementAlgorithms: ["ECDH-ES"],
-      contentEncryptionAlgorithms: ["A256GCM"],
+async function identityOf(disk: Disk, loaded: IdentityFile): Promise<Identity> {
+  const { agentId, name, masterId } = loaded;
+  /** As it stands on the disk. */
+  let file = loaded;
+  let key = await toSigningKey(file.signing);
+  let offered: { requestId: string; signing: JsonWebKey; sealing: JsonWebKey } | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One write after the other, each upon what the one before has left. */
+  const write = (change: () => Partial<IdentityFile>): Promise<void> => {
+    const written = turn.then(async () => {
+      const next = { ...file, ...change() };
+      await disk.writeAtomic(FILE, toJson(next));
+      file = next;
     });
-    // Bound to its lease: secrets of one task, or of an earlier attempt, cannot be played into another.
-    if (protectedHeader.taskId !== taskId || protectedHeader.fence !== fence) {
-      throw new Error("The secrets were sealed for another lease.");
-    }
-    return JSON.parse(new TextDecoder().decode(plaintext)) as Record<string, string>;
+    turn = written.catch(() => {}); // its caller hears of it; the next write is not held up by it
+    return written;
+  };
+  return {
+    agentId,
+    name,
+    masterId,
+    sign: (nonce, master) => signWith(key, signedHello(nonce, agentId, master)),
+    openSecrets: (sealed, lease) => openSealed([file.sealing, ...file.sealedBefore ?? []], sealed, lease),
+    renewal: {
+      tickets: () => file.tickets ?? [],
+      keepTicket: (ticket) => write(() => ({ tickets: [ticket, ...file.tickets ?? []].slice(0, TICKETS_KEPT) })),
+      async offer(requestId) {
+        await turn; // a switch that is being written decides which key signs this offer
+        const pair = await makeKeys();
+        const keys = { publicKey: pair.signing.x!, sealingKey: pair.sealing.x! };
+        const bytes = signedOffer(requestId, agentId, masterId, keys);
+        const [signature, newSignature] = [
+          await signWith(key, bytes),
+          await signWith(await toSigningKey(pair.signing), bytes),
+        ];
+        offered = { requestId, ...pair };
+        return { requestId, ...keys, signature, newSignature };
+      },
+      async switchTo(requestId) {
+        const pair = offered;
+        if (pair?.requestId !== requestId) return false;
+        offered = undefined;
+        const next = await toSigningKey(pair.signing);
+        await write(() => ({
+          signing: pair.signing,
+          sealing: pair.sealing,
+          sealedBefore: [file.sealing, ...file.sealedBefore ?? []].slice(0, SEALING_KEYS_KEPT),
+        }));
+        key = next;
+        return true;
+      },
+      releaseKey: () => file.releaseKey,
+      pinReleaseKey: (given) => write(() => ({ releaseKey: file.releaseKey ?? given })),
+    },
   };
 }
-
-async function makeKey(algorithm: { name: string }, uses: KeyUsage[]): Promise<JsonWebKey> {
-  const pair = await crypto.subtle.generateKey(algorithm, true, uses) as CryptoKeyPair;
-  const { kty, crv, x, d } = await crypto.subtle.exportKey("jwk", pair.privateKey);
-  return { kty, crv, x, d };
-}
-
-const toBase64Url = (bytes: Uint8Array) =>
-  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");

@@ -134,6 +134,9 @@ export function createApiClient(
     agents: () => list(Agent, "/agents"),
     updateAgent: (id: string, body: Input<typeof UpdateAgent>) => patch(Agent, `/agents/${id}`, body),
     cordonAgent: (id: string, cordoned: boolean) => post(nothing, `/agents/${id}/${cordoned ? "cordon" : "uncordon"}`),
+    actOnAgent: (id: string, act: "cordon" | "uncordon" | "drain" | "approve" | "rotate") =>
+      post(Agent, `/agents/${id}/${act}`),
+    agent: (id: string) => get(Agent, `/agents/${id}`),
     revokeAgent: (id: string) => call(nothing, "DELETE", `/agents/${id}`),
     createEnrollmentToken: (body: Input<typeof CreateEnrollmentToken>) =>
       post(CreatedEnrollmentToken, "/enrollment-tokens", body),

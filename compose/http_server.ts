@@ -55,7 +55,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       request,
       socket,
       head,
-      (ws) => options.gateway!.accept(createWsLink(ws, options.clock, options.pingSeconds)),
+      (ws) => options.gateway!.accept(createWsLink(ws, options.clock, options.pingSeconds, request.socket.remoteAddress)),
     );
   });
   await new Promise<void>((resolve, reject) => {

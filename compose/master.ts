@@ -34,6 +34,7 @@ import { listen } from "./http_server.ts";
 import type { Listening } from "./http_server.ts";
 import { offerLocalToken } from "./local_agent.ts";
 import { createMetrics } from "./metrics.ts";
+import { loadReleaseKey } from "./release_key.ts";
 import { checkSecretKey, openDatabase, readMasterId } from "./open_database.ts";
 import type { OpenedDatabase } from "./open_database.ts";
 import { openRedis } from "./open_redis.ts";
@@ -131,6 +132,7 @@ async function startParts(parts: Parts): Promise<void> {
     deriveKey(secretKey, "boreas.blob_ticket.v1", 32),
   ]);
   const masterId = await readMasterId(db);
+  const release = await loadReleaseKey(db, vault);
   const processId = db.newId();
   const hints = await joinHints(db.sql, { clock, logger, processId, listen: db.listens });
   undo.push(() => hints.close());
@@ -163,10 +165,12 @@ async function startParts(parts: Parts): Promise<void> {
     crashPoint,
     masterId,
     blobTicketKey: blobTicket,
+    releaseKey: release.publicKey,
     logCapBytes: settings.logCapBytes,
     leaseSeconds: settings.leaseSeconds,
     sweepSeconds: settings.sweepSeconds,
     restartGraceSeconds: settings.restartGraceSeconds,
+    agentKeyDays: settings.agentKeyDays,
   };
   const scheduler = createScheduler(schedulerDeps);
   const gitops = createGitopsParts(env, settings, schedulerDeps);
@@ -183,6 +187,7 @@ async function startParts(parts: Parts): Promise<void> {
     planners: stagePlanners,
     keys: { jwt, blobTicket },
     masterId,
+    release,
     publicUrl: settings.publicUrl,
     limiter: redis ? createRedisLimiter(redis.client, { clock, logger }) : createMemoryLimiter(clock),
     secureCookies: settings.publicUrl.startsWith("https://"),

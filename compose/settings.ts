@@ -29,6 +29,8 @@ export interface Settings {
   sweepSeconds: number;
   pollSeconds: number;
   restartGraceSeconds: number;
+  /** Keys of agents that are older are renewed; 0 for never. */
+  agentKeyDays: number;
   retention: RetentionPolicy;
   /** Of the log of one attempt. */
   logCapBytes: number;
@@ -83,6 +85,7 @@ export function readSettings(env: Env, terminal: boolean): Settings {
     leaseSeconds: whole(env, "BOREAS_LEASE_SECONDS", 30, 1, 3600),
     sweepSeconds: whole(env, "BOREAS_SWEEP_SECONDS", 5, 1, 600),
     pollSeconds: whole(env, "BOREAS_POLL_SECONDS", 5, 1, 3600),
+    agentKeyDays: whole(env, "BOREAS_AGENT_KEY_DAYS", 90, 0, 36_500),
     restartGraceSeconds: whole(env, "BOREAS_RESTART_GRACE_SECONDS", 60, 0, 3600),
     retention: {
       days: whole(env, "BOREAS_RETENTION_DAYS", 90, 0, 36_500),

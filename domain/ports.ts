@@ -56,6 +56,10 @@ export interface Link {
   onText(listen: (text: string) => void): void;
   /** Called once. 1006 when the connection broke without a closing frame. */
   onClose(listen: (code: number, reason: string) => void): void;
+  /** Whether the peer answers within this time. Absent where a peer cannot vanish without closing (in memory). */
+  probe?(patienceMs: number): Promise<boolean>;
+  /** The peer's address; absent in memory. */
+  readonly peer?: string;
   /** The peer's pings. Absent where a peer cannot vanish without closing (in memory). */
   onPing?(listen: () => void): void;
   close(code: number, reason: string): void;

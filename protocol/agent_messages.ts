@@ -5,9 +5,12 @@
  */
 import { z } from "zod";
 import { Operation, Outcome } from "./operation.ts";
+import { MAX_OBSERVED, MAX_PRESENT, Observed, Present } from "./observed.ts";
+import { UpgradeReport } from "./release.ts";
 
 export const SUBPROTOCOL = "boreas.v1";
-export const PROTOCOL = { min: 1, max: 1 } as const;
+/** 2 brought the renewal of keys, tickets and the end of a drain. */
+export const PROTOCOL = { min: 1, max: 2 } as const;
 /** Bytes; a larger frame closes the socket with 1009. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 /** Log chunks that an agent may have unacknowledged, over all its tasks. */
@@ -35,6 +38,7 @@ export const CLOSE = {
   noCommonProtocol: 4406,
   helloTimeout: 4408,
   replaced: 4409,
+  copied: 4410,
 } as const;
 
 const Lease = z.object({ taskId: z.string(), fence: z.number().int() });
@@ -65,10 +69,29 @@ export const AgentHello = z.object({
     .max(10_000),
   /** base64url Ed25519 over `signedHello(...)`. */
   signature: z.string(),
+  /** How an upgrade ended that this agent was asked for, when its connection ended meanwhile. */
+  upgrade: UpgradeReport.optional(),
+  /** What the last welcomes brought, newest first: a copy of this agent's folder has older ones. */
+  tickets: z.array(z.string().max(100)).max(2).optional(),
+  /** Of this process: another one with the same identity has another. */
+  instance: z.string().max(100).optional(),
 });
 /** The bytes an agent signs: bound to this connection's nonce, this agent and this master. */
 export const signedHello = (nonce: string, agentId: string, masterId: string): Uint8Array =>
   new TextEncoder().encode(JSON.stringify(["boreas.v1.hello", nonce, agentId, masterId]));
+
+/** The bytes an agent signs with its old key and with its new one, so that neither can be changed alone. */
+export const signedOffer = (
+  requestId: string,
+  agentId: string,
+  masterId: string,
+  keys: { publicKey: string; sealingKey: string },
+): Uint8Array =>
+  new TextEncoder().encode(
+    JSON.stringify(["boreas.v1.key", requestId, agentId, masterId, keys.publicKey, keys.sealingKey]),
+  );
+/** base64url of 32 raw bytes. */
+const PublicKey = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
 export const LogChunk = Lease.extend({
   type: z.literal("log.chunk"),
@@ -96,8 +119,32 @@ export const FromAgent = z.discriminatedUnion("type", [
   Lease.extend({ type: z.literal("task.progress"), message: z.string().max(2000) }),
   Lease.extend({ type: z.literal("task.result"), outcome: Outcome }),
   z.object({ type: z.literal("slots.update"), slots: z.number().int().min(0).max(10_000) }),
-  z.object({ type: z.literal("state.report"), observed: z.array(z.record(z.string(), z.unknown())).max(10_000) }),
+  z.object({
+    type: z.literal("state.report"),
+    observed: z.array(Observed).max(MAX_OBSERVED),
+    /** Of the last message of a full report: all that the agent sees. What was deployed to it and is not there is missing. */
+    present: z.array(Present).max(MAX_PRESENT).optional(),
+    /** Of the `operator.observe` that this answers. */
+    requestId: z.string().max(100).optional(),
+  }),
   z.object({ type: z.literal("app.lines"), requestId: z.string(), lines: z.array(z.string()) }),
+  /** Only in answer to an `agent.upgrade` that has an id. */
+  UpgradeReport.extend({ type: z.literal("upgrade.report") }),
+  /** The public halves of a new pair of keys; each signature is over `signedOffer(...)`. */
+  z.object({
+    type: z.literal("key.offer"),
+    requestId: z.string().max(100),
+    publicKey: PublicKey,
+    sealingKey: PublicKey,
+    /** By the key that the agent has used until now. */
+    signature: z.string().max(200),
+    /** By the new one: nobody offers a key that he does not have. */
+    newSignature: z.string().max(200),
+  }),
+  /** The new keys are on the agent's disk and in use: the old ones may be refused from now on. */
+  z.object({ type: z.literal("key.confirm"), requestId: z.string().max(100) }),
+  /** The ticket of this connection's welcome is on the agent's disk: the one before may be refused from now on. */
+  z.object({ type: z.literal("ticket.kept") }),
 ]);
 export type FromAgent = z.infer<typeof FromAgent>;
 
@@ -113,6 +160,10 @@ export const ToAgent = z.discriminatedUnion("type", [
     resumes: z.array(
       Lease.extend({ verdict: z.enum(["continue", "abort", "send_result"]), logOffset: z.number().int() }),
     ),
+    /** To be kept and shown in the next hello; absent where the link itself is trusted. */
+    ticket: z.string().optional(),
+    /** base64url raw Ed25519: for an agent that enrolled before releases were signed. One that has a key keeps its own. */
+    releaseKey: PublicKey.optional(),
   }),
   z.object({
     type: z.literal("task.dispatch"),
@@ -140,7 +191,21 @@ export const ToAgent = z.discriminatedUnion("type", [
   Lease.extend({ type: z.literal("log.ack"), offset: z.number().int() }),
   Lease.extend({ type: z.literal("result.ack"), accepted: z.boolean() }),
   z.object({ type: z.literal("agent.drain"), reason: z.string() }),
-  z.object({ type: z.literal("agent.upgrade"), version: z.string() }),
+  /** Takes back `agent.drain`. */
+  z.object({ type: z.literal("agent.undrain") }),
+  /** Make a new pair of keys and offer its public halves. */
+  z.object({ type: z.literal("key.rotate"), requestId: z.string() }),
+  /** The offer is in the database: switch to the new keys, then confirm. */
+  z.object({ type: z.literal("key.recorded"), requestId: z.string() }),
+  z.object({ type: z.literal("key.refused"), requestId: z.string(), reason: z.string() }),
+  /** Take this version of the agent from `GET /api/v1/install/manifest`; with `cancel`, leave it if that is still possible. */
+  z.object({
+    type: z.literal("agent.upgrade"),
+    version: z.string(),
+    id: z.string().optional(),
+    downgrade: z.boolean().optional(),
+    cancel: z.boolean().optional(),
+  }),
   z.object({ type: z.literal("operator.observe"), requestId: z.string() }),
   z.object({ type: z.literal("app.tail"), requestId: z.string(), application: z.string(), lines: z.number().int() }),
 ]);
@@ -166,8 +231,16 @@ export const EnrollRequest = z.object({
   publicKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
   /** base64url raw X25519 public key, 32 bytes. */
   sealingKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  /** Nobody asks for an id; whoever does is refused, and that is written down. */
+  agentId: z.string().max(100).optional(),
   facts: AgentFacts,
 });
 export type EnrollRequest = z.infer<typeof EnrollRequest>;
-export const EnrollResponse = z.object({ agentId: z.string(), masterId: z.string(), name: z.string() });
+export const EnrollResponse = z.object({
+  agentId: z.string(),
+  masterId: z.string(),
+  name: z.string(),
+  /** base64url raw Ed25519: what releases of the agent are signed with. The agent pins it. */
+  releaseKey: PublicKey.optional(),
+});
 export type EnrollResponse = z.infer<typeof EnrollResponse>;

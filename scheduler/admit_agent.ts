@@ -2,11 +2,12 @@
 import type { AgentIdentity } from "../db/agents/read_agent_identity.ts";
 import { CLOSE, PROTOCOL, signedHello } from "../protocol/agent_messages.ts";
 import type { FromAgent } from "../protocol/agent_messages.ts";
+import { whoSigned } from "./agent_identities.ts";
 import type { CoreDeps } from "./deps.ts";
 
 export type Hello = Extract<FromAgent, { type: "agent.hello" }>;
 export type Admission =
-  | { admitted: true; agent: AgentIdentity; protocol: number }
+  | { admitted: true; agent: AgentIdentity; protocol: number; signedBy: string | null }
   | { admitted: false; code: number; reason: string };
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
@@ -32,24 +33,13 @@ export async function admitAgent(
   const agent = await deps.store.readAgentIdentity(hello.agentId);
   if (!agent) return stranger;
   if (embeddedId !== null) {
-    return agent.embedded && agent.id === embeddedId ? { admitted: true, agent, protocol } : stranger;
+    return agent.embedded && agent.id === embeddedId ? { admitted: true, agent, protocol, signedBy: null } : stranger;
   }
   if (agent.embedded || !agent.publicKey) return stranger;
-  if (!await isSignedBy(agent.publicKey, signedHello(nonce, agent.id, deps.masterId), hello.signature)) return stranger;
+  const signedBy = await whoSigned(agent, signedHello(nonce, agent.id, deps.masterId), hello.signature);
+  if (!signedBy) return stranger;
   if (agent.status === "revoked") {
     return refuse(CLOSE.revoked, "this agent was revoked; enrol it again with a new token");
   }
-  return { admitted: true, agent, protocol };
-}
-
-async function isSignedBy(publicKey: string, bytes: Uint8Array, signature: string): Promise<boolean> {
-  const raw = fromBase64Url(signature);
-  if (!raw || raw.length !== 64) return false;
-  const key = await crypto.subtle.importKey("raw", fromBase64Url(publicKey)!, "Ed25519", false, ["verify"]);
-  return await crypto.subtle.verify("Ed25519", key, raw, new Uint8Array(bytes));
-}
-
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
-  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  return { admitted: true, agent, protocol, signedBy };
 }

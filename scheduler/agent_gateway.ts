@@ -14,12 +14,14 @@ import type { Link, Timer } from "../domain/ports.ts";
 import { CLOSE, HELLO_SECONDS, MAX_FRAME_BYTES, parseFromAgent } from "../protocol/agent_messages.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
 import { admitAgent } from "./admit_agent.ts";
-import type { Admission, Hello } from "./admit_agent.ts";
+import type { Hello } from "./admit_agent.ts";
+import type { AgentIdentities } from "./agent_identities.ts";
 import { createArrivals } from "./arrivals.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createInflow } from "./inflow.ts";
 import type { MessageHandlers } from "./message_handlers.ts";
+import { openSession } from "./open_session.ts";
 
 /**
  * Messages, and characters of them, that may wait to be handled. The last resort: long before, nothing more is read of a
@@ -27,6 +29,8 @@ import type { MessageHandlers } from "./message_handlers.ts";
  */
 const MAX_WAITING = 20_000;
 const MAX_WAITING_CHARACTERS = 32 * MAX_FRAME_BYTES;
+/** What is there has so long to answer when another process comes with its identity. */
+const PROBE_MS = 3000;
 /** Handed over together. */
 const MAX_WINDOW = 1000;
 
@@ -35,8 +39,13 @@ export interface Gateway {
   accept(link: Link, embeddedId?: string): void;
 }
 
-export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: MessageHandlers): Gateway {
-  const arrive = createArrivals(deps);
+export function createGateway(
+  deps: CoreDeps,
+  sessions: Sessions,
+  handlers: MessageHandlers,
+  identities: AgentIdentities,
+): Gateway {
+  const doorway = { deps, sessions, arrive: createArrivals(deps), identities };
   const inflow = createInflow();
   return {
     accept(link, embeddedId) {
@@ -87,7 +96,12 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
         try {
           const admission = await admitAgent(deps, hello, nonce, embeddedId ?? null);
           if (closed) return; // its agent may have come in by a newer connection: nothing of that is touched
-          const opened = await openSession(deps, sessions, arrive, hello, admission, send, end);
+          const opened = await openSession(doorway, hello, admission, {
+            ip: link.peer ?? null,
+            send,
+            answers: async () => await link.probe?.(PROBE_MS) ?? false,
+            close: end,
+          });
           if (!opened) return;
           if (closed) return await deps.store.disconnectAgent(opened.session.agentId, opened.session.id);
           session = opened.session;
@@ -96,6 +110,7 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
           deps.crashPoint("welcomed");
           deps.hints.announce("events");
           deps.hints.announce("tasks");
+          deps.hints.announce("upgrades");
         } catch (error: unknown) {
           deps.logger.log("ERROR", "an agent could not be let in", { error: String(error) });
           end(CLOSE.tryLater, "the master could not let the agent in; connect again");
@@ -147,55 +162,6 @@ export function createGateway(deps: CoreDeps, sessions: Sessions, handlers: Mess
       });
       send({ type: "agent.challenge", nonce, masterId: deps.masterId });
     },
-  };
-}
-
-async function openSession(
-  deps: CoreDeps,
-  sessions: Sessions,
-  arrive: ReturnType<typeof createArrivals>,
-  hello: Hello,
-  admission: Admission,
-  send: (...messages: ToAgent[]) => void,
-  end: (code: number, reason: string) => void,
-): Promise<{ session: Session; welcome: ToAgent } | undefined> {
-  if (!admission.admitted) {
-    deps.logger.log("WARN", "an agent was refused", { agentId: hello.agentId, reason: admission.reason });
-    return void end(admission.code, admission.reason);
-  }
-  const { agent, protocol } = admission;
-  // First out with an older session, so that nothing is claimed for it while the two are reconciled.
-  sessions.byAgent(agent.id)?.close(CLOSE.replaced, "a newer connection of this agent took its place");
-  const sessionId = deps.newId();
-  const arrived = await arrive({
-    agentId: agent.id,
-    sessionId,
-    slots: hello.slots,
-    facts: hello.facts,
-    versions: hello.versions,
-    resumes: hello.resumes,
-    seen: agent.arrivals,
-  });
-  if ("refused" in arrived) return void end(arrived.refused.code, arrived.refused.reason);
-  const held = arrived.verdicts.filter((v) => v.verdict !== "abort").map((v) => [v.taskId, v.fence] as const);
-  deps.logger.log("INFO", "agent connected", { agent: agent.name, slots: hello.slots, resumed: held.length });
-  const session: Session = {
-    id: sessionId,
-    agentId: agent.id,
-    name: agent.name,
-    projectId: agent.projectId,
-    kind: agent.kind,
-    sealingKey: agent.sealingKey,
-    slots: hello.slots,
-    cordoned: arrived.cordoned,
-    held: new Map(held),
-    cancelsSent: new Set(),
-    send,
-    close: end,
-  };
-  return {
-    session,
-    welcome: { type: "agent.welcome", sessionId, protocol, leaseSeconds: deps.leaseSeconds, resumes: arrived.verdicts },
   };
 }
 

@@ -13,11 +13,24 @@ export interface Session {
   sealingKey: string | null;
   slots: number;
   cordoned: boolean;
+  /** The version of the protocol agreed on. */
+  protocol: number;
+  /** Of the process at the other end; another process with the same identity has another. */
+  instance: string;
+  /** Where the connection came from; null within this process. */
+  ip: string | null;
+  /** The request for new keys that was sent on it, and what was offered for it. */
+  keysAsked?: { requestId: string; at: number; publicKey?: string } | undefined;
+  isDraining: boolean;
+  /** What it said of leases that were never its own. */
+  trespasses: Set<string>;
   /** Tasks it holds, so that it is never handed more than it has room for. task -> fence */
   held: Map<string, number>;
   /** Cancels that were sent on this session already: task:fence. */
   cancelsSent: Set<string>;
   send(...messages: ToAgent[]): void;
+  /** Whether its other end answers now; false also where that cannot be asked. */
+  answers(): Promise<boolean>;
   close(code: number, reason: string): void;
 }
 

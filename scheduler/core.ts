@@ -3,6 +3,7 @@
  * the database by its port alone, so the simulation runs this very code.
  */
 import { CLOSE } from "../protocol/agent_messages.ts";
+import { createAgentIdentities } from "./agent_identities.ts";
 import { createGateway } from "./agent_gateway.ts";
 import type { Gateway } from "./agent_gateway.ts";
 import { createSessions } from "./agent_sessions.ts";
@@ -14,6 +15,8 @@ import { createLoop } from "./loop.ts";
 import { createMessageHandlers } from "./message_handlers.ts";
 import type { StaleWrites } from "./message_handlers.ts";
 import { createReapLoop } from "./reap_loop.ts";
+import { createStandings } from "./standings.ts";
+import { createUpgradeTeller } from "./upgrade_loop.ts";
 
 export interface Core {
   gateway: Gateway;
@@ -30,7 +33,8 @@ const SESSIONS_SWEEP_SECONDS = 10;
 
 export function createCore(deps: CoreDeps): Core {
   const sessions = createSessions();
-  const handlers = createMessageHandlers(deps);
+  const identities = createAgentIdentities(deps);
+  const handlers = createMessageHandlers(deps, identities);
   const dispatch = createDispatchLoop(deps, sessions);
   const reaper = createReapLoop(deps);
   const check = createLoop({
@@ -69,30 +73,19 @@ export function createCore(deps: CoreDeps): Core {
       if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
     }
   }
+  const standings = createStandings(deps, sessions, identities, dispatch.wake);
   const loops = [reaper, check, createCancelLoop(deps, sessions), dispatch];
+  if (deps.identities) loops.push(standings.loop);
+  if (deps.upgrades) loops.push(createUpgradeTeller(deps, deps.upgrades, sessions));
   let unsubscribe: (() => void)[] = [];
 
-  /** A person changed an agent: revoked, cordoned, bound to other environments. */
-  const refreshAgent = async (id: string) => {
-    const session = sessions.byAgent(id);
-    if (!session) return;
-    const agent = await deps.store.readAgentIdentity(id);
-    if (!agent || agent.status === "revoked") return session.close(CLOSE.revoked, "this agent was revoked");
-    session.cordoned = agent.cordoned;
-    dispatch.wake();
-  };
   const onAgents = (id: string | undefined) => {
-    const ids = id ? [id] : sessions.all().map((s) => s.agentId);
-    for (const each of ids) {
-      refreshAgent(each).catch((error: unknown) =>
-        deps.logger.log("WARN", "an agent could not be read again", { agentId: each, error: String(error) })
-      );
-    }
+    standings.refresh(id);
     dispatch.wake();
   };
 
   return {
-    gateway: createGateway(deps, sessions, handlers),
+    gateway: createGateway(deps, sessions, handlers, identities),
     start() {
       for (const loop of loops) loop.start();
       unsubscribe = [deps.hints.on("tasks", dispatch.wake), deps.hints.on("agents", onAgents)];

@@ -1,7 +1,7 @@
 /**
  * One handler per message of an agent; a message that is added to the protocol breaks the build here until it has one.
  *
- *   window of one session -> beginnings, renewals, log chunks side by side -> then refusals and results
+ *   window of one session -> renewals, log chunks side by side (beginnings wait: acceptances.ts) -> refusals and results
  *
  * An agent speaks of a task in the order accept, log, result, so this order keeps what each task's messages mean.
  */
@@ -9,7 +9,10 @@ import type { HeldLease } from "../db/tasks/accept_tasks.ts";
 import type { TaskResult } from "../db/tasks/finish_tasks.ts";
 import type { NewChunk } from "../db/logs/append_chunks.ts";
 import { Outcome } from "../protocol/operation.ts";
+import { CLOSE } from "../protocol/agent_messages.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
+import { createAcceptances } from "./acceptances.ts";
+import type { AgentIdentities } from "./agent_identities.ts";
 import type { Session } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createFolder } from "./folder.ts";
@@ -30,6 +33,8 @@ export interface StaleWrites {
   renew: number;
   log: number;
   result: number;
+  /** Observations of what was never deployed to the agent that sent them. */
+  reports: number;
 }
 
 /** Kinds that wait until the rest of their window is done. */
@@ -41,10 +46,10 @@ const MAX_TASKS = 500;
 const MAX_CHUNK_BYTES = 1024 * 1024;
 const ROW_BYTES = 4096;
 
-export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
+export function createMessageHandlers(deps: CoreDeps, identities: AgentIdentities): MessageHandlers {
   const { store, hints } = deps;
   const heard = new Set<string>();
-  const stale: StaleWrites = { renew: 0, log: 0, result: 0 };
+  const stale: StaleWrites = { renew: 0, log: 0, result: 0, reports: 0 };
   const lease = (session: Session) => (m: { taskId: string; fence: number }): HeldLease => ({
     taskId: m.taskId,
     fence: m.fence,
@@ -54,6 +59,21 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
     (items) => perLease(items, (some) => store.acceptTasks(some)),
     MAX_TASKS,
   );
+  const begun = createAcceptances<Session>({
+    clock: deps.clock,
+    async write(leases) {
+      await accepts.add(leases);
+      deps.crashPoint("accepted");
+      hints.announce("events");
+    },
+    onFailure(owners, error) {
+      deps.logger.log("ERROR", "the beginning of tasks could not be written", { error: String(error) });
+      // Connected again, they say once more what they are at.
+      for (const session of owners) {
+        session.close(CLOSE.tryLater, "the master could not write a beginning; connect again");
+      }
+    },
+  });
   const renewals = createFolder<HeldLease, boolean>(
     (items) => perLease(items, (some) => store.renewLeases(some, deps.leaseSeconds)),
     5 * MAX_TASKS,
@@ -72,9 +92,12 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
   );
 
   const finish = async (session: Session, items: { taskId: string; fence: number; outcome: Outcome }[]) => {
-    const answers = await results.add(items.map((m) => ({ ...lease(session)(m), outcome: m.outcome })));
+    const ends = items.map((m) => ({ ...lease(session)(m), outcome: m.outcome }));
+    await begun.end(ends);
+    const answers = await results.add(ends);
     for (const m of items) if (session.held.get(m.taskId) === m.fence) session.held.delete(m.taskId);
     stale.result += answers.filter((accepted) => !accepted).length;
+    await identities.refusedLeases(session, "result", items.filter((_, i) => !answers[i]));
     deps.crashPoint("finished");
     hints.announce("tasks");
     hints.announce("events");
@@ -83,11 +106,7 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
 
   const handlers: Handlers = {
     "agent.hello": async (session) => session.close(4400, "a session greets once"),
-    "task.accept": async (session, messages) => {
-      await accepts.add(messages.map(lease(session)));
-      deps.crashPoint("accepted");
-      hints.announce("events");
-    },
+    "task.accept": async (session, messages) => begun.add(session, messages.map(lease(session))),
     "task.refuse": async (session, messages) => {
       const refused = messages.map((m) => ({
         ...m,
@@ -119,12 +138,15 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
           round: m.round,
         };
       }));
+      const refused = messages.flatMap((m) => m.leases).filter((_, i) => !held[i]);
+      await identities.refusedLeases(session, "renew", refused);
       deps.crashPoint("renewed");
     },
     "log.chunk": async (session, messages) => {
       const heads = await chunks.add(messages.map((m) => toChunk(m, session.agentId)));
       deps.crashPoint("log_stored");
       stale.log += heads.filter((head) => head === undefined).length;
+      await identities.refusedLeases(session, "log", messages.filter((_, i) => heads[i] === undefined));
       const acks = new Map<string, ToAgent>();
       messages.forEach((m, i) => {
         // No position: the lease is someone else's. Acknowledge all, so that the agent lets go of bytes nobody may store.
@@ -150,8 +172,27 @@ export function createMessageHandlers(deps: CoreDeps): MessageHandlers {
       session.slots = messages.at(-1)!.slots;
       hints.announce("tasks");
     },
-    "state.report": async (session) => void heard.add(session.agentId),
+    "state.report": async (session, messages) => {
+      heard.add(session.agentId);
+      const observed = messages.flatMap((m) => m.observed);
+      const present = messages.findLast((m) => m.present)?.present;
+      if (!deps.recordObserved || observed.length === 0 && !present) return;
+      stale.reports += await deps.recordObserved(session, { observed, present });
+      hints.announce("events");
+    },
+    "key.offer": async (session, messages) => {
+      for (const message of messages) await identities.offered(session, message);
+    },
+    "key.confirm": async (session, messages) => {
+      for (const message of messages) await identities.confirmed(session, message);
+    },
+    "ticket.kept": async (session) => await deps.identities?.keepTicket(session.agentId, session.id),
     "app.lines": async () => {},
+    "upgrade.report": async (session, messages) => {
+      for (const { type: _, ...report } of messages) await deps.upgrades?.note(session.agentId, report);
+      hints.announce("upgrades");
+      hints.announce("events");
+    },
   };
   return {
     async handle(session, window) {

@@ -1,19 +1,29 @@
 /** The core and the loops around it, started in order and stopped in reverse. Several may run on one database. */
 import { bindEmbedded } from "../db/agents/register_embedded.ts";
 import { touchAgents } from "../db/agents/read_agent_identity.ts";
+import { noteDrained } from "../db/agents/drain_agent.ts";
+import { createIdentityStore } from "../db/agents/identity_store.ts";
 import { noteSilentAgents } from "../db/agents/note_silent.ts";
 import { sealAudit } from "../db/audit/seal_audit.ts";
 import { deleteOldRequests } from "../db/idempotency/finish_request.ts";
+import { recordObserved } from "../db/environments/record_observed.ts";
+import { failWatches } from "../db/rollouts/fail_watches.ts";
 import { createTaskStore } from "../db/tasks/task_store.ts";
+import { createUpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import { createCore } from "./core.ts";
 import type { Core } from "./core.ts";
 import type { SchedulerDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import { createDispatchMaker } from "./prepare_dispatch.ts";
 import { createTimerLoop } from "./reap_loop.ts";
+import { createRolloutLoop } from "./rollout_loop.ts";
+import { createUpgradeDriver } from "./upgrade_loop.ts";
 
 /** Many heartbeats, and longer than any outage that the agents' own masters may have. */
 const SILENT_SECONDS = 300;
+
+/** Keys of agents that are older are renewed. */
+const KEY_DAYS = 90;
 
 /** Each agent's row is written so often: 5,000 agents are five statements and 5,000 rows in that time. */
 const HEARD_SECONDS = 30;
@@ -25,7 +35,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     ...deps,
     store: createTaskStore(deps.db, { logCapBytes: deps.logCapBytes }),
     newId: deps.db.newId,
+    identities: createIdentityStore(deps.db, deps.agentKeyDays ?? KEY_DAYS),
+    upgrades: createUpgradeStore(deps.db, deps.releaseKey),
     makeDispatch: createDispatchMaker(deps),
+    async recordObserved(observer, report) {
+      const { ignored } = await recordObserved(deps.db, observer, report);
+      if (await failWatches(deps.db, observer.agentId, report.observed) > 0) deps.hints.announce("tasks");
+      return ignored;
+    },
   });
   const common = { sweepSeconds: Math.max(10, deps.sweepSeconds), clock: deps.clock, logger: deps.logger };
   /** Every master notes whom it heard, and not more often than somebody looks. */
@@ -43,12 +60,13 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     async run() {
       await bindEmbedded(deps.db.sql);
       if (await noteSilentAgents(deps.db, SILENT_SECONDS) > 0) deps.hints.announce("events");
+      if (await noteDrained(deps.db) > 0) deps.hints.announce("events");
       await deleteOldRequests(deps.db);
       await sealAudit(deps.db);
     },
   });
   const timer = createTimerLoop(deps);
-  const loops = [timer, upkeep, heartbeats];
+  const loops = [timer, createRolloutLoop(deps), upkeep, heartbeats, createUpgradeDriver(deps)];
   let unsubscribe = () => {};
 
   return {

@@ -9,7 +9,7 @@ import { PING_SECONDS, SILENT_PINGS } from "../protocol/agent_messages.ts";
 /** After a standstill of this process an answer may have come that was not read yet. */
 const LAST_LOOK_MS = 100;
 
-export function createWsLink(socket: WebSocket, clock: Clock, pingSeconds: number = PING_SECONDS): Link {
+export function createWsLink(socket: WebSocket, clock: Clock, pingSeconds: number = PING_SECONDS, peer?: string): Link {
   let unanswered = 0;
   let timer: Timer;
   const hear = () => unanswered = 0;
@@ -38,6 +38,21 @@ export function createWsLink(socket: WebSocket, clock: Clock, pingSeconds: numbe
         listen(data.toString());
       }),
     onClose: (listen) => void socket.once("close", (code, reason) => listen(code, reason.toString())),
+    peer,
+    probe: (patienceMs) =>
+      new Promise((resolve) => {
+        const settle = (answers: boolean) => {
+          patience.cancel();
+          for (const [name, listen] of listeners) socket.off(name, listen);
+          resolve(answers);
+        };
+        const [heard, gone] = [() => settle(true), () => settle(false)];
+        const listeners = [["pong", heard], ["message", heard], ["close", gone]] as const;
+        const patience = clock.after(patienceMs, gone);
+        for (const [name, listen] of listeners) socket.once(name, listen);
+        if (socket.readyState === socket.OPEN) socket.ping();
+        else gone();
+      }),
     pause: () => socket.pause(),
     resume() {
       hear(); // what was said meanwhile is read from here on

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { noteDrained } from "../../db/agents/drain_agent.ts";
 import { Agent } from "../../protocol/http_api.ts";
 import { seedWork } from "../../tests/helpers/seed_work.ts";
 import { createTestApi } from "../../tests/helpers/test_api.ts";
@@ -44,13 +45,37 @@ it("changes labels and environments, which agents never do themselves", async ()
   expect(await audits(`agent:${id}`)).toEqual(["token:admin agent.update"]);
 });
 
-it("cordons and uncordons, and refuses by name what it does not do yet", async () => {
+it("cordons and uncordons", async () => {
   const id = await seed.agent();
   expect((await api.request("POST", `/agents/${id}/cordon`)).body.cordoned).toBe(true);
   expect((await api.request("POST", `/agents/${id}/uncordon`)).body.cordoned).toBe(false);
-  const drain = await api.request("POST", `/agents/${id}/drain`);
-  expect([drain.status, drain.body.code]).toEqual([409, "not_carried_out_yet"]);
   expect(await audits(`agent:${id}`)).toEqual(["token:admin agent.cordon", "token:admin agent.uncordon"]);
+});
+
+it("drains: held back until what runs has ended, once however often it is asked for, and uncordon takes it back", async () => {
+  const { id: deploymentId, environmentId } = await seed.deployment();
+  const id = await seed.agent({ environments: [environmentId] });
+  const task = await seed.task({ deploymentId, environmentId, state: "running", agentId: id });
+  const first = await api.request("POST", `/agents/${id}/drain`);
+  expect(first.body).toMatchObject({ cordoned: true, busySlots: 1, drain: { drainedAt: null } });
+  expect((await api.request("POST", `/agents/${id}/drain`)).body.drain).toEqual(first.body.drain);
+  expect(await noteDrained(db)).toBe(0);
+  await db
+    .sql`update task set state = 'success', agent_id = null, lease_expires_at = null, completed_at = boreas_now() where id = ${task}`;
+  expect([await noteDrained(db), await noteDrained(db)]).toEqual([1, 0]);
+  expect((await api.request("GET", `/agents/${id}`)).body.drain.drainedAt).not.toBeNull();
+  expect((await api.request("POST", `/agents/${id}/uncordon`)).body).toMatchObject({ cordoned: false, drain: null });
+});
+
+it("approves once a machine that waits for it, and asks for new keys of one that has some", async () => {
+  const id = await seed.agent();
+  await db.sql`update agent set awaits_approval = true where id = ${id}`;
+  expect((await api.request("POST", `/agents/${id}/approve`, undefined, "deployer")).status).toBe(403);
+  expect((await api.request("POST", `/agents/${id}/approve`)).body.awaitsApproval).toBe(false);
+  expect((await api.request("POST", `/agents/${id}/approve`)).body.code).toBe("agent.approved");
+  expect((await api.request("POST", `/agents/${id}/rotate`)).body.keys.isRenewalWanted).toBe(true);
+  const embedded = await seed.agent({ embedded: true });
+  expect((await api.request("POST", `/agents/${embedded}/rotate`)).body.code).toBe("agent.embedded");
 });
 
 it("revokes: the row stays, the gateway is told, and nothing more can be done with it", async () => {

@@ -2,16 +2,18 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { AppError } from "../../domain/app_error.ts";
+import { approveAgent } from "../../db/agents/approve_agent.ts";
 import { cordonAgent } from "../../db/agents/cordon_agent.ts";
+import { drainAgent } from "../../db/agents/drain_agent.ts";
 import { getAgent, listAgents } from "../../db/agents/read_agents.ts";
 import { revokeAgent } from "../../db/agents/revoke_agent.ts";
+import { rotateAgent } from "../../db/agents/rotate_agent.ts";
 import { updateAgent } from "../../db/agents/update_agent.ts";
 import type { Actor } from "../../db/database.ts";
 import { Act, Agent, Id, listOf, ListQuery, UpdateAgent } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, optionalJsonBody, problemResponses } from "../route.ts";
-import { notCarriedOutYet } from "./not_yet.ts";
 
 const tags = ["agents"];
 const list = createRoute({
@@ -65,8 +67,9 @@ type Verb = (deps: ApiDeps, id: string, actor: Actor) => Promise<unknown>;
 const ACTS: readonly [ReturnType<typeof act>, Verb][] = [
   [act("cordon", "Give it nothing new"), (deps, id, actor) => cordonAgent(deps, id, true, actor)],
   [act("uncordon", "Give it work again"), (deps, id, actor) => cordonAgent(deps, id, false, actor)],
-  [act("drain", "Move its work elsewhere"), notCarriedOutYet("drain agents; cordon it and wait until it is idle")],
-  [act("upgrade", "Bring it to another version"), notCarriedOutYet("upgrade agents by itself")],
+  [act("drain", "Give it nothing new until what runs has ended; uncordon takes it back"), drainAgent],
+  [act("approve", "Let a machine work whose token asks for a person's yes"), approveAgent],
+  [act("rotate", "Let it make new keys; what runs goes on"), rotateAgent],
 ];
 
 export function agentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {

@@ -8,8 +8,9 @@ const api = await createTestApi(db);
 const seed = seedWork(db);
 const key = "A".repeat(43);
 const facts = { hostname: "h", os: "linux", arch: "amd64", cpus: 2, memoryBytes: 1 };
-const enroll = (token: string, name: string) =>
-  api.request("POST", "/enroll", { token, name, publicKey: key, sealingKey: key, facts }, null);
+const newKey = () => (crypto.randomUUID() + crypto.randomUUID()).slice(0, 43);
+const enroll = (token: string, name: string, more: Record<string, unknown> = {}) =>
+  api.request("POST", "/enroll", { token, name, publicKey: newKey(), sealingKey: key, facts, ...more }, null);
 const newToken = async (more: Record<string, unknown> = {}) =>
   (await api.request("POST", "/enrollment-tokens", more)).body as { id: string; token: string; environments: string[] };
 const agentsCalled = async (
@@ -70,6 +71,27 @@ it("refuses a name that is taken, gives the use back, and writes it down", async
   expect((await enroll(token, "free")).status).toBe(201);
   const bad = await enroll((await newToken()).token, "../etc");
   expect([bad.status, bad.body.code]).toEqual([400, "agent.name"]);
+});
+
+it("makes an agent of a token that asks for a person's yes wait for it", async () => {
+  const made = await enroll((await newToken({ approveFirst: true })).token, "patient");
+  const { body } = await api.request("GET", `/agents/${made.body.agentId}`);
+  expect(body.awaitsApproval).toBe(true);
+});
+
+it("refuses whoever asks for an id, or brings the key of an agent that is there, and writes it down", async () => {
+  const publicKey = newKey();
+  const there = await enroll((await newToken()).token, "first-of-the-key", { publicKey });
+  const { id, token } = await newToken();
+  const asks = await enroll(token, "asks-for-an-id", { agentId: there.body.agentId });
+  expect([asks.status, asks.body.code]).toEqual([409, "agent.id_taken"]);
+  const brings = await enroll(token, "brings-a-key", { publicKey });
+  expect([brings.status, brings.body.code]).toEqual([409, "agent.key_taken"]);
+  const audits = await db.sql<
+    { action: string }[]
+  >`select action from audit where target = ${`enrollment-token:${id}`}`;
+  expect(audits.filter((a) => a.action === "agent.enroll_refused").length).toBe(2);
+  expect((await enroll(token, "honest")).status).toBe(201); // the use was given back
 });
 
 it("lets a new machine take the name of a revoked one, with an identity of its own", async () => {

@@ -32,6 +32,8 @@ export interface Arrival {
   facts: Record<string, unknown>;
   versions: Record<string, string>;
   resumes: readonly Resume[];
+  /** SHA-256 in hex: of the ticket that this welcome brings, and of the one that was shown for it. */
+  ticket?: { next: string; shown: string | null };
   /** The agent's `arrivals` when its hello was read; without it, the last one to be written counts. */
   seen?: number;
 }
@@ -70,8 +72,10 @@ export async function connectAgent(
         versions = ${tx.json(arrival.versions)}, reason = ${
       tx.json(said as never)
     }, last_seen_at = boreas_now(), updated_at = boreas_now(),
-        arrivals = arrivals + 1
-      where id = ${arrival.agentId} and status <> 'revoked' returning name, project_id, cordoned, embedded`;
+        arrivals = arrivals + 1, ticket = decode(${arrival.ticket?.next ?? null}, 'hex'),
+        previous_ticket = decode(${arrival.ticket?.shown ?? null}, 'hex')
+      where id = ${arrival.agentId} and status <> 'revoked'
+      returning name, project_id, cordoned or awaits_approval as cordoned, embedded`;
     if (!agent) return undefined;
     const tasks = await tx<HeldRow[]>`
       select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, t.fence, ${agent.name} as agent,

@@ -19,7 +19,15 @@ interface SpentToken {
   kind: string;
   labels: Record<string, string>;
   environmentIds: string[];
+  approveFirst: boolean;
 }
+/** Whoever holds a token must not be able to take the place of a machine that is there: what is refused, and its sentence. */
+const TAKEN = {
+  id: "the master gives an agent its id; none can be asked for",
+  key: "this key is another agent's; enrol with an empty state folder",
+  name: "the name is taken",
+} as const;
+type Ending = "enrolled" | "refused" | keyof typeof TAKEN;
 
 /** @throws AppError unauthenticated (the token), invalid or conflict (the name) */
 export async function enrollAgent(
@@ -38,11 +46,11 @@ export async function enrollAgent(
   }
   const hash = await hashJoinToken(request.token);
   const agentId = db.newId();
-  const outcome = await inTransaction(db, async (tx) => {
+  const outcome = await inTransaction(db, async (tx): Promise<Ending> => {
     const [token] = await tx<SpentToken[]>`
       update enrollment_token set uses_left = uses_left - 1
       where hash = ${hash} and uses_left > 0 and expires_at > boreas_now()
-      returning id, project_id, kind, labels, environment_ids`;
+      returning id, project_id, kind, labels, environment_ids, approve_first`;
     if (!token) return "refused";
     const actor: Actor = {
       userId: null,
@@ -51,26 +59,31 @@ export async function enrollAgent(
       ip,
       projectId: token.projectId,
     };
+    const refuse = async (what: keyof typeof TAKEN) => {
+      await tx`update enrollment_token set uses_left = uses_left + 1 where id = ${token.id}`; // the use is given back
+      await recordAudit(db, tx, actor, "agent.enroll_refused", `enrollment-token:${token.id}`, {
+        name,
+        why: TAKEN[what],
+      });
+      return what;
+    };
+    if (request.agentId !== undefined) return await refuse("id");
+    const [sameKey] = await tx`
+      select id from agent where ${request.publicKey} in (public_key, next_public_key) limit 1`;
+    if (sameKey) return await refuse("key");
     // The name of a revoked machine is free again; what it did keeps pointing to its row.
     await tx`update agent set name = name || '~' || right(id::text, 8)
       where project_id = ${token.projectId} and name = ${name} and status = 'revoked'`;
     const said = reason("agent.never_connected");
     const [made] = await tx`
-      insert into agent (id, project_id, name, kind, public_key, sealing_key, labels, facts, status, reason, created_by)
+      insert into agent (id, project_id, name, kind, public_key, sealing_key, labels, facts, status, reason,
+        awaits_approval, created_by)
       values (${agentId}, ${token.projectId}, ${name}, ${token.kind}, ${request.publicKey}, ${request.sealingKey},
         ${tx.json(token.labels)}, ${tx.json(request.facts as never)}, 'disconnected', ${
       tx.json(said as never)
-    }, ${actor.name})
+    }, ${token.approveFirst}, ${actor.name})
       on conflict (project_id, name) do nothing returning id`;
-    if (!made) {
-      // Whoever holds a token must not be able to take the place of a machine that is there; the use is given back.
-      await tx`update enrollment_token set uses_left = uses_left + 1 where id = ${token.id}`;
-      await recordAudit(db, tx, actor, "agent.enroll_refused", `enrollment-token:${token.id}`, {
-        name,
-        why: "the name is taken",
-      });
-      return "taken";
-    }
+    if (!made) return await refuse("name");
     // An environment that was deleted since the token was made is passed over.
     await tx`insert into agent_environment (agent_id, environment_id)
       select ${agentId}, id from environment
@@ -92,7 +105,10 @@ export async function enrollAgent(
       "This join token is unknown, expired or used up; ask an admin for a new one.",
     );
   }
-  if (outcome === "taken") {
+  if (outcome === "id" || outcome === "key") {
+    throw new AppError("conflict", `agent.${outcome}_taken`, `The enrolment is refused: ${TAKEN[outcome]}.`);
+  }
+  if (outcome === "name") {
     throw new AppError(
       "conflict",
       "agent.name_taken",

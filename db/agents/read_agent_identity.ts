@@ -9,7 +9,15 @@ export interface AgentIdentity {
   publicKey: string | null;
   sealingKey: string | null;
   status: "connected" | "disconnected" | "revoked";
+  /** Nothing new is handed to it: cordoned, being emptied, or not approved yet. */
   cordoned: boolean;
+  /** Offered by it, and good for a hello until the present one is replaced. */
+  nextPublicKey?: string | null;
+  /** SHA-256 in hex of the last welcome's ticket, and of the one it showed then. */
+  ticket?: string | null;
+  previousTicket?: string | null;
+  /** As its last hello said. */
+  machineId?: string | null;
   /** How often it was let in. */
   arrivals: number;
 }
@@ -17,7 +25,9 @@ export interface AgentIdentity {
 /** What a gateway must know to let an agent in. */
 export async function readAgentIdentity(db: Database, id: string): Promise<AgentIdentity | undefined> {
   const [row] = await db.sql<AgentIdentity[]>`
-    select id, name, project_id, kind, embedded, public_key, sealing_key, status, cordoned, arrivals from agent where id = ${id}`;
+    select id, name, project_id, kind, embedded, public_key, sealing_key, status, cordoned or awaits_approval as cordoned,
+      next_public_key, encode(ticket, 'hex') as ticket, encode(previous_ticket, 'hex') as previous_ticket,
+      facts ->> 'machineId' as machine_id, arrivals from agent where id = ${id}`;
   return row;
 }
 

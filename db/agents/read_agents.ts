@@ -33,9 +33,17 @@ export async function getAgent(db: Database, projectId: string, id: string): Pro
   return agent;
 }
 
+interface AgentRow extends Omit<Agent, "environments" | "busySlots" | "drain" | "keys"> {
+  drainStartedAt: string | null;
+  drainedAt: string | null;
+  keySince: string;
+  rotateWanted: boolean;
+}
+
 async function selectAgents(db: Database, tail: Fragment): Promise<Agent[]> {
-  const rows = await db.sql<Omit<Agent, "environments" | "busySlots">[]>`
+  const rows = await db.sql<AgentRow[]>`
     select a.id, a.name, a.kind, a.status, a.reason, a.embedded, a.labels, a.facts, a.versions, a.slots, a.cordoned,
+      a.awaits_approval, a.drain_started_at, a.drained_at, coalesce(a.key_since, a.created_at) as key_since, a.rotate_wanted,
       a.last_seen_at, a.created_at
     from agent a ${tail}`;
   if (rows.length === 0) return [];
@@ -50,8 +58,10 @@ async function selectAgents(db: Database, tail: Fragment): Promise<Agent[]> {
   ]);
   const bound = Map.groupBy(bindings, (b) => b.agentId);
   const busy = new Map(held.map((h) => [h.agentId, h.busy]));
-  return rows.map((row) => ({
+  return rows.map(({ drainStartedAt, drainedAt, keySince, rotateWanted, ...row }) => ({
     ...row,
+    drain: drainStartedAt === null ? null : { startedAt: drainStartedAt, drainedAt },
+    keys: row.embedded ? null : { since: keySince, isRenewalWanted: rotateWanted },
     environments: (bound.get(row.id) ?? []).map(({ id, name }) => ({ id, name })),
     busySlots: busy.get(row.id) ?? 0,
   }));

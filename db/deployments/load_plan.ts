@@ -5,10 +5,12 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../../domain/app_error.ts";
 import { matchTargets } from "../../domain/match_targets.ts";
-import type { Machine } from "../../domain/match_targets.ts";
+import type { Machine, MatchedTargets } from "../../domain/match_targets.ts";
+import { parseDuration } from "../../domain/duration.ts";
+import type { OfflinePolicy } from "../../domain/missing_machine.ts";
 import { planDeployment } from "../../domain/plan_deployment.ts";
 import type { PlannedTask } from "../../domain/plan_deployment.ts";
-import type { FailureAction, PlanStages, StrategyInput } from "../../domain/strategy.ts";
+import type { FailureAction, PlanStages, RollbackScope, StageTarget, StrategyInput } from "../../domain/strategy.ts";
 import { documentLayers, mergeLayers } from "../../protocol/config/merge_overlay.ts";
 import type { ApplicationConfig } from "../../protocol/config/application.ts";
 import type { AppBuild } from "../../protocol/api/catalog.ts";
@@ -31,6 +33,8 @@ export interface PlanRequest {
   /** null: the order of the version's Plan. */
   mustInOrder: string[] | null;
   strategy: StrategyInput | null;
+  /** Only these machines, by name, of those it would go to; null: all of them. */
+  onlyTargets?: readonly string[] | null;
 }
 export interface VersionRow {
   id: string;
@@ -50,7 +54,7 @@ export interface EnvironmentRow {
   name: string;
   type: "k8s" | "pm" | "mock";
   status: "active" | "inactive";
-  config: { appToNodes?: Record<string, string[]>; env?: Record<string, string> };
+  config: { appToNodes?: Record<string, string[]>; env?: Record<string, string>; offline?: OfflinePolicy };
   policy: {
     branches?: string[];
     tags?: string[];
@@ -75,6 +79,9 @@ export interface LoadedPlan {
   deployed: PlannedApplication[];
   mustInOrder: string[];
   onFailure: FailureAction;
+  rollbackScope: RollbackScope;
+  /** application -> how it goes over its targets */
+  strategies: Record<string, StrategyInput>;
   tasks: PlannedTask[];
   /** Changes when anything that an approver has seen changes. */
   hash: string;
@@ -105,11 +112,8 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
       name: app.name,
       needs: app.config.needs ?? [],
       strategy: strategyOf(app),
-      targets: environment.type === "pm"
-        ? matchTargets(app.name, machines, app.config.nodes, environment.config.appToNodes?.[app.name]).map((
-          { id, name },
-        ) => ({ id, name }))
-        : [],
+      watchSeconds: parseDuration(app.config.healthy?.watchAfter ?? "0s")!,
+      ...targetsOf(app, environment, machines, request.onlyTargets ?? null),
     })),
     mustInOrder,
     planStages,
@@ -119,15 +123,29 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
     environment,
     deployed.map((a) => ({ id: a.id, strategy: strategyOf(a) })),
   );
+  const strategies = Object.fromEntries(deployed.map((app) => [app.name, strategyOf(app)]));
+  const rollbackScope = widestScope(deployed.map(strategyOf));
   const seen = {
     version: version.id,
     environment: environment.id,
     tasks,
     onFailure,
+    rollbackScope,
     configs: deployed.map((a) => [a.name, a.config]),
   };
   const hash = createHash("sha256").update(JSON.stringify(seen)).digest("hex");
-  return { version, environment, applications, deployed, mustInOrder, onFailure, tasks, hash };
+  return {
+    version,
+    environment,
+    applications,
+    deployed,
+    mustInOrder,
+    onFailure,
+    rollbackScope,
+    strategies,
+    tasks,
+    hash,
+  };
 }
 
 async function readVersion(tx: Tx, request: PlanRequest): Promise<VersionRow> {
@@ -206,10 +224,40 @@ function chooseApplications(
   });
 }
 
+function targetsOf(
+  app: PlannedApplication,
+  environment: EnvironmentRow,
+  machines: readonly Machine[],
+  only: readonly string[] | null,
+): { targets: StageTarget[]; leftOut: StageTarget[] } {
+  if (environment.type !== "pm") return { targets: [], leftOut: [] };
+  const matched: MatchedTargets = matchTargets(
+    app.name,
+    machines,
+    app.config.nodes,
+    environment.config.appToNodes?.[app.name],
+  );
+  const wanted = (list: readonly Machine[]) =>
+    list.filter((m) => !only || only.includes(m.name)).map(({ id, name }) => ({ id, name }));
+  const targets = wanted(matched.chosen);
+  if (targets.length > 0) return { targets, leftOut: wanted(matched.leftOut) };
+  throw new AppError(
+    "conflict",
+    "targets.none",
+    `${app.name} does not go to ${only?.join(", ")} any more, or it is cordoned; nothing is deployed there.`,
+  );
+}
+
+/** Who asks for nothing means all that the deployment reached. */
+function widestScope(strategies: readonly StrategyInput[]): RollbackScope {
+  const asked = strategies.map((s) => s.onFailure?.scope ?? "deployment");
+  return (["deployment", "batch"] as const).find((scope) => asked.includes(scope)) ?? (asked[0] ?? "deployment");
+}
+
 async function readMachines(tx: Tx, environmentId: string): Promise<Machine[]> {
   return await tx<Machine[]>`
-    select a.id, a.name, a.labels from agent a join agent_environment e on e.agent_id = a.id
-    where e.environment_id = ${environmentId} and a.status <> 'revoked' order by a.name`;
+    select a.id, a.name, a.labels, a.cordoned from agent a join agent_environment e on e.agent_id = a.id
+    where e.environment_id = ${environmentId} and a.status <> 'revoked' and not a.awaits_approval order by a.name`;
 }
 
 /**

@@ -43,6 +43,7 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
     applications: row.applications,
     mustInOrder: row.mustInOrder,
     strategy: row.strategy as StrategyInput | null,
+    onlyTargets: row.onlyTargets,
   });
   checkPolicy(plan.version, plan.environment);
   const wait = (status: DeploymentState, said: ReturnType<typeof reason>) => keepWaiting(tx, row, status, said);
@@ -52,7 +53,8 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
   if (plan.hash !== row.planHash) {
     // The machines or the configuration changed since it was planned: the plan is made anew, and approvals were for the old one.
     await writePlan(deps.db, tx, row.id, row.projectId, plan);
-    await tx`update deployment set plan_hash = ${plan.hash}, on_failure = ${plan.onFailure} where id = ${row.id}`;
+    await tx`update deployment set plan_hash = ${plan.hash}, on_failure = ${plan.onFailure},
+      rollback_scope = ${plan.rollbackScope} where id = ${row.id}`;
     row = { ...row, planHash: plan.hash };
   }
   const missing = await sayMissingApprovals(tx, row);
@@ -82,7 +84,7 @@ async function keepWaiting(
 async function requireAgents(tx: Tx, plan: LoadedPlan, required: number): Promise<void> {
   const [row] = await tx<{ n: number }[]>`
     select count(*)::int as n from agent a join agent_environment e on e.agent_id = a.id
-    where e.environment_id = ${plan.environment.id} and a.status = 'connected' and not a.cordoned`;
+    where e.environment_id = ${plan.environment.id} and a.status = 'connected' and not a.cordoned and not a.awaits_approval`;
   if (row!.n >= required) return;
   throw new AppError(
     "conflict",

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
 import { TASK_STATUSES, TASK_STEPS, TASK_TYPES } from "../../domain/task_state.ts";
 import { Strategy } from "../config/release.ts";
-import { Labels, Name } from "../config/values.ts";
+import { CountOrPercent, Labels, Name } from "../config/values.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
 /** For clients, which may not reach into the domain. */
@@ -20,7 +20,11 @@ export const CreateDeployment = z.strictObject({
   manualApproval: z.boolean().optional(),
 });
 export type CreateDeployment = z.input<typeof CreateDeployment>;
-export const UpdateDeployment = z.strictObject({ mustInOrder: z.array(Name).max(500), strategy: Strategy }).partial();
+/** While it runs, `strategy` may hold the batch size alone: the batches that have not begun are cut anew. */
+export const UpdateDeployment = z.strictObject({
+  mustInOrder: z.array(Name).max(500),
+  strategy: z.union([Strategy, z.strictObject({ batch: CountOrPercent })]),
+}).partial();
 
 export const Task = z.object({
   id: Id,
@@ -140,6 +144,12 @@ export const Agent = z.object({
   slots: z.number().int(),
   busySlots: z.number().int(),
   cordoned: z.boolean(),
+  /** Enrolled with a token that asks for a person's yes: given nothing until then. */
+  awaitsApproval: z.boolean().default(false),
+  /** Being emptied since; `drainedAt` once nothing runs on it any more. */
+  drain: z.object({ startedAt: Instant, drainedAt: MaybeInstant }).nullable().default(null),
+  /** Since when its present keys are in use, and whether new ones are asked for. */
+  keys: z.object({ since: Instant, isRenewalWanted: z.boolean() }).nullable().default(null),
   lastSeenAt: MaybeInstant,
   createdAt: Instant,
 }).meta({ id: "Agent" });
