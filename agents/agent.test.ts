@@ -301,7 +301,8 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     const { master } = await setUp();
     master.send({ type: "operator.observe", requestId: "o" });
     master.send({ type: "app.tail", requestId: "r", application: "order", lines: 10 });
-    await master.until(() => master.ofType("app.lines").length === 1 && master.ofType("state.report").length === 1);
+    const answered = () => master.ofType("state.report").some((m) => m.requestId === "o");
+    await master.until(() => master.ofType("app.lines").length === 1 && answered());
     expect(master.ofType("app.lines")[0]).toMatchObject({ requestId: "r", lines: ["last line"] });
     expect(master.ofType("state.report")[0]!.observed[0]).toMatchObject({ application: "order", version: "v1" });
   });

@@ -2,7 +2,10 @@
  * The contract of everything that acts on an environment. A new kind of environment is one folder that implements this
  * and passes `conformance.ts`; no core file changes.
  */
+import type { Observed } from "../protocol/observed.ts";
 import type { Operation, OutcomeInput } from "../protocol/operation.ts";
+
+export type { Difference, Observed, Resource } from "../protocol/observed.ts";
 
 /** What a running task may use. An operator knows nothing of sockets, leases or where it runs. */
 export interface RunContext {
@@ -52,38 +55,6 @@ export interface Target {
   labels: Readonly<Record<string, string>>;
 }
 
-/** A process, unit or container that an application consists of on one target. */
-export interface Resource {
-  kind: "process" | "unit" | "container";
-  /** As a person would look for it on the machine: `pid 812`, `boreas-app-order@a.service`, a container's name. */
-  name: string;
-  /** `running`, `exited`, `restarting`, `paused`, ... in the words of what runs it. */
-  state: string;
-  startedAt: string | null;
-  restarts: number;
-  details: Record<string, unknown>;
-}
-
-/** One point in which what runs is not what the version says. `path` is what `drift.ignore` names. */
-export interface Difference {
-  path: string;
-  expected: string;
-  actual: string;
-}
-
-/** One application as it is seen to run. */
-export interface Observed {
-  application: string;
-  environmentId: string;
-  target: string;
-  version: string | null;
-  health: "healthy" | "degraded" | "progressing" | "missing" | "unknown";
-  resources: Resource[];
-  /** Empty when what runs is what the version says; null when this kind of application cannot be compared. */
-  differences: Difference[] | null;
-  details: Record<string, unknown>;
-}
-
 export interface Operator {
   /** `mock`, `pm`, `k8s`, or yours. */
   readonly kind: string;
@@ -97,6 +68,8 @@ export interface Operator {
   resume?(taskId: string): Promise<void>;
   /** What runs now, for drift. */
   observe(): AsyncIterable<Observed>;
+  /** Calls when something that `observe` tells is likely to have changed. @returns how to leave */
+  onChange?(call: () => void): () => void;
   /** The last lines an application printed; undefined when it does not run here. */
   tail?(application: string, lines: number): Promise<string[] | undefined>;
   /** Called once when the agent starts, before any task: bring back what should run. */

@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import type { Operator } from "../operators/operator.ts";
+import type { FromAgent } from "../protocol/agent_messages.ts";
+import { FromAgent as Message } from "../protocol/agent_messages.ts";
+import type { Observed } from "../protocol/observed.ts";
+import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";
+import { createStateReporter } from "./state_reporter.ts";
+
+const order: Observed = {
+  application: "order",
+  environmentId: "e1",
+  target: "m1",
+  version: "v1",
+  health: "healthy",
+  resources: [],
+  differences: [],
+  details: {},
+};
+const user = { ...order, application: "user" };
+
+function setUp(...first: Observed[]) {
+  const clock = createVirtualClock();
+  const sent: Extract<FromAgent, { type: "state.report" }>[] = [];
+  let runs = first;
+  let changed = () => {};
+  let scans = 0;
+  const operator: Operator = {
+    kind: "test",
+    run: () => Promise.reject(new Error("nothing is run here")),
+    async *observe() {
+      scans++;
+      yield* runs;
+    },
+    onChange(call) {
+      changed = call;
+      return () => changed = () => {};
+    },
+  };
+  const reporter = createStateReporter({
+    operators: [operator],
+    clock,
+    chance: () => 0.5,
+    logger: { log: () => {} },
+    scanSeconds: 60,
+    send: (message) => void sent.push(Message.parse(message) as typeof sent[0]),
+  });
+  return {
+    clock,
+    reporter,
+    take: () => sent.splice(0),
+    scans: () => scans,
+    /** As an operator that watches would. */
+    change: (...now: Observed[]) => (runs = now, changed()),
+    drift: (...now: Observed[]) => void (runs = now),
+  };
+}
+
+describe("an agent's reports", () => {
+  it("begin with all that runs, and then say nothing while nothing changes", async () => {
+    const { clock, reporter, take, scans } = setUp(order, user);
+    reporter.connected();
+    await clock.advance(3000);
+    expect(take()).toEqual([{
+      type: "state.report",
+      observed: [order, user],
+      present: [{ environmentId: "e1", application: "order" }, { environmentId: "e1", application: "user" }],
+    }]);
+    await clock.advance(600_000);
+    expect(take()).toEqual([]);
+    expect(scans()).toBeGreaterThan(8);
+  });
+
+  it("tell what changed by hand within a scan, and at once what an operator saw change", async () => {
+    const { clock, reporter, take, drift, change } = setUp(order, user);
+    reporter.connected();
+    await clock.advance(3000);
+    take();
+    const differing = { ...order, differences: [{ path: "env.A", expected: "1", actual: "2" }] };
+    drift(differing, user);
+    await clock.advance(75_000);
+    expect(take()).toEqual([{ type: "state.report", observed: [differing] }]);
+    change({ ...order, health: "degraded" }, user);
+    await clock.advance(1);
+    expect(take()).toMatchObject([{ observed: [{ application: "order", health: "degraded" }] }]);
+  });
+
+  it("name what is left when something is gone, also when it was the last", async () => {
+    const { clock, reporter, take, change } = setUp(order, user);
+    reporter.connected();
+    await clock.advance(3000);
+    take();
+    change(user);
+    await clock.advance(1000);
+    expect(take()).toEqual([{
+      type: "state.report",
+      observed: [],
+      present: [{ environmentId: "e1", application: "user" }],
+    }]);
+    change();
+    await clock.advance(1000);
+    expect(take()).toEqual([{ type: "state.report", observed: [], present: [] }]);
+  });
+
+  it("repeat what a task was about after its end, and everything to the next connection", async () => {
+    const { clock, reporter, take } = setUp(order, user);
+    reporter.connected();
+    await clock.advance(3000);
+    take();
+    reporter.look(order);
+    await clock.advance(1000);
+    expect(take()).toEqual([{ type: "state.report", observed: [order] }]);
+    reporter.disconnected();
+    await clock.advance(600_000);
+    expect(take()).toEqual([]);
+    reporter.connected();
+    await clock.advance(3000);
+    expect(take()).toMatchObject([{ observed: [order, user] }]);
+  });
+
+  it("answer a question also when there is no news", async () => {
+    const { clock, reporter, take } = setUp(order);
+    reporter.connected();
+    await clock.advance(3000);
+    take();
+    reporter.answer("q1");
+    await clock.advance(1);
+    expect(take()).toEqual([{ type: "state.report", observed: [], requestId: "q1" }]);
+  });
+
+  it("stay within the bounds of the wire however much there is", async () => {
+    const long = (n: number): Observed => ({
+      ...order,
+      application: `app-${n}`,
+      details: { status: "x".repeat(20_000) },
+      resources: Array.from({ length: 80 }, (_, i) => ({
+        ...{ kind: "process" as const, name: `pid ${i}`, state: "running", startedAt: null, restarts: 0 },
+        details: { note: "y".repeat(3000) },
+      })),
+    });
+    const { clock, reporter, take } = setUp(...Array.from({ length: 210 }, (_, n) => long(n)));
+    reporter.connected();
+    await clock.advance(3000);
+    const reports = take(); // each was parsed by the wire's own schema
+    expect(reports.flatMap((r) => r.observed)).toHaveLength(210);
+    expect(Math.max(...reports.map((r) => JSON.stringify(r).length))).toBeLessThan(256 * 1024);
+    expect(reports.map((r) => r.present?.length)).toEqual([...reports.slice(1).map(() => undefined), 210]);
+  });
+});

@@ -1,0 +1,184 @@
+/**
+ * Writes what an agent saw: health, resources, differences, and whether that is what was deployed. Only rows that differ
+ * are written, whatever an agent repeats.
+ *
+ *   row of a deployment + observation -> health | resources | sync      health or sync moved -> an event
+ *   row of a deployment, not among what the agent sees any more -> missing
+ *
+ * While a deployment of the application is under way there, what differs is noted and not judged: an agent switches
+ * before its result is here. Who heals judges again afterwards (`find_drifted.ts`).
+ */
+import { type DriftMode, judgeDrift, nameDifferences, type Sync } from "../../domain/drift.ts";
+import { reason } from "../../domain/reason.ts";
+import type { Difference, Health, Observed, Present, Resource } from "../../protocol/observed.ts";
+import type { Database, Tx } from "../database.ts";
+import { recordEvents } from "../events/record_event.ts";
+import { inTransaction } from "../retry.ts";
+
+/** An agent, as its session knows it. */
+export interface Observer {
+  agentId: string;
+  projectId: string;
+}
+export interface Report {
+  observed: readonly Observed[];
+  /** All that the agent sees, whether or not it is among `observed`; undefined when it does not say. */
+  present?: readonly Present[];
+}
+/** A place whose health or sync is another one now. */
+export interface ObservedChange {
+  environmentId: string;
+  applicationId: string;
+  application: string;
+  target: string;
+  versionId: string | null;
+  health: { before: Health; now: Health };
+  sync: { before: Sync; now: Sync };
+}
+interface StateRow {
+  environmentId: string;
+  applicationId: string;
+  application: string;
+  target: string;
+  versionId: string | null;
+  version: string | null;
+  health: Health;
+  sync: Sync;
+  observedVersion: string | null;
+  resources: Resource[];
+  differences: Difference[] | null;
+  drift: Difference[];
+  details: Record<string, unknown>;
+  policy: { mode: DriftMode; ignore: string[] } | null;
+  isDeploying: boolean;
+}
+
+/** @returns what changed, and how many observations were of nothing that was deployed to this agent */
+export async function recordObserved(
+  db: Database,
+  observer: Observer,
+  report: Report,
+): Promise<{ changes: ObservedChange[]; ignored: number }> {
+  return await inTransaction(db, async (tx) => {
+    const seen = new Map(report.observed.map((one) => [keyOf(one), one])); // of one place the last word counts
+    const rows = await readRows(tx, observer, report.present ? null : [...seen.values()]);
+    const present = report.present && new Set([...report.present, ...report.observed].map(keyOf));
+    const known = new Set(rows.map(keyOf));
+    const ignored = [...seen.keys()].filter((key) => !known.has(key)).length;
+    const written = rows.flatMap((row) => {
+      const one = seen.get(keyOf(row)) ?? (present && !present.has(keyOf(row)) ? gone(row) : undefined);
+      if (!one) return [];
+      const now = judge(row, one);
+      return isSame(row, now) ? [] : [{ row, now }];
+    });
+    await writeRows(tx, written.map(({ row, now }) => ({ ...now, ...placeOf(row) })));
+    const changes = written.filter(({ row, now }) => row.health !== now.health || row.sync !== now.sync);
+    await recordEvents(
+      tx,
+      changes.map(({ row, now }) => ({
+        topic: "application" as const,
+        projectId: observer.projectId,
+        subjectId: row.applicationId,
+        kind: row.sync !== now.sync && (row.sync === "out_of_sync" || now.sync === "out_of_sync")
+          ? `application.${now.sync}`
+          : `application.${now.health}`,
+        data: { name: row.application, environmentId: row.environmentId, target: row.target, reason: say(row, now) },
+      })),
+    );
+    return {
+      ignored,
+      changes: changes.map(({ row, now }) => ({
+        ...placeOf(row),
+        application: row.application,
+        versionId: row.versionId,
+        health: { before: row.health, now: now.health },
+        sync: { before: row.sync, now: now.sync },
+      })),
+    };
+  });
+}
+
+/** Rows of what was deployed to this agent in environments it is bound to; all of them, or those that were observed. */
+async function readRows(tx: Tx, { agentId, projectId }: Observer, of: readonly Observed[] | null): Promise<StateRow[]> {
+  const wanted = of === null ? tx`true` : tx`(s.environment_id::text, a.name) in (
+    select * from unnest(${of.map((o) => o.environmentId)}::text[], ${of.map((o) => o.application)}::text[]))`;
+  return await tx<StateRow[]>`
+    select s.environment_id, s.application_id, a.name as application, s.target, s.version_id, v.version, s.health, s.sync,
+      s.observed_version, s.resources, s.differences, s.drift, s.details, f.content::jsonb -> 'drift' as policy,
+      exists (select from deployment_lock l where l.application_id = s.application_id and l.environment_id = s.environment_id) as is_deploying
+    from app_state s
+    join application a on a.id = s.application_id
+    join agent_environment e on e.environment_id = s.environment_id and e.agent_id = s.agent_id
+    left join version v on v.id = s.version_id
+    left join frozen_document f on f.sha256 = s.spec_sha256
+    where s.agent_id = ${agentId} and s.project_id = ${projectId} and ${wanted}
+    order by s.environment_id, s.application_id, s.target for update of s`;
+}
+
+type Now = Pick<
+  StateRow,
+  "health" | "sync" | "observedVersion" | "resources" | "differences" | "drift" | "details"
+>;
+
+function judge(
+  row: StateRow,
+  seen: Pick<Observed, "version" | "health" | "resources" | "differences" | "details">,
+): Now {
+  const { mode, ignore } = row.policy ?? { mode: "report" as const, ignore: [] };
+  const { sync, drift } = judgeDrift({ version: row.version, mode, ignore }, seen);
+  return {
+    health: seen.health,
+    sync: row.isDeploying && sync === "out_of_sync" ? row.sync : sync,
+    observedVersion: seen.version,
+    resources: seen.resources,
+    differences: seen.differences,
+    drift,
+    details: seen.details,
+  };
+}
+
+const gone = (row: StateRow) => ({
+  version: null,
+  health: "missing" as const,
+  resources: [],
+  differences: null,
+  details: row.details,
+});
+
+async function writeRows(
+  tx: Tx,
+  rows: readonly (Now & { environmentId: string; applicationId: string; target: string })[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx`
+    update app_state s set health = r.health, sync = r.sync, observed_version = r."observedVersion", resources = r.resources,
+      differences = nullif(r.differences, 'null'), drift = r.drift, details = r.details, observed_at = boreas_now(),
+      updated_at = boreas_now(), health_since = case when s.health = r.health then s.health_since else boreas_now() end
+    from jsonb_to_recordset(${tx.json(rows as never)}) as r("environmentId" uuid, "applicationId" uuid, target text,
+      health text, sync text, "observedVersion" text, resources jsonb, differences jsonb, drift jsonb, details jsonb)
+    where s.environment_id = r."environmentId" and s.application_id = r."applicationId" and s.target = r.target`;
+}
+
+function say(row: StateRow, now: Now) {
+  const where = { application: row.application, target: row.target };
+  if (row.sync !== now.sync && now.sync === "out_of_sync") {
+    return reason("drift.found", { ...where, version: row.version ?? "?", detail: nameDifferences(now.drift) });
+  }
+  if (row.sync === "out_of_sync" && now.sync === "synced") {
+    return reason("drift.gone", { ...where, version: row.version ?? "?" });
+  }
+  return reason("application.health", { ...where, health: now.health });
+}
+
+const keyOf = (one: { environmentId: string; application: string }) => `${one.environmentId}/${one.application}`;
+const placeOf = ({ environmentId, applicationId, target }: StateRow) => ({ environmentId, applicationId, target });
+const COMPARED = ["health", "sync", "observedVersion", "resources", "differences", "drift", "details"] as const;
+/** Both come out of JSON, where the order of keys says nothing. */
+const isSame = (row: StateRow, now: Now) => COMPARED.every((key) => canonical(row[key]) === canonical(now[key]));
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join()}}`;
+}
