@@ -1,14 +1,12 @@
 /** S17, S18 and S25: the socket that agents dial, against a started master. */
 import { beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
-import { enroll, loadIdentity } from "../../agents/identity.ts";
 import type { Identity } from "../../agents/identity.ts";
-import { createMemoryDisk } from "../../agents/memory_disk.ts";
 import { CLOSE, HELLO_SECONDS, SUBPROTOCOL } from "../../protocol/agent_messages.ts";
+import { dialMaster, enrollAt, helloOf, signedHelloOf } from "../helpers/agent_socket.ts";
 import { sendRaw } from "../helpers/raw_http.ts";
 import { ADMIN_PASSWORD, startMaster } from "../helpers/start_product.ts";
 import type { Master } from "../helpers/start_product.ts";
-import { TEST_FACTS } from "../helpers/test_agent.ts";
 import { watchDuring } from "../helpers/watch_process.ts";
 
 const CONNECT = "/api/v1/connect";
@@ -43,58 +41,11 @@ const upgrade = async (path: string, headers: Record<string, string> = {}) =>
     ],
   })).status;
 
-interface Dialled {
-  socket: WebSocket;
-  challenge: { nonce: string; masterId: string };
-  /** What came after the challenge. */
-  next: Promise<{ type: string }>;
-  closed: Promise<{ code: number; afterMs: number }>;
-}
-function dial(): Promise<Dialled> {
-  return new Promise((resolve, reject) => {
-    const began = performance.now();
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${CONNECT}`, SUBPROTOCOL);
-    const closed: Dialled["closed"] = new Promise((done) =>
-      socket.once("close", (code) => done({ code, afterMs: performance.now() - began }))
-    );
-    socket.once("error", reject);
-    socket.once("message", (data) => {
-      const next: Dialled["next"] = new Promise((heard) =>
-        socket.once("message", (more) => heard(JSON.parse(String(more))))
-      );
-      resolve({ socket, challenge: JSON.parse(String(data)), next, closed });
-    });
-  });
-}
-
-async function enrolled(name: string): Promise<Identity> {
-  const { token } = await master.api("POST", "/enrollment-tokens", {});
-  const disk = createMemoryDisk();
-  await enroll({
-    disk,
-    token,
-    name,
-    facts: TEST_FACTS,
-    post: async (path, body) => {
-      const answer = await master.raw("POST", `/api/v1${path}`, body);
-      return { status: answer.status, body: JSON.parse(answer.text) };
-    },
-  });
-  return (await loadIdentity(disk))!;
-}
-const hello = (agentId: string, signature: string) =>
-  JSON.stringify({
-    type: "agent.hello",
-    protocol: { min: 1, max: 1 },
-    agentId,
-    kind: "agent",
-    slots: 1,
-    facts: TEST_FACTS,
-    resumes: [],
-    signature,
-  });
-const signed = async (identity: Identity, { nonce, masterId }: Dialled["challenge"]) =>
-  hello(identity.agentId, await identity.sign(nonce, masterId));
+const dial = () => dialMaster(port);
+const enrolled = (name: string) => enrollAt(master, name);
+const hello = (agentId: string, signature: string) => JSON.stringify(helloOf(agentId, signature));
+const signed = async (identity: Identity, challenge: { nonce: string; masterId: string }) =>
+  JSON.stringify(await signedHelloOf(identity, challenge));
 
 describe("S17", () => {
   it("an upgrade with an Origin is refused before it is one, whatever the Origin says and whoever is signed in", async () => {
@@ -151,7 +102,7 @@ describe("S18", () => {
 
   it("an unknown agent, another's signature and no signature at all are told the same", async () => {
     const [one, other] = [await enrolled("one"), await enrolled("other")];
-    const attempts: ((challenge: Dialled["challenge"]) => Promise<string>)[] = [
+    const attempts: ((challenge: { nonce: string; masterId: string }) => Promise<string>)[] = [
       async (c) => hello(crypto.randomUUID(), await one.sign(c.nonce, c.masterId)),
       async (c) => hello(other.agentId, await one.sign(c.nonce, c.masterId)),
       (_c) => Promise.resolve(hello(one.agentId, "")),
