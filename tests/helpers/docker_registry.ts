@@ -7,17 +7,24 @@ import { findProgram } from "./require_component.ts";
 export interface TestRegistry {
   /** `127.0.0.1:PORT` */
   host: string;
+  /** What it keeps; another registry may serve the same. */
+  folder: string;
   /** Pushes an image of one empty layer; returns its digest. */
   push(repository: string, tag: string, content?: string): Promise<string>;
   stop(): Promise<void>;
 }
-export async function startRegistry(): Promise<TestRegistry> {
+/** @param login a line of an htpasswd file: without it everybody is let in @param of a registry whose images it serves too */
+export async function startRegistry({ login, of }: { login?: string; of?: TestRegistry } = {}): Promise<TestRegistry> {
   const folder = await Deno.makeTempDir({ prefix: "boreas-registry-" });
+  if (login) await Deno.writeTextFile(join(folder, "htpasswd"), `${login}\n`);
+  const auth = login ? `auth: { htpasswd: { realm: boreas, path: ${folder}/htpasswd } }\n` : "";
   const [port] = freePorts(1);
   const host = `127.0.0.1:${port}`;
   await Deno.writeTextFile(
     join(folder, "config.yml"),
-    `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${folder}/data } }\nhttp: { addr: "${host}" }\n`,
+    `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${
+      of?.folder ?? folder
+    }/data } }\n${auth}http: { addr: "${host}" }\n`,
   );
   const child = new Deno.Command(findProgram("docker-registry")!, {
     args: ["serve", join(folder, "config.yml")],
@@ -43,6 +50,7 @@ export async function startRegistry(): Promise<TestRegistry> {
   };
   return {
     host,
+    folder,
     async push(repository, tag, content = tag) {
       const bytes = (text: string) => new TextEncoder().encode(text);
       const config = await upload(repository, bytes(JSON.stringify({ architecture: "amd64", os: "linux", content })));

@@ -1,7 +1,7 @@
 /** What of a container a specification decides, and in what two of them differ. */
 import type { Difference } from "../../operator.ts";
 import { sha256Of } from "../fingerprint.ts";
-import type { ContainerFacts } from "./engine.ts";
+import type { ContainerFacts, PortBindings } from "./engine.ts";
 
 /** Each part as text to compare, and to show. Of the environment a hash: it holds secrets. */
 export interface ContainerShape {
@@ -15,7 +15,7 @@ export interface ContainerShape {
 }
 
 export async function shapeOf({ Config, HostConfig, Mounts }: ContainerFacts): Promise<ContainerShape> {
-  const ports = Object.entries(HostConfig.PortBindings ?? {}).flatMap(([inside, bindings]) =>
+  const ports = Object.entries((HostConfig.PortBindings ?? {}) as Partial<PortBindings>).flatMap(([inside, bindings]) =>
     (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp || "*"}:${HostPort}->${inside}`)
   );
   const mounts = Mounts.map(({ Type, Name, Source, Destination, RW }) =>
@@ -31,7 +31,7 @@ export async function shapeOf({ Config, HostConfig, Mounts }: ContainerFacts): P
     resources: `memory ${Memory || "unlimited"}, cpu ${NanoCpus ? NanoCpus / 1e9 : "unlimited"}`,
     privileges: [
       Privileged ? "privileged" : "unprivileged",
-      `network ${NetworkMode === "bridge" ? "default" : NetworkMode}`,
+      `network ${NetworkMode === "bridge" ? "default" : NetworkMode ?? "default"}`,
       ...(PidMode ? [`pid ${PidMode}`] : []),
       ...(CapAdd ?? []),
     ].join(", "),

@@ -105,13 +105,13 @@ export interface ContainerFacts {
   };
   Config: { Image: string; Cmd: string[] | null; Env: string[] | null; Labels: Record<string, string> };
   HostConfig: {
-    PortBindings: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
-    Memory: number;
-    NanoCpus: number;
-    Privileged: boolean;
-    NetworkMode: string;
-    PidMode: string;
-    CapAdd: string[] | null;
+    PortBindings?: unknown;
+    Memory?: number | undefined;
+    NanoCpus?: number | undefined;
+    Privileged?: boolean | undefined;
+    NetworkMode?: string | undefined;
+    PidMode?: string | undefined;
+    CapAdd?: string[] | null | undefined;
   };
   Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
 }
