@@ -31,6 +31,8 @@ export interface Pending {
   /** Where the machine's proxy sent requests before, and where it is to send them. */
   from?: Routed | undefined;
   to?: Routed | undefined;
+  /** A load balancer was told to send nothing here: the script that takes it back, and the release that has it. */
+  drained?: { release: string; undrain: string } | undefined;
 }
 
 export interface AppRecord {

@@ -1,5 +1,7 @@
 /** Which ports a release gets, and who stands in the way of the fixed ones. */
+import type { RenderedSpec } from "../../protocol/operation.ts";
 import type { AppRecord } from "./app_record.ts";
+import { contestedPorts } from "./docker/public_port.ts";
 import type { Slot } from "./app_folder.ts";
 import { PmFailure } from "./failure.ts";
 import type { Machine } from "./machine.ts";
@@ -25,11 +27,12 @@ export async function choosePorts(machine: Machine, wanted: Wanted, record: AppR
   return ports;
 }
 
-/** The fixed ports that the release which runs now has too: it must stop before the new one can start. */
-export const sharedPorts = (wanted: Wanted, record: AppRecord): number[] => {
-  const held = record.current?.slot ? Object.values(record.current.ports) : [];
-  return Object.values(wanted).filter((port): port is number => port !== "auto" && held.includes(port));
-};
+/** The ports that the release which runs now has too: it must stop before the new one can have them. */
+export function sharedPorts(wanted: Wanted, spec: Pick<RenderedSpec, "route">, { current }: AppRecord): number[] {
+  const fixed = Object.values(wanted).filter((port): port is number => port !== "auto");
+  const held = current?.slot ? Object.values(current.ports) : [];
+  return [...new Set([...fixed.filter((port) => held.includes(port)), ...contestedPorts(current, spec, fixed)])];
+}
 
 export async function requireFree(machine: Machine, app: string, wanted: Wanted, except: number[]): Promise<void> {
   for (const [name, port] of Object.entries(wanted)) {

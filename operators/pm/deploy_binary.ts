@@ -1,22 +1,24 @@
 /**
  * Brings up a release beside the one that runs:
  *
- *   fetch, verify, unpack -> start in the free slot -> healthy -> record, `current` -> stop the old one -> prune
+ *   fetch, verify, unpack -> start in the free slot -> healthy -> requests go to it -> record
+ *     -> the old one answers what it has, stops -> prune
  *
- * Until the record is written the old release is the truth: any failure, cancel or lost lease stops the new program and
- * leaves (or, when a fixed port made us stop it, brings back) the old one. A crash of the agent before that line leaves
- * `pending` in the record, after it at worst an old program to stop; the same attempt, taken up again, goes on from
- * either. A newer attempt clears the free slot first.
+ * Until the record is written the old release is the truth: any failure, cancel or lost lease sends requests back to it,
+ * stops the new program and leaves (or, when a fixed port made us stop it, brings back) the old one. A crash of the agent
+ * before that line leaves `pending` in the record, after it at worst an old program to stop; the same attempt, taken up
+ * again, goes on from either. A newer attempt clears the free slot first.
  */
 import { parseDuration } from "../../domain/duration.ts";
 import type { Operation, OutcomeInput, RenderedSpec } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
 import { DEFAULT_GRACE_SECONDS, graceOf } from "../stopped.ts";
 import type { AppFolder, Slot } from "./app_folder.ts";
-import { emptyRecord, readRecord, tagsOf, writeRecord, writeStart } from "./app_record.ts";
+import { emptyRecord, readRecord, writeRecord, writeStart } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { choosePorts, requireFree, sharedPorts } from "./choose_ports.ts";
-import { endSlot, keepRunning } from "./end_slot.ts";
+import { requireRouter, routedBy } from "./docker/public_port.ts";
+import { endSlot } from "./end_slot.ts";
 import { buildEnvironment, knownOf, resolveCommand } from "./environment.ts";
 import { PmFailure } from "./failure.ts";
 import { sha256Of } from "./fingerprint.ts";
@@ -24,14 +26,16 @@ import { awaitHealthy, probe } from "./health.ts";
 import type { Probed } from "./health.ts";
 import type { KeptProcess } from "./machine.ts";
 import { fillPlaceholders } from "./placeholders.ts";
-import { publish, refuseOlder } from "./pm_parts.ts";
+import { finishBinary, succeedBinary } from "./finish_binary.ts";
+import { refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
 import { remember } from "./prune_releases.ts";
+import { placeOf, runRouteHook } from "./route/route_hooks.ts";
 import { otherSlot, startSlot } from "./slots.ts";
-import { stopProcess } from "./stop_process.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
+import { sendBack, undoPending } from "./undo_pending.ts";
 
 type Binary = Extract<RenderedSpec["runtime"], { mode: "binary" }>;
 const LAST_LINES = 200;
@@ -59,12 +63,13 @@ export async function deployBinary(
   refuseOlder(operation, record);
   const isMine = (of: { taskId: string; fence: number } | null) =>
     of?.taskId === context.taskId && of.fence === context.fence;
-  if (isMine(record.current)) return finishDeploy(pm, folder, operation, record, log);
+  if (isMine(record.current)) return finishBinary(pm, folder, operation, record, context, log);
 
   let stream: OutputStream | undefined;
   let kept: KeptProcess | undefined;
   try {
     context.signal.throwIfAborted();
+    if (spec.route.mode === "proxy") requireRouter(pm);
     const secrets = Object.fromEntries(spec.secrets.map((name) => [name, context.secrets[name]]));
     const fingerprint = await sha256Of({ versionId: operation.versionId, spec, secrets });
     const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
@@ -72,7 +77,7 @@ export async function deployBinary(
       await context.trusted();
       await writeRecord(machine, folder, { ...record, generation: operation.generation });
       await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
-      return succeed(pm, operation, record, supervisor.running(folder), "runs already and is healthy");
+      return succeedBinary(pm, folder, operation, record, "runs already and is healthy");
     }
 
     const name = saved?.name ?? await prepareRelease(pm, { folder, operation, spec, context, log });
@@ -94,16 +99,38 @@ export async function deployBinary(
     const health = spec.health.map((check) => "exec" in check ? { ...check, exec: check.exec.map(fill) } : check);
     const probed: Probed = { app: operation.app, ports, cwd: release, env, user: runtime.user };
 
+    const drain = async () => {
+      if (spec.route.mode !== "hooks" || !record.current) return;
+      record.pending!.drained = { release: name, undrain: spec.route.undrain };
+      await writeRecord(machine, folder, record);
+      const { drain: path } = spec.route;
+      const { app } = operation;
+      const place = placeOf(folder, context);
+      const say = (text: string) => log.say(text);
+      await runRouteHook(pm, { name: "drain", path, release, app, place, env, signal: context.signal, say });
+    };
+
     if (!kept) {
       if (runtime.user !== undefined) await requireUser(pm, runtime.user, release);
-      const shared = sharedPorts(runtime.ports ?? {}, record);
+      const shared = sharedPorts(runtime.ports ?? {}, spec, record);
       await context.trusted();
+      if (record.pending) await sendBack(pm, record.pending); // an attempt that ended right after its switch
       await endSlot(pm, folder, slot);
       await requireFree(machine, operation.app, runtime.ports ?? {}, shared);
       // An attempt before this one may have stopped it and died.
       const stoppedOld = shared.length > 0 || (record.pending?.stoppedOld ?? false);
       record.generation = operation.generation;
-      record.pending = { taskId: context.taskId, fence: context.fence, slot, stoppedOld };
+      const from = record.current ? routedBy(record, record.current.spec.route, record.current.ports) : undefined;
+      const to = routedBy(record, spec.route, ports);
+      record.pending = {
+        taskId: context.taskId,
+        fence: context.fence,
+        slot,
+        stoppedOld,
+        from,
+        to,
+        drained: record.pending?.drained,
+      };
       record.ports[slot] = ports;
       await writeRecord(machine, folder, record);
       if (shared.length > 0) {
@@ -113,6 +140,9 @@ export async function deployBinary(
           } is fixed and can be held by one only.`,
         );
         await context.trusted();
+        await drain();
+        await context.trusted();
+        if (from && spec.route.mode !== "proxy") await requireRouter(pm).remove(from.route);
         await supervisor.release(folder);
         await endSlot(pm, folder, record.current!.slot!, { keep: true });
         await requireFree(machine, operation.app, runtime.ports ?? {}, []);
@@ -139,6 +169,13 @@ export async function deployBinary(
     }
     await log.say(`Healthy after ${verdict.seconds.toFixed(1)} s.`);
     await context.trusted();
+    if (!record.pending!.stoppedOld) await drain();
+    const routed = routedBy(record, spec.route, ports);
+    if (routed) {
+      await requireRouter(pm).switchTo(routed.route, routed.backend);
+      await log.say(`Port ${routed.route.listen} leads to ${operation.version} now.`);
+    }
+    await context.trusted();
     const current = {
       name,
       versionId: operation.versionId,
@@ -152,7 +189,7 @@ export async function deployBinary(
     };
     await writeRecord(machine, folder, { ...record, current, history: remember(record.history, name) });
     Object.assign(record, { current, history: remember(record.history, name) });
-    return await finishDeploy(pm, folder, operation, record, log, kept);
+    return await finishBinary(pm, folder, operation, record, context, log, kept);
   } catch (error: unknown) {
     if (isMine(record.current)) throw error; // the new one is the truth by now: nothing goes back
     throw await goBack(pm, folder, record, context, { error, kept, stream, log, isMine });
@@ -178,44 +215,6 @@ async function isHealthyNow(pm: PmParts, folder: AppFolder, record: AppRecord): 
   return troubles.every((trouble) => trouble === undefined);
 }
 
-/** After the record: every step may have been done before a crash, and may be done again. */
-async function finishDeploy(
-  pm: PmParts,
-  folder: AppFolder,
-  operation: Operation,
-  record: AppRecord,
-  log: TaskLog,
-  kept?: KeptProcess,
-): Promise<OutcomeInput> {
-  const { machine, supervisor } = pm;
-  const current = record.current!;
-  await supervisor.keep(folder, current, kept);
-  try {
-    await endSlot(pm, folder, otherSlot(current.slot), { keep: true });
-  } catch (error: unknown) {
-    if (!(error instanceof PmFailure)) throw error;
-    await log.say(`The old release: ${error.message}`); // the new one serves; going back would make nothing better
-  }
-  await publish(machine, folder, record, current.spec.keepReleases);
-  await writeRecord(machine, folder, { ...record, pending: null });
-  return succeed(pm, operation, record, supervisor.running(folder), "runs and is healthy");
-}
-
-function succeed(
-  pm: PmParts,
-  operation: Operation,
-  record: AppRecord,
-  kept: KeptProcess | undefined,
-  how: string,
-): OutcomeInput {
-  const { name, ports, version } = record.current!;
-  return {
-    status: "success",
-    message: `${operation.app} ${version} ${how} on ${pm.node.name}.`,
-    details: { release: name, version, ports, pid: kept?.pid ?? null, keptPrevious: false },
-  };
-}
-
 interface Broken {
   error: unknown;
   kept: KeptProcess | undefined;
@@ -232,16 +231,10 @@ async function goBack(
   context: RunContext,
   { error, kept, stream, log, isMine }: Broken,
 ): Promise<unknown> {
-  const { machine, clock, supervisor } = pm;
   const pending = record.pending;
   if (pending && isMine(pending)) {
     const grace = context.signal.aborted ? graceOf(context.signal) : undefined;
-    if (kept) {
-      await stopProcess(machine, clock, kept, tagsOf(context), { graceSeconds: grace ?? DEFAULT_GRACE_SECONDS });
-    } else await endSlot(pm, folder, pending.slot, { graceSeconds: grace });
-    if (pending.stoppedOld && record.current) await keepRunning(pm, folder, record.current);
-    record.pending = null;
-    await writeRecord(machine, folder, record);
+    await undoPending(pm, folder, record, grace, context.signal.aborted ? undefined : (text) => log.say(text));
   }
   // A lost lease takes no more lines; its end is told by the signal.
   await stream?.finish().catch((failed: unknown) => {
@@ -263,7 +256,7 @@ async function goBack(
       release: old?.name ?? null,
       version: old?.version ?? null,
       ports: old?.ports ?? {},
-      pid: supervisor.running(folder)?.pid ?? null,
+      pid: pm.supervisor.running(folder)?.pid ?? null,
       keptPrevious: old !== null,
     },
   });

@@ -30,12 +30,16 @@ export function routedBy(
   return { route: { app, environment, listen, host }, backend: { host: "127.0.0.1", port: ports[port]! } };
 }
 
-const isProxied = (spec: RenderedSpec) => spec.route.mode === "proxy";
-const publicPorts = (spec: RenderedSpec, fixed: readonly number[]): readonly number[] =>
+const isProxied = (spec: Pick<RenderedSpec, "route">) => spec.route.mode === "proxy";
+const publicPorts = (spec: Pick<RenderedSpec, "route">, fixed: readonly number[]): readonly number[] =>
   spec.route.mode === "proxy" ? [spec.route.listen] : fixed;
 
 /** Ports that the old release must let go of before the new one can have them; none when the proxy holds them for both. */
-export function contestedPorts(old: RunningRelease | null, spec: RenderedSpec, fixed: readonly number[]): number[] {
+export function contestedPorts(
+  old: RunningRelease | null,
+  spec: Pick<RenderedSpec, "route">,
+  fixed: readonly number[],
+): number[] {
   if (!old?.slot || (isProxied(old.spec) && isProxied(spec))) return [];
   const held = publicPorts(old.spec, Object.values(old.ports));
   return publicPorts(spec, fixed).filter((port) => held.includes(port));

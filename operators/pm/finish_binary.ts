@@ -1,0 +1,107 @@
+/** A binary's deploy after the record: every step may have been done before a crash, and may be done again. */
+import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
+import type { RunContext } from "../operator.ts";
+import type { AppFolder } from "./app_folder.ts";
+import { readStart, writeRecord } from "./app_record.ts";
+import type { AppRecord } from "./app_record.ts";
+import { requireRouter } from "./docker/public_port.ts";
+import { endSlot } from "./end_slot.ts";
+import { asFailure, PmFailure } from "./failure.ts";
+import type { KeptProcess } from "./machine.ts";
+import { publish } from "./pm_parts.ts";
+import type { PmParts } from "./pm_parts.ts";
+import { placeOf, runRouteHook } from "./route/route_hooks.ts";
+import { otherSlot } from "./slots.ts";
+import type { TaskLog } from "./task_log.ts";
+
+export async function finishBinary(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  record: AppRecord,
+  context: RunContext,
+  log: TaskLog,
+  kept?: KeptProcess,
+): Promise<OutcomeInput> {
+  const { machine, supervisor } = pm;
+  const current = record.current!;
+  await supervisor.keep(folder, current, kept);
+  await leaveOld(pm, record, log);
+  try {
+    await endSlot(pm, folder, otherSlot(current.slot), { keep: true });
+  } catch (error: unknown) {
+    const failure = asFailure(error, pm.node.name);
+    if (!failure) throw error;
+    await log.say(`The old release: ${failure.message}`); // the new one serves; going back would make nothing better
+  }
+  const trouble = await undrain(pm, folder, operation, record, context, log);
+  await machine.files.remove(folder.tasks(""));
+  await publish(machine, folder, record, current.spec.keepReleases);
+  await writeRecord(machine, folder, { ...record, pending: null });
+  const outcome = succeedBinary(pm, folder, operation, record, "runs and is healthy");
+  if (!trouble) return outcome;
+  return {
+    ...outcome,
+    status: "failed",
+    code: trouble.code,
+    message:
+      `${operation.app} ${current.version} runs on ${pm.node.name}, but no requests may come to it: ${trouble.message}`,
+  };
+}
+
+/** Requests go to the new release already; the old one answers those it has. */
+async function leaveOld(pm: PmParts, { pending, current }: AppRecord, log: TaskLog): Promise<void> {
+  if (!pending?.from) return;
+  const { from, to } = pending;
+  const router = requireRouter(pm);
+  const { route } = current!.spec;
+  if (route.mode === "proxy" && !pending.stoppedOld) {
+    const open = await router.drain(from.route, from.backend, route.drainSeconds);
+    if (open > 0) await log.say(`${open} requests to the old release were still open after ${route.drainSeconds} s.`);
+  }
+  if (to?.route.listen !== from.route.listen || to.route.host !== from.route.host) await router.remove(from.route);
+}
+
+/** What was wrong, if anything was: the new release runs all the same. */
+async function undrain(
+  pm: PmParts,
+  folder: AppFolder,
+  { app }: Operation,
+  { current }: AppRecord,
+  context: RunContext,
+  log: TaskLog,
+): Promise<PmFailure | undefined> {
+  const { spec: { route }, slot, name } = current!;
+  if (route.mode !== "hooks") return undefined;
+  const start = await readStart(pm.machine, folder, slot!);
+  try {
+    await runRouteHook(pm, {
+      ...{ name: "undrain", path: route.undrain, app },
+      release: folder.release(name),
+      place: placeOf(folder, context),
+      env: start?.env ?? pm.machine.baseEnv,
+      signal: context.signal,
+      say: (text) => log.say(text),
+    });
+    return undefined;
+  } catch (error: unknown) {
+    if (error instanceof PmFailure) return error;
+    throw error;
+  }
+}
+
+export function succeedBinary(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  record: AppRecord,
+  how: string,
+): OutcomeInput & { details: Record<string, unknown> } {
+  const { name, ports, version } = record.current!;
+  const pid = pm.supervisor.running(folder)?.pid ?? null;
+  return {
+    status: "success",
+    message: `${operation.app} ${version} ${how} on ${pm.node.name}.`,
+    details: { release: name, version, ports, pid, keptPrevious: false },
+  };
+}
