@@ -4,6 +4,7 @@
  */
 import { createAgent } from "../../agents/agent.ts";
 import type { Agent } from "../../agents/agent.ts";
+import { GATHERED, gatherWrites } from "../../agents/gathered_writes.ts";
 import { enroll } from "../../agents/identity.ts";
 import type { Identity } from "../../agents/identity.ts";
 import { createMemoryDisk } from "../../agents/memory_disk.ts";
@@ -11,7 +12,7 @@ import { openClient } from "../../db/client.ts";
 import type { ConnectionTarget } from "../../db/client.ts";
 import { enrollAgent } from "../../db/agents/enroll_agent.ts";
 import { createHints } from "../../db/hints.ts";
-import type { Disk, Logger } from "../../domain/ports.ts";
+import type { Logger } from "../../domain/ports.ts";
 import { chance } from "../../host/chance.ts";
 import { createClock } from "../../host/clock.ts";
 import { createDialer } from "../../host/dial.ts";
@@ -31,7 +32,7 @@ const logger: Logger = {
 };
 const facts = await readFacts(["binary", "script"]);
 const identities: Identity[] = [];
-let agents: { agent: Agent; disk: Disk & { close?(): void } }[] = [];
+let agents: { agent: Agent; files: { close(): void } | undefined }[] = [];
 
 const idle: Operator = {
   kind: "pm",
@@ -65,7 +66,8 @@ async function enrollAll({ target, token, count }: { target: ConnectionTarget; t
 async function start({ port, slots, folder }: { port: number; slots: number; folder?: string }) {
   const address = { url: new URL(`http://127.0.0.1:${port}`), ca: undefined, proxy: undefined };
   for (const [n, identity] of identities.entries()) {
-    const disk = folder ? await createDisk(`${folder}/machine-${n}`) : createMemoryDisk();
+    const files = folder ? await createDisk(`${folder}/machine-${n}`) : undefined;
+    const disk = files ? await gatherWrites(files, GATHERED) : createMemoryDisk();
     const agent = createAgent({
       identity,
       kind: "pm",
@@ -81,14 +83,14 @@ async function start({ port, slots, folder }: { port: number; slots: number; fol
       fetchBlob: () => Promise.reject(new Error("no blobs here")),
     });
     await agent.start();
-    agents.push({ agent, disk });
+    agents.push({ agent, files });
   }
 }
 
 async function stop() {
-  for (const { agent, disk } of agents) {
+  for (const { agent, files } of agents) {
     await agent.stop({ drain: true });
-    disk.close?.();
+    files?.close();
   }
   agents = [];
 }

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { CHANGES, namesOf } from "../../agents/gathered_writes.ts";
 import { numberedLines } from "../helpers/ledger_app.ts";
 import { eventually } from "../helpers/start_product.ts";
 import type { RunningAgent } from "../helpers/start_product.ts";
@@ -79,16 +80,14 @@ describe("a master that is away", () => {
     await eventually(async () => (await rack.storedLog(taskId, 1)) === numberedLines(LINES), "all lines are stored");
     await rack.master.kill("SIGKILL");
     await openGate(release.gates, "all");
-    const outbox = join(agent.stateDir, "outbox");
-    await eventually(async () => (await Array.fromAsync(Deno.readDir(outbox))).length > 0, "the result is on disk");
+    const changes = join(agent.stateDir, CHANGES);
+    const results = async () => namesOf(await Deno.readFile(changes)).filter((path) => path.startsWith("outbox/"));
+    await eventually(async () => (await results()).length > 0, "the result is on disk");
     await agent.kill("SIGKILL");
     agent = await dialAway(agent.stateDir);
     await rack.master.restart();
     await expectOneWholeAttempt(release, deploymentId, taskId);
-    await eventually(
-      async () => (await Array.fromAsync(Deno.readDir(outbox))).length === 0,
-      "the agent keeps it no longer",
-    );
+    await eventually(async () => (await results()).length === 0, "the agent keeps it no longer");
     expect((await rack.task(taskId)).reason.text).toContain("is deployed on rack-1");
   }, 180_000);
 

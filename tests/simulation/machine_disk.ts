@@ -4,6 +4,7 @@
  * A write takes a moment. A process that dies in it leaves it done, undone or, of an append, half done. A power failure
  * takes away, besides, what was appended and not synced.
  */
+import { CHANGES, GATHERED, gatherWrites, namesOf } from "../../agents/gathered_writes.ts";
 import type { Disk } from "../../domain/ports.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";
@@ -48,10 +49,33 @@ export class MachineDisk {
       file.bytes = file.bytes.slice(0, this.random.whole(Math.min(file.synced, file.bytes.length), file.bytes.length));
     }
   }
-  names = (): string[] => [...this.files.keys()];
+  names = (): string[] => [...this.files.keys(), ...namesOf(this.files.get(CHANGES)?.bytes ?? new Uint8Array())];
 
-  /** The disk as one process sees it. */
+  /** The disk as an agent has it. */
   open(process: Process): Disk {
+    const { forgets, onWritten } = this.options;
+    const opening = gatherWrites(this.#openFiles(process), GATHERED);
+    const opened = <K extends keyof Disk>(verb: K) =>
+      (async (...args: Parameters<Disk[K]>) => {
+        const disk = await opening;
+        return await (disk[verb] as (...args: unknown[]) => unknown)(...args);
+      }) as Disk[K];
+    return {
+      read: opened("read"),
+      readRange: opened("readRange"),
+      size: opened("size"),
+      list: opened("list"),
+      append: opened("append"),
+      sync: opened("sync"),
+      truncate: opened("truncate"),
+      remove: opened("remove"),
+      async writeAtomic(path, bytes) {
+        if (!forgets?.(path)) await (await opening).writeAtomic(path, bytes);
+        onWritten(path, bytes);
+      },
+    };
+  }
+  #openFiles(process: Process): Disk {
     const { files } = this;
     const read = <T>(look: () => T): Promise<T> => process.alive ? Promise.resolve(look()) : new Promise(() => {});
     const write = (one: Write): Promise<void> =>
@@ -81,10 +105,7 @@ export class MachineDisk {
       writeAtomic: (path, bytes) => {
         const copy = bytes.slice();
         return write({
-          apply: () => {
-            if (!this.options.forgets?.(path)) files.set(path, { bytes: copy, synced: copy.length });
-            this.options.onWritten(path, copy);
-          },
+          apply: () => void files.set(path, { bytes: copy, synced: copy.length }),
         });
       },
       append: (path, bytes) => {
