@@ -21,7 +21,11 @@ export class EngineError extends Error {
 /** @param address as DOCKER_HOST gives it; undefined means the usual socket */
 export function createDockerEngine(address: string | undefined) {
   let loaded: Promise<Docker> | undefined;
-  const connect = () => (loaded ??= open(address || DEFAULT_HOST));
+  const connect = () =>
+    loaded ??= open(address || DEFAULT_HOST).catch((error: unknown) => {
+      loaded = undefined; // an engine that is installed later is found later
+      throw error;
+    });
 
   /** Everything goes through here, so that what goes wrong has one shape. */
   async function call<T>(
@@ -168,13 +172,28 @@ interface PullLine {
 }
 
 async function open(address: string): Promise<Docker> {
-  const { default: Library } = await import("dockerode");
-  if (address.startsWith("unix://")) return new Library({ socketPath: address.slice("unix://".length) });
+  if (address.startsWith("unix://")) {
+    const socketPath = address.slice("unix://".length);
+    if (!await isThere(socketPath)) throw new EngineError(`there is no ${socketPath}`, undefined);
+    const { default: Library } = await import("dockerode");
+    return new Library({ socketPath });
+  }
   if (!URL.canParse(address) || !/^(tcp|http):\/\//.test(address)) {
     throw new EngineError(`DOCKER_HOST is ${address}; use unix:///path/of/the/socket or tcp://host:port`, undefined);
   }
   const { hostname, port } = new URL(address);
+  const { default: Library } = await import("dockerode");
   return new Library({ protocol: "http", host: hostname, port: port || "2375" });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function asEngineError(error: unknown): EngineError {
