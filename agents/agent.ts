@@ -182,8 +182,9 @@ export function createAgent(options: AgentOptions): Agent {
   /** On first use only, for one that enrolled before there was such a key: whoever it believed then, it believes. */
   function pinReleaseKey(key: string): void {
     const pinned = identity.renewal?.releaseKey();
-    if (pinned === undefined) identity.renewal?.pinReleaseKey(key).catch(failed("The release key could not be pinned."));
-    else if (pinned !== key) logger.log("WARN", "The master signs releases with another key than the pinned one.");
+    if (pinned === undefined) {
+      identity.renewal?.pinReleaseKey(key).catch(failed("The release key could not be pinned."));
+    } else if (pinned !== key) logger.log("WARN", "The master signs releases with another key than the pinned one.");
   }
 
   /** Resolves when no task runs. */
@@ -252,8 +253,6 @@ export function createAgent(options: AgentOptions): Agent {
       releaseKey: () => identity.renewal?.releaseKey(),
       protocol: () => protocol,
       send: (report) => connection.send({ type: "upgrade.report", ...report }),
-      hold: (isHeld) => connection.send({ type: "slots.update", slots: isHeld ? 0 : options.slots }),
-      idle,
     });
     for (const operator of operators) await operator.start?.();
     connection.start();

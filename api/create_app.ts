@@ -26,6 +26,7 @@ import { schemaRoutes } from "./routes/schema.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { upgradeRoutes } from "./routes/upgrades.ts";
 import { userRoutes } from "./routes/users.ts";
 import { versionRoutes } from "./routes/versions.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
@@ -45,6 +46,7 @@ const API_ROUTES = [
   logRoutes,
   liveRoutes,
   agentRoutes,
+  upgradeRoutes,
   enrollmentRoutes,
   blobRoutes,
   overviewRoutes,

@@ -3,6 +3,7 @@ import type { CheckOutgoing } from "../domain/outgoing_check.ts";
 import type { Clock, Logger } from "../domain/ports.ts";
 import type { PlanStages } from "../domain/plan_deployment.ts";
 import type { Ready } from "../protocol/http_api.ts";
+import type { ReleaseManifest } from "../protocol/release.ts";
 import type { z } from "zod";
 import type { Actor, Database } from "../db/database.ts";
 import type { Hints } from "../db/hints.ts";
@@ -18,6 +19,12 @@ export interface ApiDeps {
   /** 32 bytes each, derived from BOREAS_SECRET_KEY. */
   keys: { jwt: Uint8Array; blobTicket: Uint8Array };
   masterId: string;
+  /** What releases of the agent are signed with; absent where none are handed out. */
+  release?: {
+    /** base64url raw Ed25519. */
+    publicKey: string;
+    sign(manifest: Omit<ReleaseManifest, "signature">): Promise<ReleaseManifest>;
+  };
   /** Address people and agents reach us at, without a trailing slash. */
   publicUrl: string;
   limiter: RateLimiter;

@@ -14,7 +14,9 @@ export type HintTopic =
   /** Late artifacts may have come. */
   | "builds"
   /** An agent was changed or revoked; the id is the agent's. */
-  | "agents";
+  | "agents"
+  /** Agents are to be told of another version, or have said something about it. */
+  | "upgrades";
 
 export interface Hints {
   announce(topic: HintTopic, id?: string): void;

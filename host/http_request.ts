@@ -32,7 +32,7 @@ export async function openRequest(address: MasterAddress, request: MasterRequest
 export async function requestOnce(
   address: MasterAddress,
   request: MasterRequest,
-): Promise<{ status: number; text: string }> {
+): Promise<{ status: number; text: string; headers: http.IncomingHttpHeaders }> {
   const answer = await openRequest(address, request);
   const decoder = new TextDecoder();
   let text = "";
@@ -43,7 +43,7 @@ export async function requestOnce(
       throw new Error(`${address.url.origin}${request.path} answered with more than 1 MiB`);
     }
   }
-  return { status: answer.statusCode ?? 0, text };
+  return { status: answer.statusCode ?? 0, text, headers: answer.headers };
 }
 
 /** A JSON call below `/api/v1`, for enrolment. */

@@ -3,3 +3,4 @@ export * from "./api/auth.ts";
 export * from "./api/catalog.ts";
 export * from "./api/common.ts";
 export * from "./api/work.ts";
+export * from "./api/upgrades.ts";
