@@ -58,9 +58,11 @@ export interface MachineOptions {
   hosts?: Record<string, string>;
   /** `source:target[:ro]`, as the engine takes them. */
   mounts?: string[];
+  /** `none`: a machine whose first process starts nothing, as where there is no systemd. */
+  init?: "systemd" | "none";
 }
 
-const PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,curl,iproute2,dash,procps,busybox-static";
+const PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,curl,iproute2,dash,procps,busybox-static,sudo";
 /** Nothing wakes up by itself in the middle of a test. */
 const QUIET = ["apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "dpkg-db-backup.timer"];
 const IMAGE = `boreas-test-systemd:${createHash("sha256").update(PACKAGES + QUIET.join()).digest("hex").slice(0, 12)}`;
@@ -73,7 +75,7 @@ afterAll(async () => {
 
 export async function startSystemdMachine(options: MachineOptions = {}): Promise<SystemdMachine> {
   await makeImage();
-  const { network = "bridge", hosts = {}, mounts = [], only } = options;
+  const { network = "bridge", hosts = {}, mounts = [], only, init = "systemd" } = options;
   const name = `boreas-${options.name ?? "machine"}-${crypto.randomUUID().slice(0, 8)}`;
   const gateway = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
   const hostAddress = (await docker(["network", "inspect", "--format", gateway, network])).trim();
@@ -85,7 +87,7 @@ export async function startSystemdMachine(options: MachineOptions = {}): Promise
     ...["--tmpfs", "/run", "--tmpfs", "/run/lock", "--env", "container=docker"],
     ...Object.entries(hosts).flatMap(([host, at]) => ["--add-host", `${host}:${at === "host" ? hostAddress : at}`]),
     ...mounts.flatMap((mount) => ["--volume", mount]),
-    ...[IMAGE, "/sbin/init"],
+    ...(init === "none" ? ["--init", IMAGE, "sleep", "infinity"] : [IMAGE, "/sbin/init"]),
   ]);
 
   const attempt = (script: string, { env = {}, input = "" }: RunOptions = {}) =>
@@ -120,7 +122,7 @@ export async function startSystemdMachine(options: MachineOptions = {}): Promise
     async start() {
       await docker(["start", name]);
       await guard(name, guardRules(only, hostAddress));
-      await booted(machine);
+      if (init === "systemd") await booted(machine);
     },
     async close() {
       open.delete(machine);
