@@ -9,12 +9,9 @@ describe("what is not carried out yet is found by name", () => {
   it.each<[string, Record<string, unknown>]>([
     ["strategy.type", { strategy: { type: "canary", steps: [{ target: 1 }] } }],
     ["strategy.type", { strategy: { type: "blueGreen" } }],
-    ["strategy.onFailure.scope", { strategy: { type: "all", onFailure: { action: "rollback", scope: "batch" } } }],
     ["strategy.onFailure.askFor", { strategy: { type: "all", onFailure: { action: "pause", askFor: "10m" } } }],
     ["hooks.preDeploy", { hooks: { preDeploy: { run: "ops/x.sh" } } }],
     ["route.mode", { route: { mode: "proxy", listen: 80 } }],
-    ["healthy.watchAfter", { healthy: { watchAfter: "2m" } }],
-    ["drift.mode", { drift: { mode: "heal" } }],
     ["environments.prod.hooks.onRollback", { environments: { prod: { hooks: { onRollback: { run: "x" } } } } }],
   ])("%s of an application", (path, rest) => expect(application(rest)).toEqual([path]));
 
@@ -27,9 +24,10 @@ describe("what is not carried out yet is found by name", () => {
 
   it("and what is carried out passes", () => {
     expect(application({
-      strategy: { type: "rolling", batch: 1, onFailure: { action: "rollback", scope: "deployment" } },
+      strategy: { type: "rolling", batch: 1, onFailure: { action: "rollback", scope: "batch" } },
+      healthy: { watchAfter: "2m" },
       route: { mode: "none" },
-      drift: { mode: "report" },
+      drift: { mode: "heal", ignore: ["env.DEBUG"] },
       runtime: { docker: { image: "i" } },
       hooks: {},
       environments: { staging: { strategy: { type: "all" } } },

@@ -23,12 +23,6 @@ const rule = (path: string, applies: (value: unknown) => boolean, what: string, 
 const STRATEGY = [
   rule("strategy.type", isOneOf("canary", "blueGreen"), "this strategy", "use all or rolling"),
   rule(
-    "strategy.onFailure.scope",
-    isOneOf("target", "batch"),
-    "this scope",
-    "leave it out: a failure concerns the deployment",
-  ),
-  rule(
     "strategy.onFailure.askFor",
     present,
     "a time limit for the question",
@@ -47,8 +41,6 @@ const APPLICATION = [
     rule(`hooks.${hook}`, present, "this hook", "do it in the deploy script for now")
   ),
   rule("route.mode", isOneOf("proxy", "hooks"), "this route mode", "use none"),
-  rule("healthy.watchAfter", present, "watching after the switch", "leave it out"),
-  rule("drift.mode", isOneOf("heal"), "healing drift", "use report or ignore"),
 ];
 const PLAN = [
   ...STRATEGY,

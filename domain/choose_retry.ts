@@ -11,6 +11,8 @@ export interface RetryTask {
   state: TaskState;
   /** Of a parent: parts that may fail while what follows them goes on. */
   maxFailures: number;
+  /** Skipped because its machine was away: it catches up by itself, and nobody waits for it. */
+  isLeftOut?: boolean;
   dependsOn: readonly string[];
 }
 export interface Retry {
@@ -51,12 +53,12 @@ export function chooseRetry(tasks: readonly RetryTask[], only: string | null): R
   };
   const isMet = (id: string) => {
     const t = byId.get(id)!;
-    return !reopened.has(id) && (t.state === "success" || isTolerated(t));
+    return !reopened.has(id) && (t.state === "success" || t.isLeftOut === true || isTolerated(t));
   };
   const mayEndWell = (id: string) => isMet(id) || reopened.has(id) || !isFinal(byId.get(id)!.state);
 
   const failureStays = tasks.some((t) => isBad(t) && !reopened.has(t.id) && !isTolerated(t));
-  const skipped = tasks.filter((t) => t.state === "skipped");
+  const skipped = tasks.filter((t) => t.state === "skipped" && !t.isLeftOut);
   if (failureStays) takeFollowers(skipped, byId, reopened);
   else for (const t of skipped) reopened.add(t.id);
   // Again until nothing changes: what waits for something that stays as it is stays too.

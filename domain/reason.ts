@@ -32,6 +32,8 @@ const SENTENCES = {
   "deployment.rolling_back": "Rolling back because {task} failed: {detail}",
   "deployment.rolling_back_asked": "Rolling back, asked by {actor}: {note}",
   "deployment.rolled_back": "What ran before runs again, because {detail}",
+  "deployment.rolled_back_part":
+    "What ran before runs again where there was trouble, and the others keep the new version, because {detail}",
   "deployment.rollback_failed": "The rollback failed at {task}: {detail} The targets need a person.",
   "deployment.superseded": "Replaced by {version}, which contains it.",
   "deployment.completed_without":
@@ -99,6 +101,9 @@ const SENTENCES = {
   "application.health": "{application} on {target} is {health}.",
   "drift.found": "{application} on {target} differs from {version}: {detail}.",
   "drift.gone": "{application} on {target} is again what {version} says.",
+  "drift.not_healed": "{application} on {target} could not be applied again: {detail}",
+  "drift.outdated": "{version} has been deployed since; there is nothing to apply again.",
+  "drift.removed": "The application runs there no more; there is nothing to apply again.",
   "drift.healing": "{application} on {target} differs from {version}: {detail}. Applied again by drift healing.",
   // agents
   "agent.connected": "Connected.",

@@ -88,12 +88,24 @@ it.each([["512m", 536_870_912], ["10", 10], ["1t", undefined]])(
 
 const machines = [{ id: "1", name: "m1", labels: { role: "web" } }, { id: "2", name: "m2", labels: { role: "db" } }];
 it("targets come by the environment's map first, then by name, then by label, else all", () => {
-  expect(matchTargets("a", machines, undefined).map((m) => m.name)).toEqual(["m1", "m2"]);
-  expect(matchTargets("a", machines, { labels: { role: "db" } }).map((m) => m.name)).toEqual(["m2"]);
-  expect(matchTargets("a", machines, { names: ["m1"] }).map((m) => m.name)).toEqual(["m1"]);
-  expect(matchTargets("a", machines, { names: ["m1"] }, ["m2"]).map((m) => m.name)).toEqual(["m2"]);
+  const names = (...given: Parameters<typeof matchTargets> extends [unknown, ...infer R] ? R : never) =>
+    matchTargets("a", ...given).chosen.map((m) => m.name);
+  expect(names(machines, undefined)).toEqual(["m1", "m2"]);
+  expect(names(machines, { labels: { role: "db" } })).toEqual(["m2"]);
+  expect(names(machines, { names: ["m1"] })).toEqual(["m1"]);
+  expect(names(machines, { names: ["m1", "m1"] })).toEqual(["m1"]);
+  expect(names(machines, { names: ["m1"] }, ["m2"])).toEqual(["m2"]);
+});
+it("a cordoned machine is left out and named, and when there is no other, that is said", () => {
+  const [m1, m2] = machines.map((m) => ({ ...m, cordoned: m.name === "m2" }));
+  const { chosen, leftOut } = matchTargets("a", [m1!, m2!], undefined);
+  expect([chosen, leftOut].map((list) => list.map((m) => m.name))).toEqual([["m1"], ["m2"]]);
+  expect(() => matchTargets("a", [m1!, m2!], { labels: { role: "db" } })).toThrow(/a goes to is cordoned \(m2\)/);
 });
 it("a machine that is not there, and nowhere to run, are said by name", () => {
   expect(() => matchTargets("a", machines, { names: ["m9"] })).toThrow(/"m9".*m1, m2/);
   expect(() => matchTargets("a", [], undefined)).toThrow(/nowhere to run/);
+  expect(() => matchTargets("a", machines, { labels: { role: "x" } })).toThrow(
+    /labels role=x, so a has nowhere to run. It has m1 \(role=web\), m2 \(role=db\)/,
+  );
 });

@@ -3,13 +3,15 @@ import { AppError } from "./app_error.ts";
 import { parseDuration } from "./duration.ts";
 
 export type FailureAction = "rollback" | "pause" | "continue" | "stop";
+/** What goes back when a deployment rolls back: the machines in trouble, their batches too, or all that it reached. */
+export type RollbackScope = "target" | "batch" | "deployment";
 export interface StrategyInput {
   type: "all" | "rolling" | "canary" | "blueGreen";
   /** A count or a share such as `25%`; 1 when a rolling strategy names none. */
   batch?: number | string;
   wait?: string;
   maxFailures?: number;
-  onFailure?: { action: FailureAction; scope?: string };
+  onFailure?: { action: FailureAction; scope?: RollbackScope };
 }
 export interface StageTarget {
   id: string;

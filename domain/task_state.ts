@@ -4,7 +4,7 @@
  *   blocked --deps done--> pending --claim--> leased --accept--> running --result--> success | failed
  *      |                      ^------ lease expired, attempts left ------'
  *      |                      |
- *      '--a dependency failed, or the deployment stopped--> skipped
+ *      '--a dependency failed, the deployment stopped, or its machine is away for too long--> skipped
  *   any that is not final --cancel--> cancelling (an agent holds it) -> cancelled; or straight to cancelled (nobody does)
  *
  * Only a leaf is leased. A parent (an application with several targets) is rolled up from its children and goes
@@ -29,7 +29,8 @@ export type TaskType = (typeof TASK_TYPES)[number];
 
 /** `cancelling -> success`: the work was done before the word arrived; the truth of the agent wins. */
 const NEXT: Record<TaskState, readonly TaskState[]> = {
-  blocked: ["pending", "cancelled", "skipped"],
+  // `failed`: the watch over a release that turned bad before it was everywhere.
+  blocked: ["pending", "failed", "cancelled", "skipped"],
   pending: ["leased", "running", "success", "failed", "cancelled", "skipped"],
   leased: ["running", "pending", "cancelling", "success", "failed", "cancelled"],
   running: ["pending", "cancelling", "success", "failed", "cancelled"],

@@ -13,6 +13,7 @@ import { createUpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import { createCore } from "./core.ts";
 import type { Core } from "./core.ts";
 import type { SchedulerDeps } from "./deps.ts";
+import { createDriftLoop } from "./drift_loop.ts";
 import { createLoop } from "./loop.ts";
 import { createDispatchMaker } from "./prepare_dispatch.ts";
 import { createTimerLoop } from "./reap_loop.ts";
@@ -66,7 +67,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     },
   });
   const timer = createTimerLoop(deps);
-  const loops = [timer, createRolloutLoop(deps), upkeep, heartbeats, createUpgradeDriver(deps)];
+  const loops = [
+    timer,
+    createRolloutLoop(deps),
+    createDriftLoop(deps),
+    upkeep,
+    heartbeats,
+    createUpgradeDriver(deps),
+  ];
   let unsubscribe = () => {};
 
   return {

@@ -141,8 +141,8 @@ export const GUARDS: Guard[] = [
   {
     name: "a wait ends when it is due",
     file: "db/tasks/end_pauses.ts",
-    text: "type = 'pause' and run_after <= boreas_now()",
-    without: "type = 'pause'",
+    text: "type in ('pause', 'gate') and run_after <= boreas_now()",
+    without: "type in ('pause', 'gate')",
   },
   {
     name: "a log chunk needs the lease's holder",

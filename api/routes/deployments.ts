@@ -14,6 +14,7 @@ import { getDeploymentWithTasks, listDeployments } from "../../db/deployments/re
 import { retryDeployment } from "../../db/deployments/retry_deployment.ts";
 import { rollbackDeployment } from "../../db/deployments/rollback_deployment.ts";
 import { startDeployment } from "../../db/deployments/start_deployment.ts";
+import { skipWaits } from "../../db/rollouts/skip_wait.ts";
 import { readTimeline } from "../../db/events/read_events.ts";
 import {
   Act,
@@ -86,7 +87,7 @@ const edit = createRoute({
   method: "patch",
   path: "/deployments/{id}",
   tags,
-  summary: "Reorder or re-plan a deployment that has not started",
+  summary: "Reorder or re-plan a deployment that has not started; the batch size also while it runs",
   request: { params: IdParams, body: jsonBody(UpdateDeployment) },
   responses: { 200: json(DeploymentWithTasks, "The new plan"), ...problemResponses },
 });
@@ -111,7 +112,7 @@ const ACTS: readonly [ReturnType<typeof act>, Verb][] = [
   [act("reject", "Reject its plan, which ends it"), rejectDeployment],
   [act("retry", "Try its failed tasks again"), retryDeployment],
   [act("promote", "Go to the next step of a canary"), notCarriedOutYet("promote a canary step")],
-  [act("skip", "Skip a step of a canary"), notCarriedOutYet("skip a canary step")],
+  [act("skip", "End the waits between batches, and the watch over a release, now"), skipWaits],
 ];
 
 export function deploymentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {

@@ -5,6 +5,7 @@ import { AppError } from "../../domain/app_error.ts";
 import { TASK_STATUSES, TASK_STEPS } from "../../domain/task_state.ts";
 import type { Actor } from "../../db/database.ts";
 import { cancelTask } from "../../db/tasks/cancel_task.ts";
+import { skipWait } from "../../db/rollouts/skip_wait.ts";
 import { getTask, listTasks } from "../../db/tasks/read_tasks.ts";
 import { retryTask } from "../../db/tasks/retry_task.ts";
 import { Act, Id, listOf, ListQuery, Task } from "../../protocol/http_api.ts";
@@ -67,7 +68,7 @@ const ACTS: readonly [ReturnType<typeof act>, Verb][] = [
   [act("cancel", "Stop this task"), cancelTask],
   [act("approve", "Approve a gate"), notCarriedOutYet("approve single tasks; approve the deployment instead")],
   [act("reject", "Reject a gate"), notCarriedOutYet("reject single tasks; reject the deployment instead")],
-  [act("skip", "Skip a task"), notCarriedOutYet("skip single tasks")],
+  [act("skip", "End a wait between batches, or the watch over a release, now"), skipWait],
 ];
 
 export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {

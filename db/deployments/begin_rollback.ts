@@ -1,12 +1,16 @@
 /**
  * Turns a deployment round: stops what has not begun, asks what runs to stop, and plans one rollback task per
- * application that was reached, in reverse order, each with what ran there before. Marks the version `revert`, so that
- * no trigger, poll or healing picks it up again. All in the caller's transaction, which holds the deployment row.
+ * application that was reached, in reverse order, each with what ran there before. Where all goes back, the version is
+ * marked `revert`, so that no trigger, poll or healing picks it up again; a narrower scope blames the machines, not the
+ * version, which the others keep. All in the caller's transaction, which holds the deployment row.
  */
 import { chooseRollback } from "../../domain/choose_rollback.ts";
 import type { ReachedPlace, RollbackStep } from "../../domain/choose_rollback.ts";
+import { withinScope } from "../../domain/rollback_scope.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Reason } from "../../domain/reason.ts";
+import type { RollbackScope } from "../../domain/strategy.ts";
+import type { TaskState } from "../../domain/task_state.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { askToStop, skipWaitingTasks } from "../tasks/stop_tasks.ts";
@@ -23,7 +27,15 @@ interface ReachedRow {
   targetAgentId: string | null;
   topPosition: number;
   held: boolean;
-  payload: Record<string, unknown> & { previous?: ReachedPlace["previous"]; target: ReachedPlace["target"] };
+  state: TaskState;
+  parentId: string | null;
+  /** A watch saw it turn bad. */
+  turnedBad: boolean;
+  payload: Record<string, unknown> & {
+    previous?: ReachedPlace["previous"];
+    target: ReachedPlace["target"];
+    batch?: number;
+  };
 }
 
 export async function beginRollback(
@@ -31,7 +43,7 @@ export async function beginRollback(
   tx: Tx,
   row: DeploymentRow,
   said: Reason,
-  more: { causeTaskId?: string; versionReason: Reason },
+  more: { causeTaskId?: string; versionReason: Reason; scope?: RollbackScope },
 ): Promise<void> {
   await changeDeployment(tx, row, "rolling_back", said, { causeTaskId: more.causeTaskId });
   await skipWaitingTasks(
@@ -40,14 +52,25 @@ export async function beginRollback(
     reason("task.skipped_stopped", { detail: "the deployment is being rolled back." }),
   );
   await askToStop(tx, row.id);
-  await markVersion(tx, row, more.versionReason);
+  const { scope = "deployment" } = more;
+  if (scope === "deployment") await markVersion(tx, row, more.versionReason);
 
-  const reached = await tx<ReachedRow[]>`
-    select t.id, t.app_id, t.environment_id, t.target_agent_id, t.payload, coalesce(p.position, t.position) as top_position,
-      coalesce(p.name, t.name) as application, t.state in ('leased', 'running', 'cancelling') as held
+  const everywhere = await tx<ReachedRow[]>`
+    select t.id, t.app_id, t.environment_id, t.target_agent_id, t.payload, t.state, t.parent_id, coalesce(p.position, t.position) as top_position,
+      coalesce(p.name, t.name) as application, t.state in ('leased', 'running', 'cancelling') as held,
+      exists (select from task w where w.parent_id = t.parent_id and w.type = 'gate' and w.state = 'failed'
+        and w.result -> 'machines' ? coalesce(t.payload -> 'target' ->> 'name', '-')) as turned_bad
     from task t left join task p on p.id = t.parent_id
     where t.deployment_id = ${row.id} and t.is_leaf and not t.is_rollback and t.attempt > 0 and t.payload ->> 'action' = 'deploy'
     order by top_position, t.position`;
+  const reached = withinScope(
+    everywhere.map((r) => ({
+      ...r,
+      isBad: r.turnedBad || r.state !== "success",
+      batchOf: `${r.parentId ?? r.id} ${r.payload.batch ?? 1}`,
+    })),
+    scope,
+  );
   const forward = await readOrder(tx, row.id);
   const steps = chooseRollback(
     reached.map((r) => ({

@@ -22,8 +22,12 @@ export interface DeploymentInput {
   manualApproval?: boolean;
   /** Starts by itself as soon as its artifacts are there and its approvals given. */
   autoStart?: boolean;
+  /** Applied anew where the same release runs already, exactly as it was frozen then. */
+  reapply?: boolean;
   /** Why it was made, when no person made it. */
   origin?: Reason;
+  /** For these machines only, by name: they missed the release when it went everywhere. */
+  onlyTargets?: string[];
 }
 
 /**
@@ -54,22 +58,23 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       ? reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text })
       : approvals > 0
       ? reason("deployment.awaiting_approval", { missing: approvals, count: approvals })
-      : input.autoStart
+      : input.autoStart && !input.onlyTargets && !input.reapply
       ? reason("deployment.starting", { actor: actor.name })
       : input.origin ?? reason("deployment.created");
     await tx`
       insert into deployment (id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy,
-        manual_approval, approvals_needed, on_failure, plan_hash, auto_start, created_by)
+        manual_approval, approvals_needed, on_failure, rollback_scope, only_targets, plan_hash, auto_start, created_by)
       values (${id}, ${actor.projectId}, ${plan.version.id}, ${plan.environment.id}, ${
       waiting || approvals === 0 ? "pending" : "awaiting_approval"
     },
         ${tx.json(said as never)}, ${plan.deployed.map((a) => a.name)}, ${plan.mustInOrder}, ${
       input.strategy ? tx.json(input.strategy as never) : null
     },
-        ${input.manualApproval ?? false}, ${approvals}, ${plan.onFailure}, ${plan.hash}, ${
-      input.autoStart ?? false
-    }, ${actor.name})`;
+        ${input.manualApproval ?? false}, ${approvals}, ${plan.onFailure}, ${plan.rollbackScope}, ${
+      input.onlyTargets ?? null
+    }, ${plan.hash}, ${input.autoStart ?? false}, ${actor.name})`;
     await writePlan(db, tx, id, actor.projectId, plan);
+    if (input.reapply) await tx`update deployment set reapply = true where id = ${id}`;
     await recordEvents(tx, [{
       topic: "deployment",
       projectId: actor.projectId,
@@ -106,4 +111,5 @@ export const planRequestOf = (input: DeploymentInput, actor: Actor): PlanRequest
   applications: input.applications ?? null,
   mustInOrder: input.mustInOrder ?? null,
   strategy: input.strategy ?? null,
+  onlyTargets: input.onlyTargets ?? null,
 });

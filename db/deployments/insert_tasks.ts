@@ -1,4 +1,5 @@
 import { reason } from "../../domain/reason.ts";
+import type { Reason } from "../../domain/reason.ts";
 import type { TaskType } from "../../domain/task_state.ts";
 import type { Tx } from "../database.ts";
 
@@ -17,6 +18,8 @@ export interface NewTask {
   open: boolean;
   maxAttempts: number;
   maxFailures?: number;
+  /** Why it has ended before it begins: its machine is out of service. */
+  leftOut?: Reason | null;
   dependsOn: string[];
   targetAgentId: string | null;
   payload: Record<string, unknown>;
@@ -30,7 +33,9 @@ export async function insertTasks(tx: Tx, tasks: readonly NewTask[]): Promise<vo
   const rows = tasks.map((t) => {
     const blocked = t.dependsOn.length > 0;
     const waitsFor = t.dependsOn.map((id) => names.get(id) ?? "work that is still stopping").join(", ");
-    const said = blocked
+    const said = t.leftOut
+      ? t.leftOut
+      : blocked
       ? reason("task.waiting_for_dependencies", { names: waitsFor })
       : t.open
       ? reason("task.ready")
@@ -38,16 +43,17 @@ export async function insertTasks(tx: Tx, tasks: readonly NewTask[]): Promise<vo
     return {
       ...t,
       unmet: t.dependsOn.length,
-      state: blocked ? "blocked" : "pending",
+      state: t.leftOut ? "skipped" : blocked ? "blocked" : "pending",
       reason: said,
       maxFailures: t.maxFailures ?? 0,
     };
   });
   await tx`
     insert into task (id, project_id, deployment_id, parent_id, environment_id, app_id, name, type, position, state, reason,
-      is_rollback, is_leaf, unmet, open, max_failures, target_agent_id, payload, spec_sha256, max_attempts)
+      is_rollback, is_leaf, unmet, open, max_failures, target_agent_id, payload, spec_sha256, max_attempts, completed_at)
     select id, "projectId", "deploymentId", "parentId", "environmentId", "appId", name, type, position, state, reason,
-      "isRollback", "isLeaf", unmet, open, "maxFailures", "targetAgentId", payload, "specSha256", "maxAttempts"
+      "isRollback", "isLeaf", unmet, open, "maxFailures", "targetAgentId", payload, "specSha256", "maxAttempts",
+      case when state = 'skipped' then boreas_now() end
     from jsonb_to_recordset(${
     tx.json(rows as never)
   }) as r(id uuid, "projectId" uuid, "deploymentId" uuid, "parentId" uuid, "environmentId" uuid,

@@ -7,7 +7,7 @@ import type { Reason } from "../../domain/reason.ts";
 import { nextMove } from "../../domain/roll_up.ts";
 import type { StateCounts } from "../../domain/roll_up.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
-import type { FailureAction } from "../../domain/strategy.ts";
+import type { FailureAction, RollbackScope } from "../../domain/strategy.ts";
 import type { Database, Tx } from "../database.ts";
 import { beginRollback } from "./begin_rollback.ts";
 import { changeDeployment } from "./change_deployment.ts";
@@ -19,6 +19,9 @@ interface Row {
   status: DeploymentState;
   reason: Reason;
   onFailure: FailureAction;
+  rollbackScope: RollbackScope;
+  /** Machines that were away when their turn came. */
+  leftOut: string[] | null;
   version: string;
   forward: StateCounts | null;
   backward: StateCounts | null;
@@ -40,7 +43,8 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
 export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Promise<Row[]> {
   if (deploymentIds.length === 0) return [];
   return await tx<Row[]>`
-    select d.id, d.project_id, d.status, d.reason, d.on_failure, v.version,
+    select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, v.version,
+      (select array_agg(distinct t.name order by t.name) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut') as left_out,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${
     newestRollback(tx)
@@ -78,7 +82,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         tx,
         row,
         "completed",
-        reason("deployment.completed", { count: forward?.success ?? 0, version: row.version }),
+        sayCompleted(forward?.success ?? 0, row),
       );
     case "fail":
       return await changeDeployment(tx, row, "failed", sayFailure(forward ?? {}, params), {
@@ -100,6 +104,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
     case "roll_back":
       await beginRollback(db, tx, row, reason("deployment.rolling_back", params), {
         causeTaskId: cause?.id,
+        scope: row.rollbackScope,
         versionReason: reason("version.reverted_by_rollback", params),
       });
       return await moveDeployments(db, tx, [row.id]);
@@ -115,7 +120,9 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         tx,
         row,
         "rolled_back",
-        reason("deployment.rolled_back", { detail: sayCause(row.reason) }),
+        reason(isPartial(row) ? "deployment.rolled_back_part" : "deployment.rolled_back", {
+          detail: sayCause(row.reason),
+        }),
       );
     case "rollback_failed":
       return await changeDeployment(tx, row, "rollback_failed", reason("deployment.rollback_failed", params), {
@@ -123,6 +130,15 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
       });
   }
 }
+
+function sayCompleted(count: number, { version, leftOut }: Row): Reason {
+  if (!leftOut) return reason("deployment.completed", { count, version });
+  return reason("deployment.completed_without", { count, version, machines: leftOut.join(", ") });
+}
+
+/** A person's wish is for all of it; a failure goes back as far as the strategy says. */
+const isPartial = ({ rollbackScope, reason }: Row) =>
+  rollbackScope !== "deployment" && reason.code === "deployment.rolling_back";
 
 /** Why it went back, from what it said when it began to. */
 function sayCause({ params }: Reason): string {

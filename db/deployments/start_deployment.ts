@@ -11,6 +11,7 @@ import { recordAudit } from "../audit/record_audit.ts";
 import { freezeDocument } from "../blobs/freeze_document.ts";
 import type { Actor, Tx } from "../database.ts";
 import { inTransaction } from "../retry.ts";
+import { findOutdated, keepFrozen } from "../drift/keep_frozen.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import { checkPolicy } from "./check_policy.ts";
 import { specOf } from "./render_plan.ts";
@@ -64,7 +65,10 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
 
   const blocker = await takeLocks(tx, row.id, plan);
   if (blocker) return await wait("pending", reason("deployment.queued", { deploymentId: blocker }));
+  const outdated = await findOutdated(tx, row.id);
+  if (outdated) return await changeDeployment(tx, row, "superseded", outdated);
   await freezePlan(tx, row.id, plan);
+  await keepFrozen(tx, row.id);
   await changeDeployment(tx, row, "running", reason("deployment.started", { actor: actor.name }));
   // A task may have been cancelled before the start, even the only one.
   await moveDeployments(deps.db, tx, [row.id]);

@@ -1,5 +1,6 @@
 import type { PlannedTask } from "../../domain/plan_deployment.ts";
 import { parseDuration } from "../../domain/duration.ts";
+import { reason } from "../../domain/reason.ts";
 import type { Operation } from "../../protocol/operation.ts";
 import type { Database, Tx } from "../database.ts";
 import { insertTasks } from "./insert_tasks.ts";
@@ -38,6 +39,7 @@ export async function writePlan(
         open: false,
         maxAttempts: app.config.attempts ?? 1,
         maxFailures: task.maxFailures,
+        leftOut: task.isLeftOut ? sayLeftOut(task.name, plan) : null,
         dependsOn: task.dependsOn.map((key) => ids.get(key)!),
         targetAgentId: plan.environment.type === "pm" ? task.target?.id ?? null : null,
         payload: payloadOf(task, app, deploymentId, plan),
@@ -53,8 +55,13 @@ function payloadOf(
   deploymentId: string,
   plan: LoadedPlan,
 ): Record<string, unknown> {
-  if (task.pauseSeconds !== null) return { pauseSeconds: task.pauseSeconds };
-  if (!task.isLeaf) return {};
+  if (task.pauseSeconds !== null) {
+    return task.type === "gate"
+      ? { kind: "watch", pauseSeconds: task.pauseSeconds, application: app.name }
+      : { pauseSeconds: task.pauseSeconds };
+  }
+  // How its batches were cut, for whoever looks at it or cuts them anew.
+  if (!task.isLeaf) return batchingOf(task, plan);
   const { version, environment } = plan;
   const runtime = app.config.runtime;
   const timeout = app.config.timeout ?? runtime?.script?.timeout;
@@ -73,5 +80,18 @@ function payloadOf(
     target: task.target,
     timeoutSeconds: timeout ? parseDuration(timeout)! : null,
   };
-  return draft;
+  return {
+    ...draft,
+    ...(task.batch === null ? {} : { batch: task.batch }),
+    ...(task.isLeftOut ? { leftOut: "cordoned" } : {}),
+  };
+}
+
+const sayLeftOut = (machine: string, { version }: LoadedPlan) =>
+  reason("task.left_out_cordoned", { machine, version: version.version });
+
+function batchingOf(task: PlannedTask, plan: LoadedPlan): Record<string, unknown> {
+  const strategy = plan.strategies[task.application];
+  if (strategy?.type !== "rolling") return {};
+  return { batch: strategy.batch ?? 1, ...(strategy.wait ? { waitSeconds: parseDuration(strategy.wait)! } : {}) };
 }

@@ -11,7 +11,7 @@ import type { Actor, Tx } from "../database.ts";
  */
 export async function reopenTasks(tx: Tx, deploymentId: string, only: string | null, actor: Actor): Promise<number> {
   const tasks = await tx<RetryTask[]>`
-    select t.id, t.parent_id, t.state, t.max_failures,
+    select t.id, t.parent_id, t.state, t.max_failures, t.state = 'skipped' and t.payload ? 'leftOut' as is_left_out,
       coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
     from task t where t.deployment_id = ${deploymentId} and not t.is_rollback order by t.position`;
   const { again, reopened, unmet } = chooseRetry(tasks, only);
@@ -34,7 +34,8 @@ export async function reopenTasks(tx: Tx, deploymentId: string, only: string | n
     )
     update task t set unmet = case when a.begun then 0 else a.unmet end,
       state = case when a.begun then 'running' when a.unmet > 0 then 'blocked' else 'pending' end, completed_at = null, open = true,
-      losses = 0, max_attempts = greatest(t.max_attempts, t.attempt + 1), run_after = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
+      losses = 0, max_attempts = greatest(t.max_attempts, t.attempt + 1),
+      run_after = boreas_now() + make_interval(secs => case t.type when 'gate' then (t.payload ->> 'pauseSeconds')::float8 else 0 end), state_since = boreas_now(), updated_at = boreas_now(),
       reason = ${tx.json(reason("task.retry_asked", { actor: actor.name }) as never)}
     from again a where a.id = t.id`;
   return again.size;

@@ -25,6 +25,8 @@ export interface EndedTask {
   name: string;
   state: TaskState;
   reason: Reason;
+  /** Skipped because its machine is away: those that wait for it go on, and its whole does not count it. */
+  isLeftOut?: boolean;
 }
 
 /** Takes the rows of these tasks' deployments, in id order. Every verb that ends tasks begins with it. */
@@ -79,8 +81,9 @@ async function sortOut(tx: Tx, wave: EndedTask[]): Promise<{ good: EndedTask[]; 
         and p.max_failures >= (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')`;
     for (const row of rows) tolerant.add(row.id);
   }
+  const isTolerated = (t: EndedTask) => t.parentId !== null && tolerant.has(t.parentId);
   const isGood = (t: EndedTask) =>
-    t.state === "success" || (t.state === "failed" && t.parentId !== null && tolerant.has(t.parentId));
+    (t.isLeftOut && t.parentId !== null) || t.state === "success" || (t.state === "failed" && isTolerated(t));
   return { good: wave.filter(isGood), bad: wave.filter((t) => !isGood(t)) };
 }
 
@@ -103,11 +106,16 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
     update task t set unmet = t.unmet - met.n, updated_at = boreas_now(),
       state = case when t.unmet = met.n then 'pending' else t.state end,
       state_since = case when t.unmet = met.n then boreas_now() else t.state_since end,
-      run_after = case when t.unmet = met.n and t.type = 'pause' then ${pauseEnd(tx)} else t.run_after end,
+      run_after = case when t.unmet = met.n and t.type in ('pause', 'gate') then ${pauseEnd(tx)} else t.run_after end,
       reason = case when t.unmet <> met.n then t.reason
         when t.type = 'pause' then jsonb_build_object('code', 'task.paused', 'params', jsonb_build_object('until', ${
     sayInstant(tx)
   }), 'text', 'Waiting until ' || ${sayInstant(tx)} || '.')
+        when t.type = 'gate' then jsonb_build_object('code', 'task.watching', 'params',
+          jsonb_build_object('until', ${sayInstant(tx)}, 'application', t.payload ->> 'application'),
+          'text', format('Watching %s until %s: a release that turns bad is taken back.', t.payload ->> 'application', ${
+    sayInstant(tx)
+  }))
         else ${tx.json(reason("task.ready") as never)} end
     from met where t.id = met.task_id and t.state = 'blocked' returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
   for (const row of rows) {
@@ -158,17 +166,25 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
   const parentIds = [...new Set(parts.flatMap((t) => t.parentId ?? []))].sort();
   if (parentIds.length === 0) return [];
   const rows = await tx<
-    (EndedTask & { maxFailures: number; counts: StateCounts; cause: { name: string; text: string } | null })[]
+    (EndedTask & {
+      maxFailures: number;
+      counts: StateCounts | null;
+      leftOut: number;
+      cause: { name: string; text: string } | null;
+    })[]
   >`
     select p.id, p.project_id, p.deployment_id, p.parent_id, p.name, p.state, p.reason, p.max_failures,
-      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task c where c.parent_id = p.id group by state) s) as counts,
+      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task c
+        where c.parent_id = p.id and not (c.state = 'skipped' and c.payload ? 'leftOut') group by state) s) as counts,
+      (select count(*)::int from task c where c.parent_id = p.id and c.state = 'skipped' and c.payload ? 'leftOut') as left_out,
       (select jsonb_build_object('name', c.name, 'text', c.reason ->> 'text') from task c where c.parent_id = p.id and c.state = 'failed' order by c.completed_at, c.id limit 1) as cause
     from task p where p.id = any(${parentIds}::uuid[]) order by p.id for update`;
   const changed: EndedTask[] = [];
   for (const parent of rows) {
     if (isFinal(parent.state)) continue;
-    const state = rollUpParent(parent.counts, parent.maxFailures, parent.state);
-    const said = sayParent(parent.counts, state, parent.cause);
+    const counts = parent.counts ?? {}; // every part may have been left out
+    const state = rollUpParent(counts, parent.maxFailures, parent.state);
+    const said = sayParent(counts, state, parent.cause, parent.leftOut);
     if (state !== parent.state || said.text !== parent.reason.text) changed.push({ ...parent, state, reason: said });
   }
   if (changed.length === 0) return [];
@@ -186,7 +202,12 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
   return changed.filter((parent) => isFinal(parent.state));
 }
 
-function sayParent(counts: StateCounts, state: TaskState, cause: { name: string; text: string } | null): Reason {
+function sayParent(
+  counts: StateCounts,
+  state: TaskState,
+  cause: { name: string; text: string } | null,
+  leftOut: number,
+): Reason {
   const all = Object.values(counts).reduce((sum: number, n) => sum + (n ?? 0), 0);
   if (state === "failed") {
     return reason("task.parts_failed", {
@@ -201,6 +222,8 @@ function sayParent(counts: StateCounts, state: TaskState, cause: { name: string;
     return reason("task.succeeded", {
       detail: failed
         ? `${counts.success} of ${all} parts succeeded; ${failed} failed, which the strategy tolerates.`
+        : leftOut
+        ? `${all} parts succeeded; ${leftOut} ${leftOut === 1 ? "machine was" : "machines were"} left out.`
         : `All ${all} parts succeeded.`,
     });
   }

@@ -1,6 +1,6 @@
 /** Plays what its operation says: log lines, waits, failures. Real in all but that nothing is deployed. */
 import { parseDuration } from "../../domain/duration.ts";
-import type { Clock } from "../../domain/ports.ts";
+import type { Clock, Timer } from "../../domain/ports.ts";
 import type { MockScript } from "../../protocol/config/application.ts";
 import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { Observed, Operator, RunContext } from "../operator.ts";
@@ -20,6 +20,21 @@ function defaultSteps(operation: Operation): Step[] {
 export function createMockOperator({ clock }: { clock: Clock }): Operator {
   /** By environment and application: what would run if this were not a mock. */
   const running = new Map<string, Observed>();
+  /** What will yet happen to them, as their scripts say. */
+  const ahead = new Map<string, Timer[]>();
+  const listeners = new Set<() => void>();
+
+  function happen(key: string, after: string, change: (seen: Observed) => Observed): void {
+    const timer = clock.after(parseDuration(after)! * 1000, () => {
+      running.set(key, change(running.get(key)!));
+      for (const call of listeners) call();
+    });
+    ahead.set(key, [...ahead.get(key) ?? [], timer]);
+  }
+  function forget(key: string): void {
+    for (const timer of ahead.get(key) ?? []) timer.cancel();
+    ahead.delete(key);
+  }
 
   async function play(operation: Operation, context: RunContext): Promise<OutcomeInput> {
     const { app, version, environment } = operation;
@@ -28,6 +43,7 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
     if (operation.action === "remove" || runtime === undefined) {
       await context.trusted();
       running.delete(key);
+      forget(key);
       await context.log(`Removed ${app} from ${environment} (mock: nothing really ran).\n`);
       return { status: "success", message: `${app} is removed from ${environment}.` };
     }
@@ -65,16 +81,36 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
     }
     await context.trusted();
     const target = operation.target?.name ?? "mock";
+    forget(key);
     running.set(key, {
       application: app,
       environmentId: operation.environmentId,
       target,
       version,
       health: "healthy",
-      resources: [],
+      resources: [{
+        kind: "process",
+        name: `${app} (mock)`,
+        state: "running",
+        startedAt: clock.now().toISOString(),
+        restarts: 0,
+        details: {},
+      }],
       differences: [],
       details: { versionId: operation.versionId },
     });
+    if (script.unhealthyAfter) {
+      const turnedBad = "it turned bad, as its script says";
+      happen(key, script.unhealthyAfter, (seen) => ({
+        ...seen,
+        health: "degraded",
+        details: { ...seen.details, turnedBad },
+      }));
+    }
+    if (script.drift && !operation.reapply) {
+      const { after, ...difference } = script.drift;
+      happen(key, after, (seen) => ({ ...seen, differences: [difference] }));
+    }
     return {
       status: "success",
       message: `${app} ${version} is deployed to ${environment}.`,
@@ -95,6 +131,13 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
     },
     async *observe() {
       yield* running.values();
+    },
+    onChange(call) {
+      listeners.add(call);
+      return () => void listeners.delete(call);
+    },
+    async stop() {
+      for (const key of [...ahead.keys()]) forget(key);
     },
   };
 }

@@ -17,6 +17,7 @@ import type { Engine } from "./docker/engine.ts";
 import { tailDocker } from "./docker/observe_docker.ts";
 import { keepRunning } from "./end_slot.ts";
 import { asFailure, PmFailure } from "./failure.ts";
+import { refuseByPolicy } from "./local_policy.ts";
 import type { Machine } from "./machine.ts";
 import { listApps, observeApp } from "./observe.ts";
 import type { PmParts } from "./pm_parts.ts";
@@ -28,6 +29,7 @@ import type { Router } from "./router.ts";
 import { otherSlot } from "./slots.ts";
 import { Supervisor } from "./supervisor.ts";
 import { undoPending } from "./undo_pending.ts";
+import { HealthWatch } from "./watch_health.ts";
 
 /** How long leftovers of an attempt wait for that attempt to be taken up again after a restart of the agent. */
 const PENDING_MS = 60_000;
@@ -40,7 +42,9 @@ export interface PmOptions {
   /** Absolute: everything that is deployed lives below it. */
   root: string;
   node: { name: string };
-  policy?: PmPolicy;
+  policy?: PmPolicy | undefined;
+  /** The agent's own user: whom programs run as that name none. */
+  user?: string | undefined;
   /** What runs containers; without it docker applications are refused. */
   engine?: Engine | undefined;
   /** What holds public ports; without it a route through the machine's proxy is refused. */
@@ -60,7 +64,9 @@ export function createPmOperator(options: PmOptions): Operator {
     ...{ machine, clock, logger, node, policy, supervisor, engine, router, root, pullStallMs },
     active: new Map(),
   };
+  const place = { node: node.name, user: options.user };
   const locks = new Locks();
+  const watch = new HealthWatch(pm, root);
   const timers = new Set<Timer>();
 
   async function act(operation: Operation, folder: AppFolder, context: RunContext): Promise<OutcomeInput> {
@@ -73,12 +79,8 @@ export function createPmOperator(options: PmOptions): Operator {
         `${operation.app} has no runtime for machines; give it \`docker\`, \`binary\` or \`script\`.`,
       );
     }
-    if (!policy.modes.includes(runtime.mode)) {
-      throw new PmFailure(
-        "mode.refused",
-        `${node.name} does not run ${runtime.mode} applications: its policy forbids it.`,
-      );
-    }
+    const refusal = refuseByPolicy(policy, operation, place);
+    if (refusal) throw new PmFailure(refusal.code, refusal.message);
     if (context.resumed) await letGoOn(machine, context);
     if (runtime.mode === "docker") return deployDocker(pm, folder, operation, spec, runtime, context);
     return runtime.mode === "binary"
@@ -107,6 +109,7 @@ export function createPmOperator(options: PmOptions): Operator {
       } else throw error;
     }
     await context.save({ outcome });
+    await watch.refresh();
     return outcome;
   }
 
@@ -145,13 +148,15 @@ export function createPmOperator(options: PmOptions): Operator {
   return {
     kind: "pm",
     run,
+    refuses: (operation) => refuseByPolicy(policy, operation, place)?.message,
     suspend: (taskId) => signalTask(pm, taskId, "STOP"),
     resume: (taskId) => signalTask(pm, taskId, "CONT"),
     async *observe() {
       for (const [folder, record] of await listApps(pm, root)) {
-        if (record.current) yield await observeApp(pm, folder, record);
+        if (record.current) yield watch.add(folder, await observeApp(pm, folder, record));
       }
     },
+    onChange: (call) => watch.onChange(call),
     async tail(application, lines) {
       for (const [folder, record] of await listApps(pm, root)) {
         const { app, current } = record;
@@ -165,8 +170,10 @@ export function createPmOperator(options: PmOptions): Operator {
       await machine.files.makeFolder(root);
       await router?.start?.();
       for (const [folder, record] of await listApps(pm, root)) await takeUp(folder, record);
+      await watch.refresh();
     },
     async stop() {
+      watch.close();
       for (const timer of timers) timer.cancel();
       timers.clear();
       await supervisor.close();

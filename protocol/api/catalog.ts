@@ -133,6 +133,11 @@ export type Policy = z.infer<typeof Policy>;
 export const EnvironmentConfig = z.strictObject({
   /** pm: which machines an application goes to, by agent name. */
   appToNodes: z.record(z.string(), z.array(z.string())).optional(),
+  /**
+   * pm: what is done when a machine is not there at its turn. `wait` (15 m unless told) and then fail; `skip`, after
+   * `deadline` (30 s), and catch up when it is back; `fail` after `deadline` (30 s).
+   */
+  offline: z.strictObject({ action: z.enum(["wait", "skip", "fail"]), deadline: Duration.optional() }).optional(),
   /** Given to every application of this environment, below its own. */
   env: EnvironmentMap.optional(),
   operator: z.string().optional(),

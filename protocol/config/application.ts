@@ -122,6 +122,10 @@ export const MockScript = z.strictObject({
   message: z.string().optional(),
   /** Fails the first N attempts, then succeeds. */
   failAttempts: z.int().min(0).optional(),
+  /** So long after it was deployed it turns bad, as a release may that was healthy at first. */
+  unhealthyAfter: Duration.optional(),
+  /** So long after it was deployed somebody changes it by hand; applied again, it stays as it should be. */
+  drift: z.strictObject({ after: Duration, path: z.string(), expected: z.string(), actual: z.string() }).optional(),
   /** Never ends by itself; a cancel or a timeout ends it. */
   hang: z.boolean().optional(),
 });

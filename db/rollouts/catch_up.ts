@@ -1,0 +1,96 @@
+/**
+ * Machines that were left out of a release and are there again. Each gets it as a small deployment of its own, when it is
+ * still the newest that succeeded there:
+ *
+ *   left out --machine back, deployment over--> deployment for that machine   | declined, with the reason
+ *
+ * First the deployment, then the note in the task's row (`missed` takes the place of `leftOut`): a crash in between makes
+ * a second deployment, which finds the version running and does nothing.
+ */
+import { AppError } from "../../domain/app_error.ts";
+import { isEnded } from "../../domain/deployment_state.ts";
+import type { DeploymentState } from "../../domain/deployment_state.ts";
+import { reason } from "../../domain/reason.ts";
+import { systemActor } from "../database.ts";
+import type { Database } from "../database.ts";
+import { createDeployment } from "../deployments/create_deployment.ts";
+import type { DeploymentDeps } from "../deployments/load_plan.ts";
+
+const AT_ONCE = 50;
+
+interface Missed {
+  ids: string[];
+  applications: string[];
+  machine: string;
+  projectId: string;
+  environmentId: string;
+  versionId: string;
+  version: string;
+  status: DeploymentState;
+  /** A later deployment of one of these applications, which succeeded or decides for itself who is left out. */
+  isOutdated: boolean;
+  isReverted: boolean;
+  /** One of the applications is being deployed just now: what to do is seen when that is over. */
+  isBusy: boolean;
+}
+
+/** @returns how many deployments were made */
+export async function catchUp(deps: DeploymentDeps): Promise<number> {
+  let made = 0;
+  for (const missed of await findMissed(deps.db)) {
+    if (!isEnded(missed.status) || missed.isBusy) continue;
+    const declined = missed.status !== "completed"
+      ? `the deployment ended ${missed.status}`
+      : missed.isReverted
+      ? `${missed.version} was reverted`
+      : missed.isOutdated
+      ? "a later version was deployed meanwhile"
+      : undefined;
+    const outcome = declined === undefined ? await deploy(deps, missed) : { declined };
+    if ("deploymentId" in outcome) made++;
+    await deps.db.sql`
+      update task set payload = payload - 'leftOut' || jsonb_build_object('missed', payload -> 'leftOut') || ${
+      deps.db.sql.json(outcome as never)
+    }::jsonb, updated_at = boreas_now()
+      where id = any(${missed.ids}::uuid[]) and payload ? 'leftOut'`;
+  }
+  return made;
+}
+
+async function findMissed(db: Database): Promise<Missed[]> {
+  return await db.sql<Missed[]>`
+    select array_agg(t.id) as ids, array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
+      d.version_id, v.version, d.status, v.status = 'revert' as is_reverted,
+      bool_or(exists (select from deployment n where n.environment_id = d.environment_id and n.id > d.id and p.name = any(n.applications)
+        and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated,
+      bool_or(exists (select from deployment_lock l where l.application_id = t.app_id and l.environment_id = d.environment_id)) as is_busy
+    from task t join agent a on a.id = t.target_agent_id join deployment d on d.id = t.deployment_id
+    join version v on v.id = d.version_id join application p on p.id = t.app_id
+    where t.state = 'skipped' and t.payload ? 'leftOut' and d.retired_at is null and a.status = 'connected' and not a.cordoned
+    group by a.name, d.id, v.id order by d.id limit ${AT_ONCE}`;
+}
+
+async function deploy(
+  deps: DeploymentDeps,
+  missed: Missed,
+): Promise<{ deploymentId: string } | { declined: string }> {
+  const { machine, version, applications } = missed;
+  const origin = reason("deployment.catching_up", { machine, version, applications: applications.join(", ") });
+  const actor = systemActor(`catching up of ${machine}`, missed.projectId);
+  try {
+    const deploymentId = await createDeployment(deps, {
+      versionId: missed.versionId,
+      environmentId: missed.environmentId,
+      applications,
+      autoStart: true,
+      onlyTargets: [machine],
+      origin,
+      // The version runs elsewhere and is not to blame for what goes wrong here.
+      strategy: { type: "all", onFailure: { action: "rollback", scope: "target" } },
+    }, actor);
+    return { deploymentId };
+  } catch (error: unknown) {
+    if (error instanceof AppError) return { declined: error.message };
+    throw error;
+  }
+}
