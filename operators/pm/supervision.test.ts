@@ -135,7 +135,7 @@ describe("kill -9 of the agent", () => {
     );
     const flags = ["--allow-read", "--allow-write", "--allow-run", "--allow-env", "--allow-net", "--allow-sys"];
     return new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", ...flags, file],
+      args: ["run", "--quiet", "--config", "deno.json", ...flags, file],
       cwd: new URL("../..", import.meta.url).pathname,
     }).spawn();
   }

@@ -10,28 +10,32 @@ import { processFiles } from "../../host/process_files.ts";
 
 const main = new URL("../../main.ts", import.meta.url).href;
 
+/** A client of the proxy in this state folder, as an agent of this checkout has it. */
+export function proxyClientOf(
+  stateDir: string,
+  { version = PRODUCT_VERSION, logs = [] as string[] } = {},
+): ProxyClient {
+  const { command, env } = proxyCommand(stateDir, version, main);
+  const cache = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+  return createProxyClient({
+    ...{ folder: proxyFolder(stateDir), version, command },
+    env: { ...env, HOME: join(stateDir, "home"), DENO_DIR: cache },
+    log: (level, message, context) => void logs.push(`${level} ${message} ${JSON.stringify(context ?? {})}`),
+  });
+}
+
 export async function createTestProxy() {
   const stateDir = await Deno.makeTempDir({ prefix: "boreas-proxy-" });
   const folder = proxyFolder(stateDir);
   const clients: ProxyClient[] = [];
   const logs: string[] = [];
-  const createClient = ({ version = PRODUCT_VERSION } = {}) => {
-    const { command, env } = proxyCommand(stateDir, version, main);
-    const client = createProxyClient({
-      folder,
-      version,
-      command,
-      env: {
-        ...env,
-        HOME: join(stateDir, "home"),
-        DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-      },
-      log: (level, message, context) => void logs.push(`${level} ${message} ${JSON.stringify(context ?? {})}`),
-    });
+  const createClient = (options: { version?: string } = {}) => {
+    const client = proxyClientOf(stateDir, { ...options, logs });
     clients.push(client);
     return client;
   };
   return {
+    stateDir,
     folder,
     logs,
     client: createClient(),
