@@ -107,6 +107,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
     const closed = ending ?? draining;
     if (closed) return notNow(closed);
     if (!operators.has(operation.kind)) return never(`This agent has no operator for ${operation.kind}.`);
+    const refusal = operators.get(operation.kind)!.refuses?.(operation);
+    if (refusal !== undefined) return never(refusal);
     if (operation.generation < journal.generation(placeOf(operation))) {
       return never("A newer deployment of this application has already been here.");
     }

@@ -63,6 +63,8 @@ export interface Operator {
    * foresee, which the runtime reports as a failure that may be tried again.
    */
   run(operation: Operation, context: RunContext): Promise<OutcomeInput>;
+  /** Why it will not do this at all, whatever happens: said before anything is taken on. */
+  refuses?(operation: Operation): string | undefined;
   /** Holds a running task still (SIGSTOP) while the lease is not trusted, and lets it go on. */
   suspend?(taskId: string): Promise<void>;
   resume?(taskId: string): Promise<void>;
