@@ -18,6 +18,7 @@ import { deploymentRoutes } from "./routes/deployments.ts";
 import { enrollmentRoutes } from "./routes/enrollment.ts";
 import { environmentRoutes } from "./routes/environments.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { installRoutes } from "./routes/install.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { overviewRoutes } from "./routes/overview.ts";
@@ -48,6 +49,7 @@ const API_ROUTES = [
   agentRoutes,
   upgradeRoutes,
   enrollmentRoutes,
+  installRoutes,
   blobRoutes,
   overviewRoutes,
   auditRoutes,

@@ -8,6 +8,7 @@ import type { z } from "zod";
 import type { Actor, Database } from "../db/database.ts";
 import type { Hints } from "../db/hints.ts";
 import type { Vault } from "../db/secrets/vault.ts";
+import type { AgentFiles } from "./install/agent_files.ts";
 import type { RateLimiter } from "./middleware/rate_limit.ts";
 
 export interface ApiDeps {
@@ -39,6 +40,8 @@ export interface ApiDeps {
   metrics: () => string;
   /** A file of the built dashboard by its path (`/assets/x.js`); undefined when there is none. */
   webFile: (path: string) => Promise<{ bytes: Uint8Array<ArrayBuffer>; contentType: string } | undefined>;
+  /** What agents are installed from; absent where it was not built. */
+  agentFiles?: AgentFiles;
   /** Checks an outgoing address (S33) before it is stored; throws AppError. */
   checkOutgoing: CheckOutgoing;
   /** Delivery ids that are committed already; the unique key in the database stays the truth. */

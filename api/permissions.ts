@@ -109,6 +109,12 @@ const API: Record<string, Permission> = {
   "POST /enrollment-tokens": "admin",
   "DELETE /enrollment-tokens/:id": "admin",
   "POST /enroll": "agent", // a join token in the body
+  "GET /install.sh": "public", // nothing secret in it, and machines have no identity yet
+  "GET /install/manifest": "public",
+  "GET /install/runtimes": "viewer",
+  "PUT /install/runtimes/:os/:arch": "admin", // what it uploads is run by machines
+  "GET /install/offline/:archive": "public",
+  "GET /install/:name": "public",
   "GET /blobs/:sha256": "agent", // a ticket of the dispatch
 
   "GET /openapi.json": "public",

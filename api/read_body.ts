@@ -35,6 +35,14 @@ export const CALLER_BODY: BodyLimits = {
   alwaysBytes: 64 * 1024,
 };
 
+/** A program of about 100 MiB, packed, from an admin; one at a time. */
+export const RUNTIME_BODY: BodyLimits = {
+  maxBytes: 128 * 1024 * 1024,
+  timeoutMs: 10 * 60_000,
+  maxTogether: 128 * 1024 * 1024,
+  alwaysBytes: 64 * 1024,
+};
+
 /** @returns what `use` made of the bytes, or "late" when they did not come in time */
 export type ReadBody = <T>(
   request: Request,

@@ -27,6 +27,7 @@ import { createScheduler } from "../scheduler/scheduler.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
 import type { Gitops } from "../scheduler/gitops/create_gitops.ts";
+import { readAgentFiles } from "./agent_files.ts";
 import { loadSecretKey, writeSecretFile } from "./data_folder.ts";
 import { startEmbeddedAgents } from "./embedded_agents.ts";
 import { createGitopsParts } from "./gitops_parts.ts";
@@ -176,6 +177,7 @@ async function startParts(parts: Parts): Promise<void> {
   const gitops = createGitopsParts(env, settings, schedulerDeps);
   const redis = openRedis(settings, logger);
   const web = await readWebFiles(new URL("../.build/web", import.meta.url).pathname);
+  const agentFiles = await readAgentFiles(new URL("..", import.meta.url).pathname);
   const tls = await openTls(settings, clock);
   const shutdown = new AbortController();
   const app = createApp({
@@ -205,6 +207,7 @@ async function startParts(parts: Parts): Promise<void> {
         sweepSeconds: settings.sweepSeconds,
       }),
     metrics: createMetrics({ productVersion: PRODUCT_VERSION, stats: scheduler.stats, leadership }),
+    ...(agentFiles ? { agentFiles } : {}),
     webFile: (path) => Promise.resolve(web.get(path)),
     productVersion: PRODUCT_VERSION,
     shutdown: shutdown.signal,

@@ -1,5 +1,6 @@
 /** The agent in one file, `.build/agent/boreas-agent.js`: what the install script puts on a machine. */
 import { buildOnce, runTool } from "./build_once.ts";
+import { buildRuntime } from "./build_runtime.ts";
 
 const OUTPUT = ".build/agent/boreas-agent.js";
 
@@ -23,4 +24,5 @@ export const buildAgent = (say: (sentence: string) => void) =>
 
 if (import.meta.main) {
   if (!await buildAgent(console.log)) console.log("The agent's bundle is built already");
+  if (!await buildRuntime(console.log)) console.log("The agent's runtime is packed already");
 }

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { buildAgent } from "./build_agent.ts";
 import { root } from "./build_once.ts";
+import { buildRuntime } from "./build_runtime.ts";
 import { buildWeb } from "./build_web.ts";
 import { localAgent } from "./local_agent.ts";
 import { taskCommand } from "./run_task.ts";
@@ -12,6 +13,7 @@ const dataDir = resolve(root, Deno.env.get("BOREAS_DATA_DIR") || ".boreas");
 try {
   await buildWeb(say);
   await buildAgent(say);
+  await buildRuntime(say);
 } catch (error: unknown) {
   say((error as Error).message);
   Deno.exit(1);

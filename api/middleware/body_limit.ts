@@ -3,20 +3,24 @@ import { createMiddleware } from "hono/factory";
 import { AppError } from "../../domain/app_error.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { problem } from "../error_response.ts";
-import { CALLER_BODY, createBodyReader, STRANGER_BODY } from "../read_body.ts";
+import { CALLER_BODY, createBodyReader, RUNTIME_BODY, STRANGER_BODY } from "../read_body.ts";
 
 /** Deeper than anything we accept; a hundred thousand brackets would exhaust the stack of whoever walks them. */
 const MAX_DEPTH = 64;
+/** Below it a program is uploaded: large, no JSON, and for admins only. */
+const RUNTIMES = "/api/v1/install/runtimes/";
 
 export const bodyLimit = ({ clock }: Pick<ApiDeps, "clock">) => {
   const ofCaller = createBodyReader(clock, CALLER_BODY);
   const ofStranger = createBodyReader(clock, STRANGER_BODY);
+  const ofRuntime = createBodyReader(clock, RUNTIME_BODY);
   return createMiddleware<ApiEnv>(async (c, next) => {
     const { raw } = c.req;
-    const readBody = c.get("actor") ? ofCaller : ofStranger;
+    const isRuntime = raw.method === "PUT" && c.req.path.startsWith(RUNTIMES);
+    const readBody = !c.get("actor") ? ofStranger : isRuntime ? ofRuntime : ofCaller;
     const outcome = await readBody(raw, async (bytes) => {
       if (raw.body) {
-        if (depthOf(bytes) > MAX_DEPTH) {
+        if (!isRuntime && depthOf(bytes) > MAX_DEPTH) {
           throw new AppError("invalid", "request.depth", `The body is nested deeper than ${MAX_DEPTH} levels.`);
         }
         const { url, method, headers, signal } = raw;

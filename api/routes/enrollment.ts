@@ -15,6 +15,7 @@ import {
   ListQuery,
 } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
+import { authorityFingerprint, enrollmentLine, publicAddress } from "../install/public_address.ts";
 import { limit } from "../middleware/rate_limit.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, problemResponses } from "../route.ts";
@@ -60,7 +61,8 @@ export function enrollmentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   router.openapi(create, async (c) => {
     const { row, token } = await createEnrollmentToken(deps, c.req.valid("json"), actorOf(c));
-    return c.json(CreatedEnrollmentToken.parse({ ...row, token }), 201);
+    const line = enrollmentLine(publicAddress(deps, c), token, authorityFingerprint(deps.caCertificate));
+    return c.json(CreatedEnrollmentToken.parse({ ...row, token, line }), 201);
   });
   router.openapi(list, async (c) => {
     const { limit = DEFAULT_LIMIT, cursor } = c.req.valid("query");
@@ -79,7 +81,10 @@ export function enrollmentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     try {
       const agent = await enrollAgent(deps, request, peer);
       deps.logger.log("INFO", "an agent enrolled", { ...agent, peer });
-      return c.json(EnrollResponse.parse({ ...agent, masterId: deps.masterId }), 201);
+      return c.json(
+        EnrollResponse.parse({ ...agent, masterId: deps.masterId, releaseKey: deps.release?.publicKey }),
+        201,
+      );
     } catch (error: unknown) {
       if (error instanceof AppError) {
         deps.logger.log("WARN", "an enrolment was refused", { name: request.name, peer, code: error.code });

@@ -44,6 +44,8 @@ export async function findUnusedBlobs(db: Database, limit: number): Promise<stri
       select m[1] as sha256 from version_app v cross join regexp_matches(v.artifacts::text || coalesce(v.bundle::text, ''), '[0-9a-f]{64}', 'g') m
       where exists (select from old)
       union
+      select blob_sha256 from agent_runtime
+      union
       select m[1] from frozen_document f cross join regexp_matches(f.content, '[0-9a-f]{64}', 'g') m where exists (select from old)
     )
     select sha256 from old except select sha256 from named limit ${limit}`;

@@ -183,22 +183,12 @@ export type EnrollmentToken = z.infer<typeof EnrollmentToken>;
 export const CreatedEnrollmentToken = EnrollmentToken.extend({ token: z.string(), line: z.string() });
 export type CreatedEnrollmentToken = z.infer<typeof CreatedEnrollmentToken>;
 
-const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-/** The agent that a master hands out; a machine takes the files that it needs. */
-export const AgentManifest = z.object({
-  version: z.string(),
-  /** What it speaks on the wire. */
-  protocol: z.object({ min: z.number().int(), max: z.number().int() }),
-  /** Each below `/api/v1/install/`. */
-  files: z.array(z.object({ name: z.string(), sha256: Sha256, size: z.number().int() })),
-  /** base64url, by the key that agents pin at enrolment; absent where releases are not signed. */
-  signature: z.string().optional(),
-}).meta({ id: "AgentManifest" });
+/** What agents of a machine type run on. */
 export const AgentRuntime = z.object({
   os: z.string(),
   arch: z.string(),
   /** Of the program, unpacked. */
-  sha256: Sha256,
+  sha256: z.string(),
   size: z.number().int(),
   createdBy: z.string(),
   createdAt: Instant,

@@ -1,0 +1,38 @@
+/** Where machines find this master, and how they know that it is this one. */
+import { createHash } from "node:crypto";
+import type { Context } from "hono";
+import type { ApiDeps, ApiEnv } from "../deps.ts";
+
+const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:]+\](:\d{1,5})?$/;
+
+/**
+ * BOREAS_PUBLIC_URL; where that names only this machine itself, the host by which it was just reached. A proxy in front
+ * changes the Host header, so what was set comes first.
+ */
+export function publicAddress({ publicUrl }: Pick<ApiDeps, "publicUrl">, c: Context<ApiEnv>): string {
+  const url = new URL(publicUrl);
+  const host = c.req.header("host");
+  const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  return isHere && host && HOST.test(host) ? `${url.protocol}//${host}` : publicUrl;
+}
+
+/** SHA-256 of the certificate in DER form, lower-case hex; undefined where the authority is not our own. */
+export function authorityFingerprint(pem: string | undefined): string | undefined {
+  const [, base64] = pem?.match(/-----BEGIN CERTIFICATE-----([\s\S]+?)-----END CERTIFICATE-----/) ?? [];
+  if (!base64) return undefined;
+  return createHash("sha256").update(Uint8Array.from(atob(base64.replace(/\s/g, "")), (c) => c.charCodeAt(0)))
+    .digest("hex");
+}
+
+/**
+ * What a person pastes on the machine. The token stands in the environment, never among arguments. An authority of our
+ * own is fetched without trust and compared with its fingerprint before anything is believed that it vouches for.
+ */
+export function enrollmentLine(address: string, token: string, fingerprint: string | undefined): string {
+  const run = "sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh";
+  const script = `${address}/api/v1/install.sh`;
+  if (!fingerprint) return `export BOREAS_TOKEN=${token}; curl -fsS ${script} | ${run}`;
+  return `export BOREAS_TOKEN=${token}; c=$(mktemp) && curl -fsSk ${address}/api/v1/ca.pem >"$c" && ` +
+    `{ sed /-----/d "$c" | base64 -d | sha256sum | grep -q ^${fingerprint} || ` +
+    `! echo "This is not the Boreas that made this line."; } && curl -fsS --cacert "$c" ${script} | ${run}`;
+}

@@ -1,0 +1,46 @@
+# Afterwards.
+
+wait_until_connected() {
+  waited=0
+  until said=$("$LINK" health 2>&1); do
+    waited=$((waited + 1))
+    if [ "$waited" -ge 30 ]; then
+      warn "installed and started, but not connected within 30 s: $said"
+      case $init in
+        systemd) warn "its own words: journalctl -u boreas-agent" ;;
+        none) warn "its own words: $STATE/agent.log" ;;
+      esac
+      return
+    fi
+    sleep 1
+  done
+  say "connected to $MASTER_URL. How it is: boreas-agent health"
+}
+
+remove_agent() {
+  if [ -n "$purge" ] && [ "$init" = systemd ]; then
+    running=$(systemctl list-units --plain --no-legend 'boreas-app-*' | awk '{ print $1 }' | tr '\n' ' ')
+    [ -z "$running" ] || die "applications of Boreas still run here: $running. Stop them first (systemctl stop), or \
+leave --purge out."
+  fi
+  if [ -n "$dry_run" ]; then
+    say "would stop and remove the agent$([ -z "$purge" ] || echo ", $ETC and $STATE")"
+    say "nothing was changed (--dry-run)"
+    return
+  fi
+  one_at_a_time
+  if [ "$init" = systemd ] && [ -f "$UNIT" ]; then
+    systemctl disable --now --quiet boreas-agent.service
+    rm -f "$UNIT"
+    systemctl daemon-reload
+  fi
+  stop_supervisor
+  rm -f "$LINK" "$PIDFILE"
+  rm -rf "$OPT"
+  if [ -n "$purge" ]; then
+    rm -rf "$ETC" "$STATE"
+    say "removed, with its identity. Revoke this machine in the dashboard (Agents), so that its name is free again."
+  else
+    say "removed. $ETC and $STATE stay, and so does what was deployed; --uninstall --purge removes them too."
+  fi
+}
