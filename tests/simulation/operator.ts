@@ -3,7 +3,7 @@
  * another attempt left here before it begins, asks for trust before each step, and is told to hold still and to stop.
  */
 import type { OutcomeInput } from "../../protocol/operation.ts";
-import type { Operator, RunContext } from "../../operators/operator.ts";
+import type { Operator, RunContext, StopReason } from "../../operators/operator.ts";
 import { graceOf, stoppedOutcome } from "../../operators/stopped.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";
@@ -22,7 +22,10 @@ export interface OperatorParts {
 
 export function createOperator(parts: OperatorParts): Operator {
   const { process, random, work } = parts;
-  let running = 0;
+  const running = new Set<RunContext>();
+  /** What is lost takes no place any more that a master counts, while it still ends. */
+  const isCounted = ({ signal }: RunContext) => !(signal.aborted && (signal.reason as StopReason).kind === "lost");
+  const noteRuns = () => parts.onRuns([...running].filter(isCounted).length);
   /** A signal, a system call: things take a moment. */
   const moment = () =>
     process.wait<void>(({ resolve }) => void process.timeline.after(random.between(0.1, 20), resolve));
@@ -91,14 +94,16 @@ export function createOperator(parts: OperatorParts): Operator {
     kind: "simulated",
     async run(operation, context) {
       await living();
-      parts.onRuns(++running);
+      running.add(context);
+      noteRuns();
       try {
         const [outcome, own] = await act(context, operation.target === null);
         await living();
         parts.onOutcome(context, outcome, own);
         return outcome;
       } finally {
-        parts.onRuns(--running);
+        running.delete(context);
+        noteRuns();
       }
     },
     async suspend(taskId) {
