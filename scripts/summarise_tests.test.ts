@@ -31,7 +31,34 @@ describe("the last lines of a test run", () => {
       success: false,
       testResults: [file("failed"), file("failed", ["b", "failed"], ["c", "passed"])],
     });
-    expect(describeSummary(summary)).toBe("1 passed, 2 failed, 0 skipped");
+    expect(describeSummary(summary).split("\n")).toEqual([
+      "Failed:",
+      "  some.test.ts",
+      "    ",
+      "  some.test.ts: b",
+      "    ",
+      "1 passed, 2 failed, 0 skipped",
+    ]);
+  });
+
+  it("name what passed at a second look, and say again what failed, in its first lines", () => {
+    const long = Array.from({ length: 40 }, (_, n) => `line ${n}`).join("\n");
+    const summary = summariseTests({
+      success: false,
+      testResults: [{
+        name: "/a/b/c.test.ts",
+        status: "failed",
+        assertionResults: [
+          { fullName: "slow", status: "passed", failureMessages: ["the end did not come about within 60 s"] },
+          { fullName: "wrong", status: "failed", failureMessages: [long] },
+        ],
+      }],
+    });
+    const said = describeSummary(summary);
+    expect(said).toContain("second look, because they did not come in time:\n  b/c.test.ts: slow\n    the end did not");
+    expect(said).toContain("Failed:\n  b/c.test.ts: wrong\n    line 0\n");
+    expect(said).not.toContain("line 12");
+    expect(said.split("\n").at(-1)).toBe("1 passed, 1 failed, 0 skipped");
   });
 
   it("count an error outside of any test", () => {
