@@ -11,7 +11,6 @@ describe("what is not carried out yet is found by name", () => {
     ["strategy.type", { strategy: { type: "blueGreen" } }],
     ["strategy.onFailure.askFor", { strategy: { type: "all", onFailure: { action: "pause", askFor: "10m" } } }],
     ["hooks.preDeploy", { hooks: { preDeploy: { run: "ops/x.sh" } } }],
-    ["route.mode", { route: { mode: "proxy", listen: 80 } }],
     ["environments.prod.hooks.onRollback", { environments: { prod: { hooks: { onRollback: { run: "x" } } } } }],
   ])("%s of an application", (path, rest) => expect(application(rest)).toEqual([path]));
 
@@ -26,7 +25,7 @@ describe("what is not carried out yet is found by name", () => {
     expect(application({
       strategy: { type: "rolling", batch: 1, onFailure: { action: "rollback", scope: "batch" } },
       healthy: { watchAfter: "2m" },
-      route: { mode: "none" },
+      route: { mode: "proxy", listen: 80 },
       drift: { mode: "heal", ignore: ["env.DEBUG"] },
       runtime: { docker: { image: "i" } },
       hooks: {},

@@ -40,7 +40,6 @@ const APPLICATION = [
   ...["preDeploy", "preSwitch", "postDeploy", "onRollback", "onFailure"].map((hook) =>
     rule(`hooks.${hook}`, present, "this hook", "do it in the deploy script for now")
   ),
-  rule("route.mode", isOneOf("proxy", "hooks"), "this route mode", "use none"),
 ];
 const PLAN = [
   ...STRATEGY,

@@ -40,7 +40,22 @@ const covers = (pattern: string, path: string) =>
   path === pattern || path.startsWith(`${pattern}.`) || path.startsWith(`${pattern}/`) ||
   path.startsWith(`${pattern}[`) || matchesName(pattern, path);
 
-/** `env.LOG_LEVEL` and `image` */
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+/** Tries in an hour, of one application on one target; what comes back again and again wants a person. */
+export const HEALS_PER_HOUR = 4;
+/** After the first, second and third try of an hour. */
+const HEAL_PAUSES = [60 * SECOND, 5 * 60 * SECOND, 15 * 60 * SECOND];
+
+/** @param tries when it was tried, in milliseconds. @returns the earliest instant of the next try */
+export function nextHealAt(tries: readonly number[], now: number): number {
+  const recent = tries.filter((at) => at > now - HOUR).sort((a, b) => a - b);
+  if (recent.length === 0) return now;
+  if (recent.length >= HEALS_PER_HOUR) return recent.at(-HEALS_PER_HOUR)! + HOUR;
+  return recent.at(-1)! + HEAL_PAUSES[recent.length - 1]!;
+}
+
+/** `env.LOG_LEVEL is debug, not info; image is ...` */
 export function nameDifferences(drift: readonly Difference[], most = 3): string {
   const names = drift.slice(0, most).map(({ path, expected, actual }) => `${path} is ${actual}, not ${expected}`);
   return drift.length > most ? `${names.join("; ")}; and ${drift.length - most} more` : names.join("; ");

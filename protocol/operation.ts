@@ -86,6 +86,8 @@ export const Operation = z.object({
   timeoutSeconds: z.number().nullable(),
   /** Grows with every deployment started on this application and environment: an older one never lands after a newer. */
   generation: z.number(),
+  /** Apply it anew, from fresh files, also where this very release runs: what runs is not what it was. */
+  reapply: z.boolean().optional(),
   /** null when action is `remove`. */
   spec: RenderedSpec.nullable(),
 });

@@ -50,4 +50,6 @@ export interface SchedulerDeps extends Omit<CoreDeps, "store" | "newId" | "makeD
   blobTicketKey: Uint8Array;
   /** Beyond it the log of an attempt keeps its first and its last part only. */
   logCapBytes?: number;
+  /** How long what differs must have been so before it is judged after a deployment, and healed. */
+  driftSettleSeconds?: number;
 }

@@ -73,7 +73,8 @@ export async function deployBinary(
     const secrets = Object.fromEntries(spec.secrets.map((name) => [name, context.secrets[name]]));
     const fingerprint = await sha256Of({ versionId: operation.versionId, spec, secrets });
     const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
-    if (!saved && record.current?.fingerprint === fingerprint && await isHealthyNow(pm, folder, record)) {
+    const isSame = !operation.reapply && record.current?.fingerprint === fingerprint;
+    if (!saved && isSame && await isHealthyNow(pm, folder, record)) {
       await context.trusted();
       await writeRecord(machine, folder, { ...record, generation: operation.generation });
       await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);

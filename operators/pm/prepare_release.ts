@@ -50,14 +50,18 @@ export async function prepareRelease(parts: Parts, wanted: Wanted): Promise<stri
     arch: machine.arch,
   });
   // The same version with other contents (its environment's overlay changed) must not overwrite what may be running.
-  for (const name of [operation.versionId, `${operation.versionId}-${made.slice(0, 8)}`]) {
+  // What was changed by hand is not used again: files of that release may be what differs.
+  const names = operation.reapply
+    ? [`${operation.versionId}-${operation.generation}`]
+    : [operation.versionId, `${operation.versionId}-${made.slice(0, 8)}`];
+  for (const name of names) {
     const mark = await machine.files.readText(`${folder.release(name)}/${MARK}`);
     if (mark !== undefined && JSON.parse(mark).made === made) return name;
     if (mark !== undefined) continue;
     await makeRelease(parts, wanted, name, made);
     return name;
   }
-  throw new Error(`two releases share the name ${operation.versionId}-${made.slice(0, 8)}`);
+  throw new Error(`two releases share the name ${names.at(-1)}`);
 }
 
 /** Unpacks beside, then renames; whatever goes wrong leaves no half of it behind to fill the disk. */

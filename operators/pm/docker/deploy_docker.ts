@@ -83,7 +83,8 @@ export async function deployDocker(
     const secrets = Object.fromEntries(spec.secrets.map((secret) => [secret, context.secrets[secret]]));
     const fingerprint = await sha256Of({ versionId: operation.versionId, spec, secrets });
     const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
-    if (!saved && record.current?.fingerprint === fingerprint && await isAsDeployed(pm, folder, record)) {
+    const isSame = !operation.reapply && record.current?.fingerprint === fingerprint;
+    if (!saved && isSame && await isAsDeployed(pm, folder, record)) {
       await context.trusted();
       await writeRecord(machine, folder, { ...record, generation: operation.generation });
       await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
