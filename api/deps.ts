@@ -8,7 +8,7 @@ import type { z } from "zod";
 import type { Actor, Database } from "../db/database.ts";
 import type { Hints } from "../db/hints.ts";
 import type { Vault } from "../db/secrets/vault.ts";
-import type { AgentFiles } from "./install/agent_files.ts";
+import type { AgentFiles } from "./install/handed_out.ts";
 import type { RateLimiter } from "./middleware/rate_limit.ts";
 
 export interface ApiDeps {

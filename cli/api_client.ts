@@ -2,6 +2,7 @@
 import {
   type Act,
   Agent,
+  AgentRuntime,
   Application,
   AppStateItem,
   CreatedEnrollmentToken,
@@ -138,6 +139,15 @@ export function createApiClient(
       post(Agent, `/agents/${id}/${act}`),
     agent: (id: string) => get(Agent, `/agents/${id}`),
     revokeAgent: (id: string) => call(nothing, "DELETE", `/agents/${id}`),
+    async runtimes() {
+      const { items } = await get(runtimeList, "/install/runtimes");
+      return items;
+    },
+    uploadRuntime: (os: string, arch: string, packed: Uint8Array<ArrayBuffer>) =>
+      call(AgentRuntime, "PUT", `/install/runtimes/${os}/${arch}`, {
+        bytes: packed,
+        headers: { "content-type": "application/gzip" },
+      }),
     createEnrollmentToken: (body: Input<typeof CreateEnrollmentToken>) =>
       post(CreatedEnrollmentToken, "/enrollment-tokens", body),
   };
@@ -150,6 +160,9 @@ const pageOf = <T>(item: Schema<T>): Schema<{ items: T[]; nextCursor: string | n
     return { items: items.map((i) => item.parse(i)), nextCursor: nextCursor ?? null };
   },
 });
+const runtimeList: Schema<{ items: AgentRuntime[] }> = {
+  parse: (value) => ({ items: (value as { items: unknown[] }).items.map((item) => AgentRuntime.parse(item)) }),
+};
 const openApi: Schema<{ paths: Record<string, Record<string, { "x-boreas-role"?: string }>> }> = {
   parse: (value) => value as ReturnType<typeof openApi.parse>,
 };

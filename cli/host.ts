@@ -9,6 +9,8 @@ export interface CliHost {
   writeError(text: string): void;
   /** undefined when there is no such file. */
   readFile(path: string): Promise<string | undefined>;
+  /** The same, of what is no text. */
+  readBytes(path: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** All of standard input. */
   readInput(): Promise<string>;
   /** Whole or not at all, readable by its owner alone (0600). */

@@ -24,6 +24,8 @@ export interface Transport {
 export interface SendOptions {
   query?: Query;
   body?: unknown;
+  /** Instead of `body`: bytes as they are; `headers` says what they are. */
+  bytes?: Uint8Array<ArrayBuffer>;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -40,7 +42,7 @@ export function createTransport(
   const ask = async (
     method: string,
     path: string,
-    { query, body, headers, signal }: SendOptions,
+    { query, body, bytes, headers, signal }: SendOptions,
   ): Promise<Response> => {
     const search = new URLSearchParams(
       Object.entries(query ?? {}).filter(([, v]) => v !== undefined).map(([k, v]) => [k, String(v)]),
@@ -58,7 +60,7 @@ export function createTransport(
           ...(current ? { authorization: `Bearer ${current.token}` } : {}),
           ...headers,
         },
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: bytes ?? (body === undefined ? undefined : JSON.stringify(body)),
       });
     } catch (error: unknown) {
       if (signal?.aborted) throw error;

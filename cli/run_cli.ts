@@ -12,6 +12,7 @@ import { logs } from "./commands/logs.ts";
 import { plan } from "./commands/plan.ts";
 import { render } from "./commands/render.ts";
 import { repositories } from "./commands/repositories.ts";
+import { runtime } from "./commands/runtime.ts";
 import { status } from "./commands/status.ts";
 import { version } from "./commands/version.ts";
 import { CliError, type CliHost, usageError } from "./host.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   cancel,
   rollback,
   agents,
+  runtime,
   repositories,
   version,
   "can-i": canI,

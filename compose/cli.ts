@@ -18,14 +18,8 @@ export function createCliHost(): CliHost {
   return {
     write: (data) => writeAll(Deno.stdout, data),
     writeError: (text) => writeAll(Deno.stderr, text),
-    async readFile(path) {
-      try {
-        return await Deno.readTextFile(path);
-      } catch (error: unknown) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
-      }
-    },
+    readFile: (path) => ifThere(Deno.readTextFile(path)),
+    readBytes: (path) => ifThere(Deno.readFile(path)),
     readInput: () => new Response(Deno.stdin.readable).text(),
     writePrivateFile,
     configPath: findConfigPath(),
@@ -51,6 +45,15 @@ export function createCliHost(): CliHost {
         signal?.addEventListener("abort", done);
       }),
   };
+}
+
+async function ifThere<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 function findConfigPath(): string {

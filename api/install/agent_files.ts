@@ -3,28 +3,7 @@ import { blobSize, readBlobChunks } from "../../db/blobs/read_blob.ts";
 import { listRuntimes } from "../../db/install/read_runtimes.ts";
 import { pullStream } from "../live/pull_stream.ts";
 import type { ApiDeps } from "../deps.ts";
-
-export interface AgentFile {
-  /** A plain name, such as `boreas-agent.js` or `deno-linux-amd64`. */
-  name: string;
-  sha256: string;
-  /** Bytes, unpacked. */
-  size: number;
-}
-export interface PackedFile {
-  /** Bytes, packed. */
-  size: number;
-  /** Gzipped. */
-  body: ReadableStream<Uint8Array<ArrayBuffer>>;
-}
-export interface AgentFiles {
-  version: string;
-  files: readonly AgentFile[];
-  /** The install script before it is filled in. */
-  script: string;
-  /** @returns undefined for what is not among `files` */
-  open(name: string): Promise<PackedFile | undefined>;
-}
+import type { AgentFile, PackedFile } from "./handed_out.ts";
 
 export const runtimeName = (os: string, arch: string): string => `deno-${os}-${arch}`;
 

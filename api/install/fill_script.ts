@@ -1,5 +1,5 @@
 /** The install script of this master: its address, its authority, and the SHA-256 of all that the script will fetch. */
-import type { AgentFile } from "./agent_files.ts";
+import type { AgentFile } from "./handed_out.ts";
 
 export interface ScriptFacts {
   address: string;

@@ -16,10 +16,12 @@ Example: boreas agents token create --environments staging --labels role=order`,
     environments: { type: "list", value: "A,B", help: "token create: environments they take tasks of" },
     uses: { type: "string", value: "N", help: "token create: how many machines may use it; 1 unless told" },
     hours: { type: "string", value: "N", help: "token create: how long it is good for; 1 unless told" },
+    kind: { type: "string", value: "KIND", help: "token create: agent (a machine, unless told) or operator" },
+    "approve-first": { type: "boolean", help: "token create: its machines wait until a person approves them" },
   },
   positionals: [0, 2],
   async run(context, [word = "list", operand], flags) {
-    const given = Object.entries(flags).filter(([, v]) => v !== undefined).map(([k]) => k);
+    const given = Object.entries(flags).filter(([, v]) => v !== undefined && v !== false).map(([k]) => k);
     if (word !== "token" && given.length > 0) {
       throw usageError(`--${given[0]} goes with \`boreas agents token create\`.`);
     }
@@ -61,30 +63,41 @@ async function listAgents(context: CommandContext): Promise<number> {
 
 async function createToken(
   context: CommandContext,
-  flags: { labels?: string[]; environments?: string[]; uses?: string; hours?: string },
+  flags: {
+    labels?: string[];
+    environments?: string[];
+    uses?: string;
+    hours?: string;
+    kind?: string;
+    "approve-first"?: boolean;
+  },
 ): Promise<number> {
   const labels = Object.fromEntries((flags.labels ?? []).map((text) => {
     const [key, value] = splitOnce(text, "=");
     if (!key || value === undefined) throw usageError(`--labels takes key=value, not "${text}".`);
     return [key, value];
   }));
+  const { kind = "agent" } = flags;
+  if (kind !== "agent" && kind !== "operator") throw usageError(`--kind takes agent or operator, not "${kind}".`);
   const api = await context.api();
   const created = await api.createEnrollmentToken({
     labels,
     environments: flags.environments ?? [],
     uses: readCount("--uses", flags.uses, 1),
     expiresIn: readCount("--hours", flags.hours, 1) * 3600,
+    kind,
+    approveFirst: flags["approve-first"] ?? false,
   });
   printResult(
     context,
     created,
-    `${created.token}
+    `Paste this line on the machine (as root, leave sudo out):
 
-This is the only time it is shown; it is good for ${created.usesLeft} machine${
+${created.line}
+
+It is shown only now, and good for ${created.usesLeft} machine${
       created.usesLeft === 1 ? "" : "s"
-    } until ${created.expiresAt}.
-On the machine, from a copy of this repository:
-  BOREAS_URL=${api.url} BOREAS_TOKEN=${created.token} deno task agent`,
+    } until ${created.expiresAt}.${created.approveFirst ? " Approve each one when it appears under Agents." : ""}`,
   );
   return 0;
 }

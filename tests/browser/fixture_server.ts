@@ -129,7 +129,12 @@ export function startFixtureServer(folder: string): FixtureServer {
     createdAt: data.secondsAgo(9e6),
   });
 
-  function route(method: string, path: string, url: URL, body: { name?: string; uses?: number }): Response {
+  function route(
+    method: string,
+    path: string,
+    url: URL,
+    body: { name?: string; uses?: number; approveFirst?: boolean },
+  ): Response {
     const [, list, id, part] = path.split("/");
     const rows: Record<string, { id: string }[]> = {
       applications: data.applications,
@@ -157,7 +162,10 @@ export function startFixtureServer(folder: string): FixtureServer {
     if (list === "tasks" && part === "logs") return logBytes(id!, url);
     if (path === "/deployments/preview") return json(preview());
     if (path === "/enrollment-tokens") {
-      return json({ id: data.agents[0]!.id, usesLeft: body.uses, token: "bet_" + "x".repeat(43) });
+      const token = "bet_" + "x".repeat(43);
+      const line =
+        `export BOREAS_TOKEN=${token}; curl -fsS ${url.origin}/api/v1/install.sh | sudo --preserve-env=BOREAS_TOKEN sh`;
+      return json({ id: data.agents[0]!.id, usesLeft: body.uses, approveFirst: body.approveFirst, token, line });
     }
     if (list === "deployments" && part === "timeline") return json({ items: timeline(id!) });
     if (part === "deliveries") return json({ items: data.deliveries, nextCursor: null });

@@ -219,7 +219,9 @@ webhookSecret: \${env.BOREAS_SHOP_SECRET}
       expiresAt: "2026-01-03T00:00:00Z",
       createdBy: "admin",
       createdAt: "2026-01-02T00:00:00Z",
+      approveFirst: true,
       token: "bet_secret",
+      line: "export BOREAS_TOKEN=bet_secret; curl -fsS https://b.example/api/v1/install.sh | sudo sh",
     }));
     expect((await runAgainst(api.url, ["agents"])).out).toMatch(/n1 +connected +1\/2 +staging +role=order +now\n/);
     expect((await runAgainst(api.url, ["agents", "cordon", "n1"])).out).toBe("n1 takes no new task.\n");
@@ -235,15 +237,22 @@ webhookSecret: \${env.BOREAS_SHOP_SECRET}
       "role=order,zone=a",
       "--environments",
       "staging",
+      "--approve-first",
     ]);
-    expect(made.out).toContain("bet_secret\n");
+    expect(made.out).toContain("\nexport BOREAS_TOKEN=bet_secret; curl");
+    expect(made.out).toContain("Approve each one");
     expect(writes().at(-1)![1]).toEqual({
+      kind: "agent",
+      approveFirst: true,
       uses: 3,
       expiresIn: 3600,
       labels: { role: "order", zone: "a" },
       environments: ["staging"],
     });
     expect((await runAgainst(api.url, ["agents", "token", "create", "--uses", "none"])).code).toBe(2);
+    expect((await runAgainst(api.url, ["agents", "token", "create", "--kind", "robot"])).err).toContain(
+      '--kind takes agent or operator, not "robot".',
+    );
   });
 
   it("version create says what CI built", async () => {

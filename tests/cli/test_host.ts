@@ -24,6 +24,7 @@ export function createTestHost(
     write: (data) => void parts.push(typeof data === "string" ? new TextEncoder().encode(data) : data),
     writeError: (text) => void (err += text),
     readFile: (path) => Promise.resolve(files.get(path)),
+    readBytes: (path) => Promise.resolve(files.has(path) ? new TextEncoder().encode(files.get(path)) : undefined),
     readInput: () => Promise.resolve(options.input ?? ""),
     writePrivateFile: (path, text) => Promise.resolve(void files.set(path, text)),
     configPath: "/home/me/sign-in.json",

@@ -247,8 +247,11 @@ export const en = {
   "enroll.hour": "1 hour",
   "enroll.day": "1 day",
   "enroll.week": "7 days",
-  "enroll.paste": "Paste this line on the machine, in the folder of Boreas:",
+  "enroll.paste": "Paste this line on the machine (as root, leave sudo out):",
   "enroll.line": "Enrolment line",
+  "enroll.approve": "Wait for a person to approve the machine before it is given anything to do",
+  "enroll.then": "The machine dials out and appears under Agents within seconds; no port is opened on it.",
+  "enroll.then.approve": "The machine dials out and appears under Agents within seconds; approve it there.",
   "enroll.once": "It is shown only now, and good for one machine.|It is shown only now, and good for {count} machines.",
   // repositories
   "repositories.none": "No repositories",

@@ -1,9 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { fingerprintOf } from "../api/ca_fingerprint.ts";
 import { matchPath, safeReturn } from "../router.ts";
 import { isSameOrder, moveTo, release, startOrder } from "../models/order_list.ts";
 import { planWaves } from "../models/plan_waves.ts";
-import { enrollmentLine } from "./enrollment_line.ts";
 import { factsText } from "./facts_text.ts";
 import { labelsText, parseLabels, repositoryName } from "./text_parts.ts";
 import { agoText, bytesText, durationText, runTime } from "./time_text.ts";
@@ -102,18 +100,4 @@ it("a plan is shown in waves, parts inside their application", () => {
     "b",
     0,
   ]]]);
-});
-
-describe("enrolment", () => {
-  it("keeps the token out of the arguments and pins a CA of the master's own", () => {
-    expect(enrollmentLine("https://b.example", "bet_x", "ab12")).toBe(
-      "BOREAS_URL=https://b.example BOREAS_CA_FINGERPRINT=ab12 BOREAS_TOKEN=bet_x npx -y deno@2.9.6 task agent",
-    );
-  });
-
-  it("takes the fingerprint of the certificate's own bytes", async () => {
-    const pem = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n";
-    expect(await fingerprintOf(pem)).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    expect(await fingerprintOf("nothing")).toBeUndefined();
-  });
 });

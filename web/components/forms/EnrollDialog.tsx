@@ -1,15 +1,13 @@
 /** Makes a join token and shows, once, the line to paste on the machine. */
 import { useState } from "preact/hooks";
 import type { CreatedEnrollmentToken as Created } from "../../../protocol/http_api.ts";
-import { readCaFingerprint } from "../../api/ca_fingerprint.ts";
 import { useApp } from "../../app_context.ts";
 import { t } from "../../i18n/locale.ts";
-import { enrollmentLine } from "../../text/enrollment_line.ts";
 import { parseLabels } from "../../text/text_parts.ts";
 import { Button } from "../Button.tsx";
 import { CopyLine } from "../CopyLine.tsx";
 import { Dialog, DialogForm } from "../Dialog.tsx";
-import { SelectField, TextField } from "../Field.tsx";
+import { CheckField, SelectField, TextField } from "../Field.tsx";
 import { EnvironmentChoice } from "./AgentForm.tsx";
 
 const HOUR = 3600;
@@ -20,7 +18,8 @@ export function EnrollDialog({ onClose }: { onClose: () => void }) {
   const [expiresIn, setExpiresIn] = useState(String(HOUR));
   const [labels, setLabels] = useState("");
   const [environments, setEnvironments] = useState<string[]>([]);
-  const [made, setMade] = useState<Created & { line: string }>();
+  const [approveFirst, setApproveFirst] = useState(false);
+  const [made, setMade] = useState<Created>();
   const parsed = parseLabels(labels);
   if (made) {
     return (
@@ -29,6 +28,7 @@ export function EnrollDialog({ onClose }: { onClose: () => void }) {
           <p>{t("enroll.paste")}</p>
           <CopyLine text={made.line} label={t("enroll.line")} />
           <p class="quiet">{t("enroll.once", { count: made.usesLeft })}</p>
+          <p class="quiet">{t(made.approveFirst ? "enroll.then.approve" : "enroll.then")}</p>
           <footer class="dialog-foot">
             <Button look="primary" onClick={onClose}>{t("done")}</Button>
           </footer>
@@ -43,14 +43,14 @@ export function EnrollDialog({ onClose }: { onClose: () => void }) {
         isReady={parsed !== undefined && Number(uses) >= 1 && environments.length > 0}
         onClose={onClose}
         act={async () => {
-          const pin = await readCaFingerprint();
           const created = await api.send<Created>("POST", "/enrollment-tokens", {
             uses: Number(uses),
             expiresIn: Number(expiresIn),
             labels: parsed,
             environments,
+            approveFirst,
           });
-          setMade({ ...created, line: enrollmentLine(location.origin, created.token, pin) });
+          setMade(created);
         }}
       >
         <p class="quiet">{t("enroll.lead")}</p>
@@ -76,6 +76,7 @@ export function EnrollDialog({ onClose }: { onClose: () => void }) {
             ]}
           />
         </div>
+        <CheckField checked={approveFirst} onChecked={setApproveFirst}>{t("enroll.approve")}</CheckField>
       </DialogForm>
     </Dialog>
   );
