@@ -51,6 +51,11 @@ function renderRoute({ config, application, environmentType }: RenderInput): Ren
   const { route } = config;
   if (!route || route.mode === "none" || environmentType === "mock") return { mode: "none" };
   const refuse = (what: string) => new AppError("invalid", "config.route", `The route of ${application} ${what}.`);
+  if (config.runtime?.script) {
+    throw refuse(
+      `has mode ${route.mode}, but its scripts decide themselves when requests go where; leave the route out`,
+    );
+  }
   if (route.mode === "hooks") {
     if (!route.drain || !route.undrain || parseDuration(route.drain) !== undefined) {
       throw refuse("has mode hooks and needs the paths of two scripts of the bundle, drain and undrain");

@@ -31,7 +31,7 @@ import { refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
 import { remember } from "./prune_releases.ts";
-import { placeOf, runRouteHook } from "./route/route_hooks.ts";
+import { drainOutside } from "./route/outside.ts";
 import { otherSlot, startSlot } from "./slots.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
@@ -100,16 +100,7 @@ export async function deployBinary(
     const health = spec.health.map((check) => "exec" in check ? { ...check, exec: check.exec.map(fill) } : check);
     const probed: Probed = { app: operation.app, ports, cwd: release, env, user: runtime.user };
 
-    const drain = async () => {
-      if (spec.route.mode !== "hooks" || !record.current) return;
-      record.pending!.drained = { release: name, undrain: spec.route.undrain };
-      await writeRecord(machine, folder, record);
-      const { drain: path } = spec.route;
-      const { app } = operation;
-      const place = placeOf(folder, context);
-      const say = (text: string) => log.say(text);
-      await runRouteHook(pm, { name: "drain", path, release, app, place, env, signal: context.signal, say });
-    };
+    const outside = { folder, operation, spec, name, ports, record, context, log };
 
     if (!kept) {
       if (runtime.user !== undefined) await requireUser(pm, runtime.user, release);
@@ -141,7 +132,7 @@ export async function deployBinary(
           } is fixed and can be held by one only.`,
         );
         await context.trusted();
-        await drain();
+        await drainOutside(pm, outside);
         await context.trusted();
         if (from && spec.route.mode !== "proxy") await requireRouter(pm).remove(from.route);
         await supervisor.release(folder);
@@ -170,7 +161,7 @@ export async function deployBinary(
     }
     await log.say(`Healthy after ${verdict.seconds.toFixed(1)} s.`);
     await context.trusted();
-    if (!record.pending!.stoppedOld) await drain();
+    if (!record.pending!.stoppedOld) await drainOutside(pm, outside);
     const routed = routedBy(record, spec.route, ports);
     if (routed) {
       await requireRouter(pm).switchTo(routed.route, routed.backend);

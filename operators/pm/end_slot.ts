@@ -3,9 +3,8 @@ import type { AppFolder, Slot } from "./app_folder.ts";
 import type { RunningRelease } from "./app_record.ts";
 import { restartBody } from "./docker/container_plan.ts";
 import { endContainer, runContainer } from "./docker/container_slots.ts";
-import type { KeptProcess } from "./machine.ts";
 import type { PmParts } from "./pm_parts.ts";
-import { stopSlot } from "./slots.ts";
+import { startSlot, stopSlot } from "./slots.ts";
 
 /** Ends whatever runs in a slot; nothing happens when nothing does. `keep` leaves a container there, stopped. */
 export async function endSlot(
@@ -18,15 +17,15 @@ export async function endSlot(
   await stopSlot(pm.machine, pm.clock, folder, slot, graceSeconds);
 }
 
-/** From now on this release runs, also if it has to be started first. */
-export async function keepRunning(
-  pm: PmParts,
-  folder: AppFolder,
-  release: RunningRelease,
-  kept?: KeptProcess,
-): Promise<void> {
-  const { runtime } = release.spec;
-  if (runtime.mode !== "docker") return pm.supervisor.keep(folder, release, kept);
-  await pm.supervisor.release(folder); // it may have been a binary before; of containers the engine takes care
-  await runContainer(pm, folder, release.slot!, restartBody(runtime));
+/** From now on this release runs, also if it has to be started first: we stopped it, whatever its restart policy says. */
+export async function keepRunning(pm: PmParts, folder: AppFolder, release: RunningRelease): Promise<void> {
+  const { slot, spec: { runtime } } = release;
+  if (runtime.mode === "docker") {
+    await pm.supervisor.release(folder); // it may have been a binary before; of containers the engine takes care
+    return runContainer(pm, folder, slot!, restartBody(runtime));
+  }
+  if (slot === null) return;
+  const kept = await pm.machine.adoptProcess(folder.run(slot));
+  const running = kept && !kept.hasEnded() ? kept : await startSlot(pm.machine, folder, slot);
+  await pm.supervisor.keep(folder, release, running);
 }

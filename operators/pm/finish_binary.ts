@@ -2,15 +2,15 @@
 import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
 import type { AppFolder } from "./app_folder.ts";
-import { readStart, writeRecord } from "./app_record.ts";
+import { writeRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { requireRouter } from "./docker/public_port.ts";
 import { endSlot } from "./end_slot.ts";
-import { asFailure, PmFailure } from "./failure.ts";
+import { asFailure } from "./failure.ts";
 import type { KeptProcess } from "./machine.ts";
 import { publish } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
-import { placeOf, runRouteHook } from "./route/route_hooks.ts";
+import { undrainOutside, unreached } from "./route/outside.ts";
 import { otherSlot } from "./slots.ts";
 import type { TaskLog } from "./task_log.ts";
 
@@ -34,19 +34,13 @@ export async function finishBinary(
     if (!failure) throw error;
     await log.say(`The old release: ${failure.message}`); // the new one serves; going back would make nothing better
   }
-  const trouble = await undrain(pm, folder, operation, record, context, log);
+  const { spec, name, ports } = current;
+  const trouble = await undrainOutside(pm, { folder, operation, spec, name, ports, record, context, log });
   await machine.files.remove(folder.tasks(""));
   await publish(machine, folder, record, current.spec.keepReleases);
   await writeRecord(machine, folder, { ...record, pending: null });
   const outcome = succeedBinary(pm, folder, operation, record, "runs and is healthy");
-  if (!trouble) return outcome;
-  return {
-    ...outcome,
-    status: "failed",
-    code: trouble.code,
-    message:
-      `${operation.app} ${current.version} runs on ${pm.node.name}, but no requests may come to it: ${trouble.message}`,
-  };
+  return trouble ? unreached(outcome, trouble, operation, pm.node.name) : outcome;
 }
 
 /** Requests go to the new release already; the old one answers those it has. */
@@ -60,34 +54,6 @@ async function leaveOld(pm: PmParts, { pending, current }: AppRecord, log: TaskL
     if (open > 0) await log.say(`${open} requests to the old release were still open after ${route.drainSeconds} s.`);
   }
   if (to?.route.listen !== from.route.listen || to.route.host !== from.route.host) await router.remove(from.route);
-}
-
-/** What was wrong, if anything was: the new release runs all the same. */
-async function undrain(
-  pm: PmParts,
-  folder: AppFolder,
-  { app }: Operation,
-  { current }: AppRecord,
-  context: RunContext,
-  log: TaskLog,
-): Promise<PmFailure | undefined> {
-  const { spec: { route }, slot, name } = current!;
-  if (route.mode !== "hooks") return undefined;
-  const start = await readStart(pm.machine, folder, slot!);
-  try {
-    await runRouteHook(pm, {
-      ...{ name: "undrain", path: route.undrain, app },
-      release: folder.release(name),
-      place: placeOf(folder, context),
-      env: start?.env ?? pm.machine.baseEnv,
-      signal: context.signal,
-      say: (text) => log.say(text),
-    });
-    return undefined;
-  } catch (error: unknown) {
-    if (error instanceof PmFailure) return error;
-    throw error;
-  }
 }
 
 export function succeedBinary(

@@ -27,7 +27,8 @@ import { remember } from "../prune_releases.ts";
 import { otherSlot } from "../slots.ts";
 import { TaskLog } from "../task_log.ts";
 import type { OutputStream } from "../task_log.ts";
-import { undoPending } from "../undo_pending.ts";
+import { drainOutside } from "../route/outside.ts";
+import { sendBack, undoPending } from "../undo_pending.ts";
 import { findOwn, requireEngine } from "./container_slots.ts";
 import { LABEL } from "./container_plan.ts";
 import type { DockerRuntime } from "./container_plan.ts";
@@ -67,7 +68,7 @@ export async function deployDocker(
   refuseOlder(operation, record);
   const isMine = (of: { taskId: string; fence: number } | null) =>
     of?.taskId === context.taskId && of.fence === context.fence;
-  if (isMine(record.current)) return finishDocker(pm, folder, operation, record, log);
+  if (isMine(record.current)) return finishDocker(pm, folder, operation, record, context, log);
 
   let stream: OutputStream | undefined;
   let kept: KeptProcess | undefined;
@@ -104,6 +105,7 @@ export async function deployDocker(
     if (!kept) {
       const contested = contestedPorts(record.current, spec, fixed);
       await context.trusted();
+      if (record.pending) await sendBack(pm, record.pending); // an attempt that ended right after its switch
       await endSlot(pm, folder, slot);
       await requireFree(machine, operation.app, wanted, contested);
       // An attempt before this one may have stopped it and died.
@@ -111,13 +113,22 @@ export async function deployDocker(
       const from = record.current ? routedBy(record, record.current.spec.route, record.current.ports) : undefined;
       const to = routedBy(record, spec.route, ports);
       record.generation = operation.generation;
-      record.pending = { taskId: context.taskId, fence: context.fence, slot, stoppedOld, from, to };
+      record.pending = {
+        taskId: context.taskId,
+        fence: context.fence,
+        slot,
+        stoppedOld,
+        from,
+        to,
+        drained: record.pending?.drained,
+      };
       record.ports[slot] = ports;
       await writeRecord(machine, folder, record);
       if (contested.length > 0) {
         await log.say(
           `${record.current!.version} has to stop first: port ${contested.join(", ")} can be held by one only.`,
         );
+        await drainOutside(pm, { folder, operation, spec, name, ports, record, context, log });
         await context.trusted();
         if (from) await requireRouter(pm).remove(from.route);
         await pm.supervisor.release(folder);
@@ -148,6 +159,9 @@ export async function deployDocker(
     }
     await log.say(`Healthy after ${verdict.seconds.toFixed(1)} s.`);
     await context.trusted();
+    if (!record.pending!.stoppedOld) {
+      await drainOutside(pm, { folder, operation, spec, name, ports, record, context, log });
+    }
     const routed = routedBy(record, spec.route, ports);
     if (routed) {
       await requireRouter(pm).switchTo(routed.route, routed.backend);
@@ -163,7 +177,7 @@ export async function deployDocker(
     const history = remember(record.history, name);
     await writeRecord(machine, folder, { ...record, current, history });
     Object.assign(record, { current, history });
-    return await finishDocker(pm, folder, operation, record, log);
+    return await finishDocker(pm, folder, operation, record, context, log);
   } catch (error: unknown) {
     if (isMine(record.current)) throw error; // the new one is the truth by now: nothing goes back
     throw await goBack(pm, folder, record, context, { error, kept, stream, log, isMine });

@@ -1,5 +1,6 @@
 /** After the record: every step may have been done before a crash, and may be done again. */
 import type { Operation, OutcomeInput } from "../../../protocol/operation.ts";
+import type { RunContext } from "../../operator.ts";
 import type { AppFolder } from "../app_folder.ts";
 import { writeRecord } from "../app_record.ts";
 import type { AppRecord } from "../app_record.ts";
@@ -7,6 +8,7 @@ import { endSlot, keepRunning } from "../end_slot.ts";
 import { asFailure } from "../failure.ts";
 import { publish } from "../pm_parts.ts";
 import type { PmParts } from "../pm_parts.ts";
+import { undrainOutside, unreached } from "../route/outside.ts";
 import { otherSlot } from "../slots.ts";
 import type { TaskLog } from "../task_log.ts";
 import { findOwn, requireEngine } from "./container_slots.ts";
@@ -18,6 +20,7 @@ export async function finishDocker(
   folder: AppFolder,
   operation: Operation,
   record: AppRecord,
+  context: RunContext,
   log: TaskLog,
 ): Promise<OutcomeInput> {
   const { pending, current } = record as AppRecord & { current: NonNullable<AppRecord["current"]> };
@@ -40,11 +43,15 @@ export async function finishDocker(
     if (!failure) throw error;
     await log.say(`The old release: ${failure.message}`); // the new one serves; going back would make nothing better
   }
+  const { spec, name, ports } = current;
+  const trouble = await undrainOutside(pm, { folder, operation, spec, name, ports, record, context, log });
+  await pm.machine.files.remove(folder.tasks(""));
   const before = await imagesOf(pm.machine, folder);
   await publish(pm.machine, folder, record, keepReleases);
   await pruneImages(pm, folder, before, log);
   await writeRecord(pm.machine, folder, { ...record, pending: null });
-  return await succeedDocker(pm, folder, operation, record, "runs and is healthy");
+  const outcome = await succeedDocker(pm, folder, operation, record, "runs and is healthy");
+  return trouble ? unreached(outcome, trouble, operation, pm.node.name) : outcome;
 }
 
 export async function succeedDocker(
