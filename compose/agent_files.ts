@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { AgentFiles } from "../api/install/agent_files.ts";
+import type { AgentFiles } from "../api/install/handed_out.ts";
 import { PRODUCT_VERSION } from "./product_version.ts";
 
 /** In this order they make the script. */
