@@ -6,6 +6,7 @@ import type { Actor } from "../../db/database.ts";
 import { readSession } from "../../db/sessions/read_session.ts";
 import { useToken } from "../../db/tokens/use_token.ts";
 import { verifyAccessToken } from "../access_token.ts";
+import { noteTrespass, readTicket, ticketRefusal } from "../blob_ticket.ts";
 import { accessCookie } from "../cookies.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { lowerRole } from "../permissions.ts";
@@ -31,12 +32,28 @@ export async function authenticate(deps: ApiDeps, c: Context<ApiEnv>): Promise<C
   if (!credential || header.length > MAX_HEADER) {
     throw refuse("auth.header", "The Authorization header must be: Bearer, a space, and a token.");
   }
-  return credential.startsWith("bor_") ? await byToken(deps, credential, ip) : await bySession(deps, credential, ip);
+  if (credential.startsWith("bor_")) return await byToken(deps, credential, ip);
+  return await bySession(
+    deps,
+    credential,
+    ip,
+    () => refuseTicket(deps, credential, ip, `${c.req.method} ${c.req.path}`),
+  );
 }
 
-async function bySession(deps: ApiDeps, token: string, ip: string): Promise<Caller> {
+/** An agent has no business here: what it holds opens the files of its tasks. */
+async function refuseTicket(deps: ApiDeps, credential: string, ip: string, what: string): Promise<void> {
+  const ticket = await readTicket(deps, credential);
+  if (ticket === undefined || ticket === "expired") return;
+  await noteTrespass(deps, ticket, ip, what);
+  throw ticketRefusal();
+}
+
+/** @param onInvalid has a last look at what is no access token */
+async function bySession(deps: ApiDeps, token: string, ip: string, onInvalid?: () => Promise<void>): Promise<Caller> {
   const claims = await verifyAccessToken(deps.keys.jwt, deps.clock, token);
   if (claims === "expired") throw refuse("auth.expired", "The access token has expired; refresh it or sign in again.");
+  if (claims === "invalid") await onInvalid?.();
   if (claims === "invalid") throw refuse("auth.invalid", "The access token is not one of ours; sign in again.");
   const user = await readSession(deps.db, DEFAULT_PROJECT, claims.userId, claims.session);
   if (!user) throw refuse("auth.ended", "This session has ended; sign in again.");

@@ -2,16 +2,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { errors, jwtVerify } from "jose";
 import { AppError } from "../../domain/app_error.ts";
 import { blobSize, readBlobChunks } from "../../db/blobs/read_blob.ts";
+import { noteTrespass, readTicket } from "../blob_ticket.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { pullStream } from "../live/pull_stream.ts";
 import { authenticate } from "../middleware/authenticate.ts";
 import { isAllowed } from "../permissions.ts";
 import { createRouter, problemResponses } from "../route.ts";
 
-const AUDIENCE = "boreas.blob";
 const get = createRoute({
   method: "get",
   path: "/blobs/{sha256}",
@@ -58,27 +57,8 @@ async function checkTicket(deps: ApiDeps, c: Context<ApiEnv>, sha256: string): P
   if (named === "expired") {
     throw new AppError("unauthenticated", "blob.expired", "This ticket has expired; a new dispatch brings a new one.");
   }
-  if (!named.includes(sha256)) {
+  if (!named.sha.includes(sha256)) {
+    await noteTrespass(deps, named, c.get("peer"), `blob ${sha256}`);
     throw new AppError("forbidden", "blob.other", "This ticket is for the files of another task.");
-  }
-}
-
-/** @returns the blobs that a ticket of ours names; undefined for anything else, which may be somebody's sign-in */
-async function readTicket(deps: ApiDeps, ticket: string): Promise<string[] | "expired" | undefined> {
-  if (deps.keys.blobTicket.length < 32) throw new Error("the key for blob tickets has less than 32 bytes");
-  try {
-    const { payload } = await jwtVerify(ticket, deps.keys.blobTicket, {
-      algorithms: ["HS256"],
-      audience: AUDIENCE,
-      requiredClaims: ["exp", "sha"],
-      currentDate: deps.clock.now(),
-    });
-    return Array.isArray(payload.sha) ? payload.sha.filter((one) => typeof one === "string") : [];
-  } catch (error: unknown) {
-    if (error instanceof errors.JWTExpired) return "expired";
-    if (error instanceof errors.JOSEError || error instanceof SyntaxError || error instanceof TypeError) {
-      return undefined;
-    }
-    throw error;
   }
 }
