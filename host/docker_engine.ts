@@ -2,6 +2,7 @@
  * A container engine (Docker, or what speaks as it does) over its own API, behind `operators/pm/docker/engine.ts`.
  * The library is loaded with the first call: a machine without containers does not pay for it.
  */
+import { Agent } from "node:http";
 // @ts-types="@types/dockerode"
 import type Docker from "dockerode";
 
@@ -71,7 +72,7 @@ export function createDockerEngine(address: string | undefined) {
       try {
         const docker = await connect();
         const stream = await docker.pull(name, { abortSignal: signal, ...(authconfig && { authconfig }) });
-        for await (const line of readLines(stream as AsyncIterable<Uint8Array>)) {
+        for await (const line of readLines(endingWith(stream, signal))) {
           const event = JSON.parse(line) as PullLine;
           if (event.error !== undefined) throw new EngineError(event.error, undefined);
           onProgress({
@@ -120,7 +121,7 @@ export function createDockerEngine(address: string | undefined) {
         const options = { stdout: true, stderr: true, ...(tail !== undefined && { tail }), abortSignal: signal };
         const container = (await connect()).getContainer(id);
         const source = follow
-          ? await container.logs({ ...options, follow: true }) as unknown as AsyncIterable<Uint8Array>
+          ? endingWith(await container.logs({ ...options, follow: true }), signal)
           : [await container.logs({ ...options, follow: false })];
         yield* demultiplex(source);
       } catch (error: unknown) {
@@ -151,7 +152,7 @@ export function createDockerEngine(address: string | undefined) {
         );
         const stream = await exec.start({ hijack: false, stdin: false, abortSignal: late });
         const decoder = new TextDecoder();
-        for await (const bytes of demultiplex(stream as unknown as AsyncIterable<Uint8Array>)) {
+        for await (const bytes of demultiplex(endingWith(stream, late))) {
           output = (output + decoder.decode(bytes, { stream: true })).slice(-OUTPUT_CHARACTERS);
         }
         const { ExitCode } = await exec.inspect();
@@ -171,19 +172,22 @@ interface PullLine {
   progressDetail?: { current?: number; total?: number };
 }
 
+/** Over a connection that is used again, a signal does not end a request that waits for its answer. */
+const freshConnections = (): object => ({ agent: new Agent({ keepAlive: false }) });
+
 async function open(address: string): Promise<Docker> {
   if (address.startsWith("unix://")) {
     const socketPath = address.slice("unix://".length);
     if (!await isThere(socketPath)) throw new EngineError(`there is no ${socketPath}`, undefined);
     const { default: Library } = await import("dockerode");
-    return new Library({ socketPath });
+    return new Library({ socketPath, ...freshConnections() });
   }
   if (!URL.canParse(address) || !/^(tcp|http):\/\//.test(address)) {
     throw new EngineError(`DOCKER_HOST is ${address}; use unix:///path/of/the/socket or tcp://host:port`, undefined);
   }
   const { hostname, port } = new URL(address);
   const { default: Library } = await import("dockerode");
-  return new Library({ protocol: "http", host: hostname, port: port || "2375" });
+  return new Library({ protocol: "http", host: hostname, port: port || "2375", ...freshConnections() });
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -200,6 +204,21 @@ function asEngineError(error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const { statusCode, json, message } = error as { statusCode?: number; json?: { message?: string }; message?: string };
   return new EngineError(json?.message ?? message ?? String(error), statusCode);
+}
+
+/** A signal ends a request that has no answer yet; what has begun to answer is ended here. */
+function endingWith(stream: NodeJS.ReadableStream, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const { destroy } = stream as unknown as { destroy(error: Error): void };
+  const end = () => destroy.call(stream, new Error("ended by whoever asked"));
+  if (signal.aborted) end();
+  signal.addEventListener("abort", end, { once: true });
+  return (async function* () {
+    try {
+      yield* stream as AsyncIterable<Uint8Array>;
+    } finally {
+      signal.removeEventListener("abort", end);
+    }
+  })();
 }
 
 async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

@@ -1,6 +1,7 @@
 /** Turns a claimed task into the message its agent gets: spec, secrets sealed to that agent, a ticket for its blobs. */
 import { CompactEncrypt, importJWK, SignJWT } from "jose";
 import { AppError } from "../domain/app_error.ts";
+import { parseImageRef, registrySecret } from "../domain/image_ref.ts";
 import { readDocument } from "../db/blobs/freeze_document.ts";
 import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
 import { openSecrets } from "../db/secrets/read_secrets.ts";
@@ -49,12 +50,13 @@ async function sealSecrets(
   session: Session,
   spec: RenderedSpec,
 ): Promise<string | null> {
-  if (spec.secrets.length === 0 || !session.sealingKey) return null;
+  const names = [...spec.secrets, ...registrySecretsOf(spec)];
+  if (names.length === 0 || !session.sealingKey) return null;
   const values = await openSecrets(deps.db, deps.vault, {
     projectId: task.projectId,
     environmentId: task.environmentId,
     applicationId: task.appId!,
-    names: spec.secrets,
+    names,
   });
   const missing = spec.secrets.filter((name) => !Object.hasOwn(values, name));
   if (missing.length > 0) {
@@ -66,10 +68,18 @@ async function sealSecrets(
       }, which has no value for this environment; set it with PUT /secrets.`,
     );
   }
+  if (Object.keys(values).length === 0) return null;
   const key = await importJWK({ kty: "OKP", crv: "X25519", x: session.sealingKey }, "ECDH-ES");
   return await new CompactEncrypt(new TextEncoder().encode(JSON.stringify(values)))
     .setProtectedHeader({ alg: "ECDH-ES", enc: "A256GCM", taskId: task.id, fence: task.fence })
     .encrypt(key);
+}
+
+/** Whoever pulls an image may need its registry's login: it goes along when there is one, and to the engine alone. */
+function registrySecretsOf({ runtime, artifacts }: RenderedSpec): string[] {
+  const image = runtime.mode === "docker" ? artifacts[runtime.image] : undefined;
+  const address = image?.kind === "image" ? parseImageRef(image.ref) : undefined;
+  return address ? [registrySecret(address)] : [];
 }
 
 async function signTicket(deps: DispatchDeps, task: ClaimedTask, spec: RenderedSpec): Promise<string | null> {
