@@ -3,12 +3,13 @@ import { createUpgrader } from "../agents/upgrade/upgrader.ts";
 import type { Upgrader } from "../agents/upgrade/upgrader.ts";
 import { watchUpgrade } from "../agents/upgrade/watch_upgrade.ts";
 import type { Logger } from "../domain/ports.ts";
-import { createAgentVersions, findVersions, LAUNCHER } from "../host/agent_versions.ts";
+import { BUNDLE, createAgentVersions, findVersions, LAUNCHER } from "../host/agent_versions.ts";
 import { createClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import type { MasterAddress } from "../host/master_address.ts";
 import { createUpgradeNotes } from "../host/upgrade_notes.ts";
-import { findOwnUnit, noteOwnProcess, removeWatcherUnit, restartAgent, startWatcher } from "../host/watcher_unit.ts";
+import { findOwnUnit, removeWatcherUnit, restartAgent, startWatcher } from "../host/watcher_unit.ts";
+import { readCrashPoint } from "./crash_point.ts";
 import { stateDirOf } from "./agent_enrollment.ts";
 import { whole } from "./settings.ts";
 import type { Env } from "./settings.ts";
@@ -53,7 +54,6 @@ export async function createAgentUpgrade(
   const versions = await findVersions(Deno.mainModule);
   const notes = createUpgradeNotes(stateDir);
   const unit = versions ? await findOwnUnit() : undefined;
-  if (versions) await noteOwnProcess(stateDir);
   const passed = Object.fromEntries(
     PASSED_ON.flatMap((name) => given(name) === undefined ? [] : [[name, given(name)!]]),
   );
@@ -73,6 +73,7 @@ export async function createAgentUpgrade(
     place,
     restart,
     logger,
+    crashPoint: readCrashPoint(env),
   });
   return { upgrader, installed: place !== undefined };
 }
@@ -100,7 +101,7 @@ export async function runAgentWatch(env: Env): Promise<number> {
       os: "",
       arch: "",
     }),
-    restartAgent: () => restartAgent({ unit, stateDir }),
+    restartAgent: () => restartAgent(unit, `${versions.root}/${versions.version}/${BUNDLE}`),
     patienceMs: 1000 * whole(env, "BOREAS_WATCH_SECONDS", WATCH_SECONDS, 1, 3600),
     clock,
     logger,

@@ -17,6 +17,7 @@ interface ReleaseFile {
 
 /** What starts a version: a small program in its folder that knows its runtime and the rights it is given. */
 export const LAUNCHER = "boreas-agent";
+export const BUNDLE = "boreas-agent.js";
 const TEST_MS = 60_000;
 const VERSION_FOLDER = /^\d+\.\d+\.\d+/;
 
@@ -45,7 +46,7 @@ export interface VersionsOptions {
 }
 
 /** Of a version's folder; the runtime lies apart, for versions share it. */
-const FILES = [{ name: LAUNCHER, mode: 0o755 }, { name: "boreas-agent.js", mode: 0o644 }];
+const FILES = [{ name: LAUNCHER, mode: 0o755 }, { name: BUNDLE, mode: 0o644 }];
 
 export function createAgentVersions({ root, address, env, os, arch }: VersionsOptions) {
   const folderOf = (version: string) => `${root}/${version}`;

@@ -114,8 +114,11 @@ export async function removeWatcherUnit(): Promise<void> {
   await systemctl("daemon-reload");
 }
 
-/** Ends the agent at once; what starts it again starts what `current` names. Deployed programs are not of its group. */
-export async function restartAgent({ unit, stateDir }: { unit: string | undefined; stateDir: string }): Promise<void> {
+/**
+ * Ends the agent at once; what starts it again starts what `current` names. Deployed programs are not touched.
+ * @param program the bundle that it runs: the folder of the version that is given up is in its name
+ */
+export async function restartAgent(unit: string | undefined, program: string): Promise<void> {
   if (unit) {
     // Not by its own leave: it would let running tasks end first, and it may be the one that hangs.
     await systemctl("kill", "--kill-who=main", "--signal=KILL", unit);
@@ -124,14 +127,22 @@ export async function restartAgent({ unit, stateDir }: { unit: string | undefine
     if (!ok) throw new Error(`${unit} does not start: ${output}`);
     return;
   }
-  const mark = await readMark(`${stateDir}/upgrade/agent.json`);
-  if (mark && await isRunning(mark)) sendSignal(mark.pid, "KILL");
+  for (const pid of await findRunning(program)) sendSignal(pid, "KILL");
 }
 
-/** By it the watcher finds the agent where no unit does. */
-export async function noteOwnProcess(stateDir: string): Promise<void> {
-  await Deno.mkdir(`${stateDir}/upgrade`, { recursive: true, mode: 0o700 });
-  await markProcess(`${stateDir}/upgrade/agent.json`, Deno.pid);
+/** Processes that run this program as the agent itself, and not as its watcher or with another task. */
+async function findRunning(program: string): Promise<number[]> {
+  const script =
+    'for f in $(grep -lszxF -- "$1" /proc/[0-9]*/cmdline); do [ "$f" != "/proc/$$/cmdline" ] || continue; ' +
+    'last=$(tr "\\0" "\\n" 2>/dev/null <"$f" | tail -n 1); ' +
+    'if [ "$last" = "$1" ] || [ "$last" = run ]; then f=${f#/proc/}; echo "${f%/cmdline}"; fi; done';
+  const { output } = await runShortly({
+    command: ["/bin/sh", "-c", script, "find-running", program],
+    cwd: "/",
+    env: { PATH: SYSTEM_PATH },
+    timeoutMs: 10_000,
+  });
+  return output.split("\n").map(Number).filter((pid) => pid > 0);
 }
 
 async function markProcess(file: string, pid: number): Promise<void> {

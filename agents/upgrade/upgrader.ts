@@ -11,7 +11,7 @@
  * runs: it goes on as if freshly switched, and sees to it that it is watched. Deployed programs, and
  * those of running tasks, are touched by none of this: they are in units or sessions of their own, and are adopted.
  */
-import type { Logger } from "../../domain/ports.ts";
+import type { CrashPoint, Logger } from "../../domain/ports.ts";
 import type { ToAgent } from "../../protocol/agent_messages.ts";
 import type { ReleaseManifest, UpgradeReport } from "../../protocol/release.ts";
 import { verifyRelease } from "./verify_release.ts";
@@ -60,6 +60,7 @@ export interface UpgraderOptions {
   /** This process ends soon after, and its supervisor starts whatever `current` names. */
   restart(): void;
   logger: Logger;
+  crashPoint: CrashPoint;
 }
 /** What the agent lends while it runs. */
 export interface UpgradeHost {
@@ -72,7 +73,7 @@ export interface UpgradeHost {
 export type Upgrader = ReturnType<typeof createUpgrader>;
 
 export function createUpgrader(options: UpgraderOptions) {
-  const { version, notes, place, logger } = options;
+  const { version, notes, place, logger, crashPoint } = options;
   let host: UpgradeHost | undefined;
   let running: { id: string; cancel: AbortController; isSwitching: boolean } | undefined;
   /** How the last one ended, until the master has heard it. */
@@ -88,6 +89,7 @@ export function createUpgrader(options: UpgraderOptions) {
       if (verdict) await finish([plan.to, plan.from]);
       else {
         unconfirmed = plan;
+        crashPoint("upgrade_begun");
         await place.startWatcher(plan);
       }
       return true;
@@ -121,6 +123,7 @@ export function createUpgrader(options: UpgraderOptions) {
     if (!plan || !place) return;
     unconfirmed = undefined;
     const { verdict, reason } = await notes.decide({ verdict: "confirmed", reason: `Welcomed as ${version}.` });
+    crashPoint("upgrade_confirmed");
     if (verdict === "confirmed") {
       logger.log("INFO", "This version is confirmed.", { ...plan });
       return await finish([plan.to, plan.from]);
@@ -163,6 +166,7 @@ export function createUpgrader(options: UpgraderOptions) {
       protocol: host!.protocol(),
     });
     await place.fetchRelease(manifest, signal);
+    crashPoint("upgrade_fetched");
     say(id, "working", `Testing ${to} on this machine.`);
     const why = await place.testRelease(to, signal);
     if (why !== undefined) throw new Error(`${to} would not work on this machine: ${why}`);
@@ -171,9 +175,12 @@ export function createUpgrader(options: UpgraderOptions) {
     const plan: UpgradePlan = { id, from: version, to };
     say(id, "working", `Switching to ${to}.`);
     await notes.writePlan(plan);
+    crashPoint("upgrade_planned");
     try {
       await place.startWatcher(plan);
+      crashPoint("upgrade_watched");
       await place.switchTo(to);
+      crashPoint("upgrade_switched");
     } catch (error: unknown) {
       // The watcher, if it runs, finds the verdict and leaves.
       await notes.decide({ verdict: "reverted", reason: String(error) });
