@@ -134,7 +134,6 @@ export function createApiClient(
 
     agents: () => list(Agent, "/agents"),
     updateAgent: (id: string, body: Input<typeof UpdateAgent>) => patch(Agent, `/agents/${id}`, body),
-    cordonAgent: (id: string, cordoned: boolean) => post(nothing, `/agents/${id}/${cordoned ? "cordon" : "uncordon"}`),
     actOnAgent: (id: string, act: "cordon" | "uncordon" | "drain" | "approve" | "rotate") =>
       post(Agent, `/agents/${id}/${act}`),
     agent: (id: string) => get(Agent, `/agents/${id}`),

@@ -3,13 +3,18 @@ import { findAgent } from "../find.ts";
 import { usageError } from "../host.ts";
 import { printList, printResult, sayAge } from "../print.ts";
 import { splitOnce } from "../arguments.ts";
+import { actOnAgent, AGENT_ACTS, labelAgent, sayLabels, sayState, showAgent } from "./agent_acts.ts";
+import type { AgentAct } from "./agent_acts.ts";
 
-const WORDS = ["list", "token", "revoke", "cordon", "uncordon"] as const;
+const WORDS = ["list", "show", "token", "label", "revoke", ...AGENT_ACTS];
 
 export const agents = command({
   summary: "list machines, enrol one, hold one back or send one away",
-  usage: "agents [list | token create | revoke NAME | cordon NAME | uncordon NAME] [flags]",
-  details: `cordon: it finishes what it has and takes nothing new. revoke: it is cut off for good.
+  usage:
+    "agents [list | show NAME | token create | label NAME K=V.. | cordon|uncordon|drain|approve|rotate|revoke NAME] [flags]",
+  details: `cordon: it finishes what it has and takes nothing new. drain: the same, and says when it is empty; uncordon
+takes both back. approve: lets a machine work whose token asks for that. rotate: it makes new keys, nothing that runs
+notices. revoke: it is cut off for good.
 Example: boreas agents token create --environments staging --labels role=order`,
   flags: {
     labels: { type: "list", value: "K=V,..", help: "token create: labels of the machines that enrol with it" },
@@ -17,25 +22,29 @@ Example: boreas agents token create --environments staging --labels role=order`,
     uses: { type: "string", value: "N", help: "token create: how many machines may use it; 1 unless told" },
     hours: { type: "string", value: "N", help: "token create: how long it is good for; 1 unless told" },
     kind: { type: "string", value: "KIND", help: "token create: agent (a machine, unless told) or operator" },
+    watch: { type: "boolean", help: "drain: wait until nothing runs on it any more" },
     "approve-first": { type: "boolean", help: "token create: its machines wait until a person approves them" },
   },
-  positionals: [0, 2],
-  async run(context, [word = "list", operand], flags) {
+  positionals: [0, 50],
+  async run(context, [word = "list", operand, ...more], flags) {
     const given = Object.entries(flags).filter(([, v]) => v !== undefined && v !== false).map(([k]) => k);
-    if (word !== "token" && given.length > 0) {
-      throw usageError(`--${given[0]} goes with \`boreas agents token create\`.`);
+    const stray = given.find((flag) => flag === "watch" ? word !== "drain" : word !== "token");
+    if (stray) {
+      throw usageError(`--${stray} goes with \`boreas agents ${stray === "watch" ? "drain" : "token create"}\`.`);
     }
+    if (more.length > 0 && word !== "label") throw usageError(`"${more[0]}" is one word too many.`);
     if (word === "list" && operand === undefined) return await listAgents(context);
     if (word === "token" && operand === "create") return await createToken(context, flags);
     if (word === "token") throw usageError("Say what to do with tokens: boreas agents token create.");
-    if (word === "revoke" || word === "cordon" || word === "uncordon") {
+    if (WORDS.includes(word)) {
       if (operand === undefined) throw usageError(`Say which agent: boreas agents ${word} NAME.`);
       const api = await context.api();
       const agent = await findAgent(api, operand);
-      if (word === "revoke") await api.revokeAgent(agent.id);
-      else await api.cordonAgent(agent.id, word === "cordon");
-      const done = { revoke: "is revoked", cordon: "takes no new task", uncordon: "takes tasks again" }[word];
-      printResult(context, { id: agent.id, name: agent.name, did: word }, `${agent.name} ${done}.`);
+      if (word === "show") return showAgent(context, agent);
+      if (word === "label") return await labelAgent(context, api, agent, more);
+      if (word !== "revoke") return await actOnAgent(context, api, agent, word as AgentAct, flags.watch ?? false);
+      await api.revokeAgent(agent.id);
+      printResult(context, { id: agent.id, name: agent.name, did: word }, `${agent.name} is revoked.`);
       return 0;
     }
     throw usageError(`Unknown word "${word}" after agents; there is ${WORDS.join(", ")}.`);
@@ -50,10 +59,10 @@ async function listAgents(context: CommandContext): Promise<number> {
     ["name", "status", "slots", "environments", "labels", "last seen"],
     (a) => [
       a.name + (a.embedded ? " (embedded)" : ""),
-      a.status + (a.cordoned ? ", cordoned" : ""),
+      sayState(a),
       `${a.busySlots}/${a.slots}`,
       a.environments.map((e) => e.name).join(", ") || "-",
-      Object.entries(a.labels).map(([k, v]) => `${k}=${v}`).join(", ") || "-",
+      sayLabels(a.labels),
       a.status === "connected" ? "now" : sayAge(a.lastSeenAt, context.host.now()),
     ],
     "No agent is enrolled yet; see `boreas agents token create --help`.",

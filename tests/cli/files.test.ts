@@ -225,6 +225,24 @@ webhookSecret: \${env.BOREAS_SHOP_SECRET}
     }));
     expect((await runAgainst(api.url, ["agents"])).out).toMatch(/n1 +connected +1\/2 +staging +role=order +now\n/);
     expect((await runAgainst(api.url, ["agents", "cordon", "n1"])).out).toBe("n1 takes no new task.\n");
+    const word = async (...words: string[]) => (await runAgainst(api.url, ["agents", ...words])).out;
+    for (const act of ["approve", "rotate"]) api.on(`POST /agents/${uuid(6)}/${act}`, () => agent);
+    expect(await word("approve", "n1")).toBe("n1 is approved and is given work.\n");
+    expect(await word("rotate", "n1")).toContain("n1 makes new keys");
+    const drain = { startedAt: "2026-01-01T00:00:00Z", drainedAt: null };
+    api.on(`POST /agents/${uuid(6)}/drain`, () => ({ ...agent, cordoned: true, drain }));
+    expect(await word("drain", "n1")).toContain("1 task left.\n");
+    api.on(`GET /agents/${uuid(6)}`, () => ({ ...agent, busySlots: 0, drain }));
+    const watched = await runAgainst(api.url, ["agents", "drain", "n1", "--watch"]);
+    expect([watched.err, watched.out, watched.code]).toEqual(["n1: 1 task left.\n", "n1 is empty.\n", 0]);
+    api.on(`PATCH /agents/${uuid(6)}`, () => ({ ...agent, labels: { zone: "a" } }));
+    expect(await word("label", "n1", "zone=a", "role-")).toBe("n1 has zone=a.\n");
+    expect(writes().at(-1)![1]).toEqual({ labels: { zone: "a" } });
+    expect(await word("show", "n1")).toMatch(/^name +n1\n.*labels +role=order\n.*policy +allows everything/s);
+    expect((await runAgainst(api.url, ["agents", "cordon", "n1", "n2"])).err).toContain('"n2" is one word too many');
+    expect((await runAgainst(api.url, ["agents", "cordon", "n1", "--watch"])).err).toContain(
+      "goes with `boreas agents drain`",
+    );
     expect((await runAgainst(api.url, ["agents", "revoke", "n1"])).out).toBe("n1 is revoked.\n");
     expect((await runAgainst(api.url, ["agents", "cordon", "n2"])).err).toBe('No agent "n2"; did you mean n1?\n');
     const made = await runAgainst(api.url, [
