@@ -26,7 +26,14 @@ export const LiveEvent = z.discriminatedUnion("type", [
   /** Topic `deployments` and `deployment:ID`: the deployment as it is now. */
   z.object({ type: z.literal("deployment"), at: z.string(), deployment: Deployment }),
   /** Topic `deployment:ID`: these tasks as they are now. */
-  z.object({ type: z.literal("tasks"), at: z.string(), deploymentId: z.string(), tasks: z.array(Task) }),
+  z.object({
+    type: z.literal("tasks"),
+    at: z.string(),
+    deploymentId: z.string(),
+    tasks: z.array(Task),
+    /** These are all that there are: a plan that was made anew may have lost some. */
+    whole: z.boolean().optional(),
+  }),
   /** A line of the deployment's timeline. */
   z.object({
     type: z.literal("timeline"),

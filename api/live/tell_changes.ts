@@ -46,7 +46,13 @@ export async function tellChanges(
     ...(await getTasks(db, await findTouchedTasks(db, [...taskIds]))).filter((t) => !whole.has(t.deploymentId)),
   ];
   for (const [deploymentId, ofDeployment] of Map.groupBy(tasks, (t) => t.deploymentId)) {
-    states.push({ type: "tasks", at: deployments.get(deploymentId)!, deploymentId, tasks: ofDeployment });
+    states.push({
+      type: "tasks",
+      at: deployments.get(deploymentId)!,
+      deploymentId,
+      tasks: ofDeployment,
+      whole: whole.has(deploymentId),
+    });
   }
   return { states, timeline: rows.flatMap((row) => toTimeline(topics, row) ?? []) };
 }

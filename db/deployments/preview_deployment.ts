@@ -40,6 +40,9 @@ export async function previewDeployment(deps: DeploymentDeps, input: DeploymentI
       })),
       warnings: [
         ...(plan.version.builds === "waiting" ? [plan.version.buildsReason.text] : []),
+        ...plan.tasks.filter((t) => t.isLeftOut).map((t) =>
+          `${t.name} is cordoned, so ${t.application} is left out there until it is uncordoned.`
+        ),
         ...unchanged.map((a) =>
           `${a.name} is left out: ${a.bound ? "it did not change" : `it is not bound to ${plan.environment.name}`}.`
         ),

@@ -30,7 +30,13 @@ export function reduceDeployment(page: DeploymentWithTasks, event: LiveEvent): R
     return isStale(page, event.deployment) ? undefined : { ...page, ...event.deployment };
   }
   if (event.type === "tasks" && event.deploymentId === page.id) {
-    return { ...page, tasks: mergeTasks(page.tasks, event.tasks) };
+    const tasks = mergeTasks(page.tasks, event.tasks);
+    if (!event.whole) return { ...page, tasks };
+    const there = new Map(event.tasks.map((task, at) => [task.id, at]));
+    return {
+      ...page,
+      tasks: tasks.filter((task) => there.has(task.id)).sort((a, b) => there.get(a.id)! - there.get(b.id)!),
+    };
   }
   return undefined;
 }

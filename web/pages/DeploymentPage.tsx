@@ -3,6 +3,7 @@ import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Activity } from "../components/deployment/Activity.tsx";
 import { DeploymentHead } from "../components/deployment/DeploymentHead.tsx";
+import { Waits } from "../components/deployment/Waits.tsx";
 import { OrderEditor } from "../components/deployment/OrderEditor.tsx";
 import { TaskGraph } from "../components/graph/TaskGraph.tsx";
 import { Loaded } from "../components/Page.tsx";
@@ -34,6 +35,7 @@ function Content({ deployment, model }: { deployment: DeploymentWithTasks; model
   return (
     <div class="deployment" data-status={deployment.status}>
       <DeploymentHead deployment={deployment} />
+      <Waits deployment={deployment} />
       <TaskGraph tasks={deployment.tasks} selectedId={chosen?.id} onSelect={select} />
       <div class="lower">
         <div class="tabs" role="tablist">

@@ -13,6 +13,7 @@ import { LogViewer } from "../log/LogViewer.tsx";
 import { Facts } from "../Page.tsx";
 import { Status } from "../Status.tsx";
 import { Ago, RunTime } from "../Times.tsx";
+import { Parts } from "./Parts.tsx";
 
 const KEEPS_A_LOG = ["deploy", "apply", "hook", "rollback"];
 
@@ -49,7 +50,7 @@ export function TaskPanel({ task, tasks, deployment, onSelect }: {
         />
       </div>
       {parts.length > 0
-        ? <Parts parts={parts} onSelect={onSelect} />
+        ? <Parts task={task} parts={parts} deployment={deployment} onSelect={onSelect} />
         : KEEPS_A_LOG.includes(task.type)
         ? <LogViewer key={task.id} task={task} />
         : <p class="log-note">{t("log.no.output")}</p>}
@@ -118,38 +119,5 @@ function LastLines({ task }: { task: Task }) {
       <summary>{t("task.last.lines", { count: lines.length })}</summary>
       <pre>{lines.slice(-12).map((line) => plainText(String(line))).join("\n")}</pre>
     </details>
-  );
-}
-
-function Parts({ parts, onSelect }: { parts: Task[]; onSelect: (id: string) => void }) {
-  return (
-    <div class="task-parts">
-      <table class="table">
-        <thead>
-          <tr>
-            <th>{t("task.part")}</th>
-            <th>{t("column.status")}</th>
-            <th>{t("column.reason")}</th>
-            <th class="end">{t("task.duration")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {parts.map((part) => (
-            <tr key={part.id}>
-              <td>
-                <button type="button" class="as-link" onClick={() => onSelect(part.id)}>{part.name}</button>
-              </td>
-              <td>
-                <Status kind="task" state={taskState(part)} />
-              </td>
-              <td class="wide">{reasonText(part.reason)}</td>
-              <td class="end">
-                <RunTime of={part} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
