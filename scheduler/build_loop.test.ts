@@ -17,7 +17,7 @@ import type { TestDatabase } from "../tests/helpers/test_database.ts";
 import { createBuildLoop } from "./build_loop.ts";
 import { callOut } from "./gitops/outgoing_http.ts";
 import { findDigest } from "./gitops/registry.ts";
-import { parseImageRef } from "../domain/image_ref.ts";
+import { parseImageRef, registrySecret } from "../domain/image_ref.ts";
 
 const registryPart = component("registry");
 let db: TestDatabase;
@@ -240,13 +240,62 @@ describe("an artifact at an address", () => {
   });
 });
 
+const HTPASSWD = "deployer:$2y$05$abcdefghijklmnopqrstuuBO.kmgTJhdt40M5ZyHgFmcpBdUb9aS.";
+
 describe("a registry", () => {
+  const docker = component("registry");
+  it.skipIf(!docker.available)(
+    `that wants a login is told the one in its own secret, and no other${docker.reason}`,
+    async () => {
+      const deps = {
+        fetch,
+        checkOutgoing: local,
+        clock: (await createGitopsWorld(db, {}, { loop: false })).deps.clock,
+      };
+      const open = await startRegistry();
+      const guarded = await startRegistry({ login: HTPASSWD, of: open });
+      onTestFinished(async () => {
+        await guarded.stop();
+        await open.stop();
+      });
+      const digest = await open.push("team/app", "v1");
+      const asked: string[] = [];
+      const find = (login?: string) =>
+        findDigest(deps, `${guarded.host}/team/app`, "v1", async (name) => {
+          asked.push(name);
+          return login;
+        });
+      expect(await find("deployer:right-password")).toBe(digest);
+      const name = `REGISTRY_AUTH_${guarded.host.replaceAll(".", "_").replace(":", "___")}`;
+      expect(asked).toEqual([name]);
+      await expect(find()).rejects.toThrow(`set the secret ${name} to user:password`);
+      await expect(find("deployer:wrong-password")).rejects.toThrow(`does not take the login in the secret ${name}`);
+      await expect(find("nonsense")).rejects.toThrow("is not of the form user:password");
+    },
+  );
+
+  it("has a secret of its own, whatever others are called", () => {
+    const hosts = [
+      "reg.example.com",
+      "reg-example.com",
+      "reg--example.com",
+      "reg.example.com:5000",
+      "reg.example-5000.com",
+    ];
+    const names = hosts.map((host) => registrySecret(parseImageRef(`${host}/a`)!));
+    expect(names[0]).toBe("REGISTRY_AUTH_REG_EXAMPLE_COM");
+    expect(new Set(names).size).toBe(hosts.length);
+    expect(registrySecret(parseImageRef("nginx")!)).toBe("REGISTRY_AUTH_DOCKER_IO");
+  });
+
   it("is named by the first part of an image, or is Docker Hub", () => {
     expect(parseImageRef("reg.example.com/a/b")).toEqual({ registry: "reg.example.com", repository: "a/b" });
     expect(parseImageRef("localhost:5000/a")).toEqual({ registry: "localhost:5000", repository: "a" });
     expect(parseImageRef("nginx")).toEqual({ registry: "registry-1.docker.io", repository: "library/nginx" });
     expect(parseImageRef("team/app")).toEqual({ registry: "registry-1.docker.io", repository: "team/app" });
-    for (const bad of ["", "-x", "a//b", "a b", "--output=x", "a/../b?x"]) expect(parseImageRef(bad)).toBeUndefined();
+    for (const bad of ["", "-x", "a//b", "a b", "--output=x", "a/../b?x", "reg-.com/a", "reg_.com/a"]) {
+      expect(parseImageRef(bad)).toBeUndefined();
+    }
   });
 
   it("that wants a token gets one for what it asks, and answers then", async () => {

@@ -8,6 +8,7 @@
  * A look is claimed by moving the next one forward, so of several masters one looks, and a crash costs one look. Pins are
  * never replaced: a tag that moves later changes nothing.
  */
+import { readRegistryLogin } from "../db/secrets/read_registry_login.ts";
 import { settleBuilds } from "../db/deployments/settle_builds.ts";
 import { claimBuilds, nextBuildSeconds, readEarlierApp } from "../db/versions/claim_builds.ts";
 import type { WaitingApp } from "../db/versions/claim_builds.ts";
@@ -64,16 +65,21 @@ async function lookOutside(deps: GitopsDeps, app: WaitingApp): Promise<Finding> 
   const found: Record<string, PinnedArtifact> = { ...pinned };
   const missing: { late: LateArtifact; trouble: string }[] = [];
   for (const artifact of late.filter(({ name }) => app.artifacts[name] === undefined)) {
-    const [pin, trouble] = await look(deps, artifact);
+    const [pin, trouble] = await look(deps, app, artifact);
     if (pin) found[artifact.name] = pin;
     else missing.push({ late: artifact, trouble });
   }
   return conclude(app, found, missing);
 }
 
-async function look(deps: GitopsDeps, artifact: LateArtifact): Promise<[PinnedArtifact | undefined, string]> {
+async function look(
+  deps: GitopsDeps,
+  { projectId, applicationId }: WaitingApp,
+  artifact: LateArtifact,
+): Promise<[PinnedArtifact | undefined, string]> {
+  const readLogin = (name: string) => readRegistryLogin(deps.db, deps.vault, { projectId, applicationId, name });
   try {
-    return [await findArtifact(deps, artifact), ""];
+    return [await findArtifact(deps, artifact, readLogin), ""];
   } catch (error: unknown) {
     if (!(error instanceof OutgoingError)) throw error;
     return [undefined, ` (${error.message})`];

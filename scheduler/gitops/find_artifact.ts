@@ -5,6 +5,7 @@ import type { PinnedArtifact } from "../../protocol/operation.ts";
 import type { GitopsDeps } from "./deps.ts";
 import { callOut, OutgoingError, readText } from "./outgoing_http.ts";
 import { findDigest } from "./registry.ts";
+import type { ReadLogin } from "./registry.ts";
 
 type Deps = Pick<GitopsDeps, "fetch" | "checkOutgoing" | "clock">;
 /** Of a url with `${os}` and `${arch}`: those that are there get pinned, one is enough. */
@@ -12,9 +13,13 @@ const PLATFORMS = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"]
 const MAX_HASHED_BYTES = 2 * 1024 ** 3;
 const HASHING_MS = 10 * 60_000;
 
-export async function findArtifact(deps: Deps, late: LateArtifact): Promise<PinnedArtifact | undefined> {
+export async function findArtifact(
+  deps: Deps,
+  late: LateArtifact,
+  readLogin: ReadLogin,
+): Promise<PinnedArtifact | undefined> {
   if (late.kind === "image") {
-    const digest = await findDigest(deps, late.ref, late.tag);
+    const digest = await findDigest(deps, late.ref, late.tag, readLogin);
     return digest === undefined ? undefined : { kind: "image", ref: late.ref, digest };
   }
   if (!/\$\{(os|arch)\}/.test(late.url)) {

@@ -1,0 +1,20 @@
+import type { Database } from "../database.ts";
+import { secretPlace } from "./put_secret.ts";
+import type { Vault } from "./vault.ts";
+
+/**
+ * The login for asking a registry about an application's image. No environment asks, so the project's own value or the
+ * application's comes first, and one that only an environment has will do: they lead to the same registry.
+ */
+export async function readRegistryLogin(
+  { sql }: Pick<Database, "sql">,
+  vault: Vault,
+  { projectId, applicationId, name }: { projectId: string; applicationId: string; name: string },
+): Promise<string | undefined> {
+  const [row] = await sql<{ id: string; sealed: Uint8Array }[]>`
+    select id, sealed from secret
+    where project_id = ${projectId} and name = ${name}
+      and (application_id is null or application_id = ${applicationId})
+    order by environment_id is not null, application_id is null, id limit 1`;
+  return row && await vault.open(secretPlace(row.id), row.sealed);
+}
