@@ -10,6 +10,7 @@ import {
   type CreateEnrollmentToken,
   type CreateEnvironment,
   type CreateRepository,
+  type CreateUpgrade,
   type CreateVersion,
   Delivery,
   Deployment,
@@ -24,6 +25,7 @@ import {
   type UpdateAgent,
   type UpdateEnvironment,
   type UpdateRepository,
+  Upgrade,
   User,
   Version,
   VersionStatus,
@@ -137,6 +139,9 @@ export function createApiClient(
     actOnAgent: (id: string, act: "cordon" | "uncordon" | "drain" | "approve" | "rotate") =>
       post(Agent, `/agents/${id}/${act}`),
     agent: (id: string) => get(Agent, `/agents/${id}`),
+    upgradeAgents: (body: CreateUpgrade) => post(Upgrade, "/agents/upgrade", body),
+    upgrade: (id: string) => get(Upgrade, `/agent-upgrades/${id}`),
+    cancelUpgrade: (id: string) => post(Upgrade, `/agent-upgrades/${id}/cancel`),
     revokeAgent: (id: string) => call(nothing, "DELETE", `/agents/${id}`),
     async runtimes() {
       const { items } = await get(runtimeList, "/install/runtimes");

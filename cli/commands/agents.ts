@@ -5,16 +5,17 @@ import { printList, printResult, sayAge } from "../print.ts";
 import { splitOnce } from "../arguments.ts";
 import { actOnAgent, AGENT_ACTS, labelAgent, sayLabels, sayState, showAgent } from "./agent_acts.ts";
 import type { AgentAct } from "./agent_acts.ts";
+import { upgradeAgents } from "./upgrade_agents.ts";
 
-const WORDS = ["list", "show", "token", "label", "revoke", ...AGENT_ACTS];
+const WORDS = ["list", "show", "token", "label", "revoke", "upgrade", ...AGENT_ACTS];
 
 export const agents = command({
   summary: "list machines, enrol one, hold one back or send one away",
   usage:
-    "agents [list | show NAME | token create | label NAME K=V.. | cordon|uncordon|drain|approve|rotate|revoke NAME] [flags]",
+    "agents [list | show NAME | token create | label NAME K=V.. | cordon|uncordon|drain|approve|rotate|revoke NAME | upgrade NAME..] [flags]",
   details: `cordon: it finishes what it has and takes nothing new. drain: the same, and says when it is empty; uncordon
 takes both back. approve: lets a machine work whose token asks for that. rotate: it makes new keys, nothing that runs
-notices. revoke: it is cut off for good.
+notices. revoke: it is cut off for good. upgrade: they take the master's version, one first, and go back if that fails.
 Example: boreas agents token create --environments staging --labels role=order`,
   flags: {
     labels: { type: "list", value: "K=V,..", help: "token create: labels of the machines that enrol with it" },
@@ -22,11 +23,16 @@ Example: boreas agents token create --environments staging --labels role=order`,
     uses: { type: "string", value: "N", help: "token create: how many machines may use it; 1 unless told" },
     hours: { type: "string", value: "N", help: "token create: how long it is good for; 1 unless told" },
     kind: { type: "string", value: "KIND", help: "token create: agent (a machine, unless told) or operator" },
-    watch: { type: "boolean", help: "drain: wait until nothing runs on it any more" },
+    watch: { type: "boolean", help: "drain, upgrade: follow it to the end" },
+    all: { type: "boolean", help: "upgrade: every machine; --labels chooses some" },
+    batch: { type: "string", value: "N", help: "upgrade: how many at once after the first; 5 unless told" },
+    downgrade: { type: "boolean", help: "upgrade: also where a newer version runs" },
+    cancel: { type: "string", value: "ID", help: "upgrade: stop the one with this id" },
     "approve-first": { type: "boolean", help: "token create: its machines wait until a person approves them" },
   },
   positionals: [0, 50],
   async run(context, [word = "list", operand, ...more], flags) {
+    if (word === "upgrade") return await upgradeAgents(context, operand === undefined ? [] : [operand, ...more], flags);
     const given = Object.entries(flags).filter(([, v]) => v !== undefined && v !== false).map(([k]) => k);
     const stray = given.find((flag) => flag === "watch" ? word !== "drain" : word !== "token");
     if (stray) {
