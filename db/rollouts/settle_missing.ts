@@ -98,13 +98,11 @@ const sayEnd = ({ machine, version, since, fate }: Missing): Reason => {
   if (fate.why === "revoked") return reason("task.machine_revoked", { machine });
   return reason("task.machine_missing", { machine, since: at });
 };
-const THEN = { skip: "goes on without it", fail: "fails" } as const;
 const sayWait = ({ machine, since, fate }: Missing): Reason =>
-  reason("task.waiting_for_machine", {
+  reason(fate.then === "skip" ? "task.waiting_for_machine_or_skip" : "task.waiting_for_machine", {
     machine,
     since: instant(since),
     until: instant(fate.until),
-    then: THEN[fate.then],
   });
 const instant = (milliseconds: number) =>
   new Date(Math.round(milliseconds / 1000) * 1000).toISOString().replace(".000", "");
@@ -120,7 +118,7 @@ async function forgetReturned(db: Database): Promise<number> {
   const rows = await db.sql<{ id: string }[]>`
     select t.id from task t join agent a on a.id = t.target_agent_id
     where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null
-      and t.reason ->> 'code' = 'task.waiting_for_machine' and a.status = 'connected' and not a.cordoned limit ${AT_ONCE}`;
+      and t.reason ->> 'code' in ('task.waiting_for_machine', 'task.waiting_for_machine_or_skip') and a.status = 'connected' and not a.cordoned limit ${AT_ONCE}`;
   return await write(db, rows.map(({ id }) => ({ id, reason: reason("task.ready") })));
 }
 

@@ -132,7 +132,8 @@ describe("with a machine that is away", () => {
     const version = await push("v3");
     const id = await start(version);
     await eventually(
-      async () => (await read(id)).tasks.some((t) => t.name === "m5" && t.reason.code === "task.waiting_for_machine"),
+      async () =>
+        (await read(id)).tasks.some((t) => t.name === "m5" && t.reason.code === "task.waiting_for_machine_or_skip"),
       "it says whom it waits for",
     );
     await watched(id);

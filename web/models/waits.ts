@@ -12,6 +12,7 @@ const KINDS: Record<string, Wait["kind"]> = {
   "task.paused": "pause",
   "task.watching": "watch",
   "task.waiting_for_machine": "machine",
+  "task.waiting_for_machine_or_skip": "machine",
 };
 
 export function waitsOf(tasks: readonly Task[], status: Deployment["status"]): Wait[] {

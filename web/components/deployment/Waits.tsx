@@ -12,7 +12,7 @@ import { ConfirmDialog } from "../Dialog.tsx";
 import { Icon } from "../Icon.tsx";
 import type { IconName } from "../icon_paths.ts";
 
-const SIGNS: Record<Wait["kind"], IconName> = { pause: "paused", watch: "approval", machine: "offline" };
+const SIGNS: Record<Wait["kind"], IconName> = { pause: "paused", watch: "search", machine: "offline" };
 
 export function Waits({ deployment }: { deployment: DeploymentWithTasks }) {
   const { api, session } = useApp();
