@@ -30,7 +30,7 @@ import type { OutputStream } from "../task_log.ts";
 import { drainOutside } from "../route/outside.ts";
 import { sendBack, undoPending } from "../undo_pending.ts";
 import { findOwn, requireEngine } from "./container_slots.ts";
-import { LABEL } from "./container_plan.ts";
+import { containerName, LABEL } from "./container_plan.ts";
 import type { DockerRuntime } from "./container_plan.ts";
 import { compareShapes, shapeOf } from "./container_shape.ts";
 import { finishDocker, succeedDocker } from "./finish_docker.ts";
@@ -205,7 +205,7 @@ async function adopt(pm: PmParts, folder: AppFolder, slot: Slot, context: RunCon
 
 async function isAsDeployed(pm: PmParts, folder: AppFolder, { current, app }: AppRecord): Promise<boolean> {
   if (!current?.slot || !current.container) return false;
-  const facts = await findOwn(requireEngine(pm), folder, current.slot);
+  const facts = await requireEngine(pm).findContainer(containerName(folder, current.slot));
   if (!facts?.State.Running || facts.State.Paused || facts.State.Restarting) return false;
   if (compareShapes(current.container, await shapeOf(facts)).length > 0) return false;
   return await askHealth(pm, app, current, facts) === undefined;
