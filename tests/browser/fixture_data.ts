@@ -98,6 +98,7 @@ export const versions: Version[] = [
 ];
 const [, v150, v141, v140, v132] = versions as [Version, Version, Version, Version, Version];
 
+const MACHINE_POLICY = { modes: ["docker", "binary"], registries: ["reg.example.com"], maxSlots: 4 };
 export const agents: Agent[] = ["m1.eu", "m2.eu", "m3.eu", "build-7"].map((name, at) => ({
   id: newId(),
   name,
@@ -107,12 +108,18 @@ export const agents: Agent[] = ["m1.eu", "m2.eu", "m3.eu", "build-7"].map((name,
   embedded: false,
   labels: { role: at < 2 ? "order" : "web", rack: `b${at + 1}` },
   environments: [staging, production].map(({ id, name }) => ({ id, name })),
-  facts: { os: "linux", arch: "amd64", cpus: 8, memoryBytes: 16 * 2 ** 30 },
+  facts: {
+    os: "linux",
+    arch: "amd64",
+    cpus: 8,
+    memoryBytes: 16 * 2 ** 30,
+    ...(at === 0 ? { policy: MACHINE_POLICY } : {}),
+  },
   versions: { boreas: "0.1.0" },
   slots: 4,
-  busySlots: at === 0 ? 2 : 0,
+  busySlots: [2, 0, 1, 0][at]!,
   cordoned: at === 2,
-  awaitsApproval: false,
+  awaitsApproval: at === 3,
   drain: at === 2 ? { startedAt: secondsAgo(40), drainedAt: null } : null,
   keys: { since: secondsAgo(20 * 86_400), isRenewalWanted: false },
   lastSeenAt: secondsAgo(at === 3 ? 5000 : 3),

@@ -1,30 +1,40 @@
 import { useState } from "preact/hooks";
 import type { Agent } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
+import { actsOn, actTitle, AgentDialog } from "../components/agents/AgentDialog.tsx";
+import type { AgentAct } from "../components/agents/AgentDialog.tsx";
+import { AgentState } from "../components/agents/AgentState.tsx";
 import { Button } from "../components/Button.tsx";
 import { ConfirmDialog } from "../components/Dialog.tsx";
 import { EnrollDialog } from "../components/forms/EnrollDialog.tsx";
 import { AgentForm } from "../components/forms/AgentForm.tsx";
 import { ListTable } from "../components/ListTable.tsx";
 import { Empty, PageHead } from "../components/Page.tsx";
-import { Status } from "../components/Status.tsx";
 import { Ago } from "../components/Times.tsx";
-import { reasonText, t } from "../i18n/locale.ts";
+import { t } from "../i18n/locale.ts";
+import type { MessageKey } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
 import { factsText } from "../text/facts_text.ts";
 
 export function AgentsPage() {
   const { api, feed, toasts } = useApp();
   const mayManage = useCan("manage");
-  const mayDeploy = useCan("deploy");
+  const can = { mayManage, mayDeploy: useCan("deploy") };
   const [enrolls, setEnrolls] = useState(false);
-  const [edited, setEdited] = useState<Agent>();
-  const [revoked, setRevoked] = useState<Agent>();
-  const list = useModel(() => createList<Agent>({ api, feed, path: "/agents", topics: ["agents"] }), []);
-  const cordon = (agent: Agent) =>
-    api.send("POST", `/agents/${agent.id}/${agent.cordoned ? "uncordon" : "cordon"}`).then(() => list.reload()).catch(
-      toasts.problem,
-    );
+  const [shownId, setShownId] = useState<string>();
+  const [asked, setAsked] = useState<{ agent: Agent; act: AgentAct }>();
+  const list = useModel(() => createList<Agent>({ api, feed, path: "/agents", topics: ["agents", "deployments"] }), []);
+  const shown = list.data.value?.items.find(({ id }) => id === shownId);
+  const send = async (agent: Agent, act: AgentAct) => {
+    if (act === "revoke") await api.send("DELETE", `/agents/${agent.id}`);
+    else await api.send("POST", `/agents/${agent.id}/${act}`);
+    await list.reload();
+  };
+  /** What takes something away, or cannot be taken back, is asked about first. */
+  const begin = (agent: Agent, act: AgentAct) => {
+    if (ASKED.has(act)) setAsked({ agent, act });
+    else send(agent, act).catch(toasts.problem);
+  };
   return (
     <>
       <PageHead title={t("nav.agents")}>
@@ -47,12 +57,7 @@ export function AgentsPage() {
           },
           {
             title: t("column.status"),
-            cell: (a) => (
-              <span title={reasonText(a.reason)}>
-                <Status kind="agent" state={a.status} />
-                {a.cordoned && <span class="tag" data-tone="warning">{t("agent.cordoned")}</span>}
-              </span>
-            ),
+            cell: (a) => <AgentState agent={a} />,
           },
           { title: t("agent.slots"), cell: (a) => <Slots busy={a.busySlots} all={a.slots} /> },
           {
@@ -81,43 +86,69 @@ export function AgentsPage() {
           {
             title: "",
             end: true,
-            cell: (a) =>
-              a.status !== "revoked" && (
-                <span class="actions">
-                  {mayManage && (
-                    <Button small look="ghost" name="labels" onClick={() => setEdited(a)}>{t("edit")}</Button>
-                  )}
-                  {mayDeploy && (
-                    <Button small look="ghost" name="cordon" onClick={() => cordon(a)}>
-                      {t(a.cordoned ? "agent.uncordon" : "agent.cordon")}
-                    </Button>
-                  )}
-                  {mayManage && !a.embedded && (
-                    <Button small look="ghost" name="revoke" onClick={() => setRevoked(a)}>{t("agent.revoke")}</Button>
-                  )}
-                </span>
-              ),
+            cell: (a) => (
+              <span class="actions">
+                {quickActs(a, can).map((act) => (
+                  <Button
+                    key={act}
+                    small
+                    look="ghost"
+                    name={act}
+                    onClick={() => begin(a, act)}
+                  >
+                    {actTitle(a, act)}
+                  </Button>
+                ))}
+                <Button small look="ghost" name="manage" onClick={() => setShownId(a.id)}>{t("agent.manage")}</Button>
+              </span>
+            ),
           },
         ]}
       />
       {enrolls && <EnrollDialog onClose={() => setEnrolls(false)} />}
-      {edited && <AgentForm agent={edited} onClose={() => setEdited(undefined)} onDone={() => void list.reload()} />}
-      {revoked && (
+      {shown && !asked && (
+        <AgentDialog
+          agent={shown}
+          onAct={(act) => begin(shown, act)}
+          onClose={() => setShownId(undefined)}
+        />
+      )}
+      {asked?.act === "edit" && (
+        <AgentForm
+          agent={asked.agent}
+          onClose={() => setAsked(undefined)}
+          onDone={() => void list.reload()}
+        />
+      )}
+      {asked && asked.act !== "edit" && (
         <ConfirmDialog
-          title={t("agent.revoke")}
-          text={t("agent.ask.revoke", { name: revoked.name })}
-          submit={t("agent.revoke")}
-          danger
-          act={async () => {
-            await api.send("DELETE", `/agents/${revoked.id}`);
-            await list.reload();
-          }}
-          onClose={() => setRevoked(undefined)}
+          title={actTitle(asked.agent, asked.act)}
+          text={t(askText(asked), { name: asked.agent.name })}
+          submit={actTitle(asked.agent, asked.act)}
+          danger={asked.act === "revoke"}
+          act={() => send(asked.agent, asked.act)}
+          onClose={() => setAsked(undefined)}
         />
       )}
     </>
   );
 }
+
+const ASKED: ReadonlySet<AgentAct> = new Set(["drain", "rotate", "revoke", "edit"]);
+const askText = ({ agent, act }: { agent: Agent; act: AgentAct }): MessageKey =>
+  act === "drain"
+    ? "agent.ask.drain"
+    : act === "rotate"
+    ? "agent.ask.rotate"
+    : agent.awaitsApproval
+    ? "agent.ask.refuse"
+    : "agent.ask.revoke";
+
+/** What a person most likely came for; the rest stands in the dialog. */
+const quickActs = (agent: Agent, can: { mayManage: boolean; mayDeploy: boolean }): AgentAct[] => {
+  const acts = actsOn(agent, can);
+  return acts.filter((act) => act === "approve" || act === "cordon" || act === "uncordon");
+};
 
 function Slots({ busy, all }: { busy: number; all: number }) {
   return (
