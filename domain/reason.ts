@@ -53,6 +53,8 @@ const SENTENCES = {
   "task.left_out_offline": "Left out: {machine} was offline since {since}. It gets {version} when it is back.",
   "task.left_out_cordoned": "Left out: {machine} is cordoned. It gets {version} when it is uncordoned.",
   "task.watching": "Watching {application} until {until}: a release that turns bad is taken back.",
+  "task.watching_blind":
+    "Watching {application} for {machines}, which cannot say how it is; until {until} at the latest.",
   "task.watched": "Watched for {seconds} s, and nothing turned bad.",
   "task.turned_bad": "{machine} turned bad {seconds} s after the switch: {detail}",
   "task.wait_skipped": "The wait was ended by {actor}: {note}",

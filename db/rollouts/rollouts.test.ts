@@ -44,6 +44,7 @@ async function fleet(size: number, config: Record<string, unknown>, environmentC
   const names = Array.from({ length: size }, (_, i) => `m${i + 1}-${suffix}`);
   const ids: string[] = [];
   for (const name of names) ids.push(await world.agent(name));
+  await db.sql`update agent set updated_at = boreas_now() - interval '1 h' where id = any(${ids}::uuid[])`; // long known
   return {
     ...world,
     ids,
@@ -349,6 +350,25 @@ describe("the watch over a release", () => {
     ]);
     expect(await world.play()).toEqual(["m1"]);
     expect(await world.status(id)).toBe("rolled_back");
+  });
+  it("goes on for a machine that cannot say how it is, but not for ever", async () => {
+    const world = await fleet(2, watched);
+    const id = await world.deploy("v1");
+    await world.play();
+    await offline(world.ids[1]!, 10);
+    await due(id);
+    expect(await endPauses(db)).toMatchObject({ ended: 0 });
+    const watch = async () => (await getTasksOfDeployment(db, id)).at(-1)!;
+    expect((await watch()).reason.text).toMatch(
+      /^Watching order-\d+ for m2-\d+, which cannot say how it is; until .*Z/,
+    );
+    await online(world.ids[1]!);
+    await db.sql`update agent set updated_at = boreas_now() where id = ${world.ids[1]!}`;
+    expect((await endPauses(db)).ended).toBe(0); // its first word is on the way
+    await offline(world.ids[1]!, 10);
+    await db.sql`update task set run_after = boreas_now() - interval '121 s' where id = ${(await watch()).id}`;
+    expect((await endPauses(db)).ended).toBe(1);
+    expect(await world.status(id)).toBe("completed");
   });
   it("is begun again by a retry, for its whole time", async () => {
     const world = await fleet(2, { ...watched, strategy: { type: "all", onFailure: { action: "pause" } } });

@@ -1,20 +1,25 @@
 import { reason } from "../../domain/reason.ts";
 import type { Database, Tx } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
+import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { lockDeployments, settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
 
 /**
- * Ends the waits whose time has come; a release that was watched meanwhile has stood the test.
+ * Ends the waits whose time has come; a release that was watched meanwhile has stood the test. While a machine that has
+ * it is away nobody knows, so the watch goes on for it a while.
  * @returns how many ended, and when the next one is due (null: none waits)
  */
 export async function endPauses(db: Database): Promise<{ ended: number; nextInSeconds: number | null }> {
   return await inTransaction(db, async (tx) => {
-    const due = await tx<{ id: string }[]>`
-      select id from task where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now() order by run_after limit 500`;
-    if (due.length > 0) {
-      const ids = due.map((d) => d.id);
+    const due = await tx<{ id: string; isBlind: boolean }[]>`
+      select t.id, t.type = 'gate' and t.run_after + ${longestBlind(tx)} > boreas_now() and exists (${
+      unseen(tx)
+    }) as is_blind
+      from task t where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now() order by run_after limit ${AT_ONCE}`;
+    const ids = due.filter((one) => !one.isBlind).map((one) => one.id);
+    if (ids.length > 0) {
       const deployments = await lockDeployments(tx, ids);
       const ended = await tx<EndedTask[]>`
         update task t set state = 'success', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
@@ -26,10 +31,52 @@ export async function endPauses(db: Database): Promise<{ ended: number; nextInSe
       await settleTasks(tx, ended);
       await moveDeployments(db, tx, deployments);
     }
+    await sayBlind(tx, due.filter((one) => one.isBlind).map((one) => one.id));
+    if (due.length === AT_ONCE) return { ended: ids.length, nextInSeconds: 0 };
     const [next] = await tx<{ seconds: number | null }[]>`
-      select extract(epoch from min(run_after) - boreas_now())::float8 as seconds from task where state = 'pending' and open and type in ('pause', 'gate')`;
-    return { ended: due.length, nextInSeconds: next!.seconds };
+      select extract(epoch from min(greatest(run_after, boreas_now() + interval '1 s')) - boreas_now())::float8 as seconds
+      from task where state = 'pending' and open and type in ('pause', 'gate')`;
+    return { ended: ids.length, nextInSeconds: next!.seconds };
   });
+}
+
+const AT_ONCE = 500;
+
+/** How long a watch goes on for a machine that cannot say how it is: as long again, and a minute at least. */
+const longestBlind = (tx: Tx) => tx`make_interval(secs => greatest(60, (t.payload ->> 'pauseSeconds')::float8))`;
+
+/** Machines with the watched release that are away, or came back just now and have not said yet how it is. */
+const unseen = (tx: Tx) =>
+  tx`
+  select a.name from task l join agent a on a.id = coalesce(l.target_agent_id, l.last_agent_id)
+  where l.parent_id = t.parent_id and l.is_leaf and l.state = 'success'
+    and (a.status = 'disconnected' or a.status = 'connected' and a.updated_at > boreas_now() - interval '5 s')`;
+
+async function sayBlind(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const rows = await tx<EndedTask[]>`
+    with told as (
+      select t.id, jsonb_build_object('code', 'task.watching_blind', 'params', jsonb_build_object('application', p.application, 'machines', p.machines, 'until', p.until),
+        'text', format('Watching %s for %s, which cannot say how it is; until %s at the latest.', p.application, p.machines, p.until)) as reason
+      from task t, lateral (select t.payload ->> 'application' as application, (select string_agg(u.name, ', ' order by u.name) from (${
+    unseen(tx)
+  }) u) as machines,
+        to_char((t.run_after + ${longestBlind(tx)}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as until) p
+      where t.id = any(${[...ids]}::uuid[])
+    )
+    update task t set reason = r.reason, updated_at = boreas_now() from told r where t.id = r.id and t.reason is distinct from r.reason
+    returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
+  await recordEvents(
+    tx,
+    rows.map((row) => ({
+      topic: "task" as const,
+      projectId: row.projectId,
+      subjectId: row.id,
+      deploymentId: row.deploymentId,
+      kind: "task.pending",
+      data: { name: row.name, reason: row.reason },
+    })),
+  );
 }
 
 const sayWatched = (tx: Tx) =>

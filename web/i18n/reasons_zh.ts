@@ -84,6 +84,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "task.left_out_offline": "已跳过：{machine} 自 {since} 起离线。恢复后会补上 {version}。",
   "task.left_out_cordoned": "已跳过：{machine} 已停止调度。恢复调度后会补上 {version}。",
   "task.watching": "正在观察 {application}，直到 {until}：若变坏将自动回退。",
+  "task.watching_blind": "继续观察 {application}：{machines} 尚未报告状态；最迟到 {until}。",
   "task.watched": "已观察 {seconds} 秒，一切正常。",
   "task.turned_bad": "{machine} 在切换 {seconds} 秒后变坏：{detail}",
   "task.wait_skipped": "等待已由 {actor} 结束：{note}",

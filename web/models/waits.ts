@@ -11,6 +11,7 @@ export interface Wait {
 const KINDS: Record<string, Wait["kind"]> = {
   "task.paused": "pause",
   "task.watching": "watch",
+  "task.watching_blind": "watch",
   "task.waiting_for_machine": "machine",
   "task.waiting_for_machine_or_skip": "machine",
 };
