@@ -16,10 +16,14 @@ const PROCESSES: Record<string, () => Promise<number>> = {
 const OF_THE_AGENT: Record<string, () => Promise<number>> = {
   health: async () => (await import("./compose/agent_health.ts")).runAgentHealth(env, new Date()),
   proxy: async () => (await import("./compose/proxy.ts")).runProxyProcess(env),
+  doctor: async () => (await import("./compose/agent_doctor.ts")).runAgentDoctor(env, rest.includes("--json")),
 };
+const isDoctor = rest[0] === "doctor" && rest.slice(1).every((flag) => flag === "--json");
 // `boreas start` is the product, `boreas start DEPLOYMENT` the client's.
-const process = command === "agent" && rest.length === 1
+const process = command === "agent" && (rest.length === 1 || isDoctor)
   ? OF_THE_AGENT[rest[0]!]
+  : command === "operator"
+  ? async () => (await import("./compose/operator.ts")).runOperator(env, rest)
   : command !== undefined && rest.length === 0
   ? PROCESSES[command]
   : undefined;

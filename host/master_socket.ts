@@ -13,13 +13,18 @@ export interface MasterAddress {
 
 const CONNECT_MS = 10_000;
 
-export async function openMasterSocket(address: MasterAddress, verify = true): Promise<net.Socket> {
-  const { url, ca, proxy } = address;
+/** The bytes' way there alone: whoever speaks on it brings the encryption. */
+export async function openRawSocket({ url, proxy }: MasterAddress): Promise<net.Socket> {
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const isSecure = url.protocol === "https:";
-  const port = Number(url.port || (isSecure ? 443 : 80));
-  const raw = proxy ? await openTunnel(proxy, host, port) : await connected(net.connect({ host, port }), "connect");
-  if (!isSecure) return raw;
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  return proxy ? await openTunnel(proxy, host, port) : await connected(net.connect({ host, port }), "connect");
+}
+
+export async function openMasterSocket(address: MasterAddress, verify = true): Promise<net.Socket> {
+  const { url, ca } = address;
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const raw = await openRawSocket(address);
+  if (url.protocol !== "https:") return raw;
   const secure = tls.connect({
     socket: raw,
     servername: net.isIP(host) ? undefined : host,
