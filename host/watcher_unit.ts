@@ -21,9 +21,7 @@ export async function systemctl(...args: string[]): Promise<{ ok: boolean; outpu
 
 /** The unit that this process is of: the last part of its cgroup's path; undefined without systemd. */
 export async function findOwnUnit(): Promise<string | undefined> {
-  if (await readIfThere("/run/systemd/system/.") === undefined && !await isFolder("/run/systemd/system")) {
-    return undefined;
-  }
+  if (!await isFolder("/run/systemd/system")) return undefined;
   const { output } = await runShortly({
     command: ["/bin/cat", `/proc/${Deno.pid}/cgroup`],
     cwd: "/",
