@@ -302,8 +302,11 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     master.send({ type: "operator.observe", requestId: "o" });
     master.send({ type: "app.tail", requestId: "r", application: "order", lines: 10 });
     const answered = () => master.ofType("state.report").some((m) => m.requestId === "o");
-    await master.until(() => master.ofType("app.lines").length === 1 && answered());
-    expect(master.ofType("app.lines")[0]).toMatchObject({ requestId: "r", lines: ["last line"] });
+    await master.until(() => master.ofType("app.lines").length === 2 && answered());
+    expect(master.ofType("app.lines")).toMatchObject([
+      { requestId: "r", text: "last line\n" },
+      { requestId: "r", ended: "That is all." },
+    ]);
     expect(master.ofType("state.report")[0]!.observed[0]).toMatchObject({ application: "order", version: "v1" });
   });
 

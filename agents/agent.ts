@@ -10,6 +10,7 @@
 import type { Chance, Clock, CrashPoint, Dialer, Disk, Logger } from "../domain/ports.ts";
 import { type Operator, StopReason } from "../operators/operator.ts";
 import { type AgentFacts, CLOSE, PROTOCOL } from "../protocol/agent_messages.ts";
+import { type AppOutputs, createAppOutputs } from "./app_outputs.ts";
 import { type AfterWelcome, createConnection } from "./connection.ts";
 import type { Identity } from "./identity.ts";
 import { createRenewalHandlers } from "./renew_keys.ts";
@@ -90,6 +91,7 @@ export function createAgent(options: AgentOptions): Agent {
   let keeper: LeaseKeeper;
   let streamer: LogStreamer;
   let reporter: StateReporter;
+  let outputs: AppOutputs;
   /** What tasks of this connection are about, so that their end is followed by a look at it. */
   const about = new Map<string, { environmentId: string; application: string }>();
   let started: Promise<void> | undefined;
@@ -118,8 +120,7 @@ export function createAgent(options: AgentOptions): Agent {
     ...createRenewalHandlers({ identity, logger, send: (message) => connection.send(message) }),
     "agent.upgrade": (message) => options.upgrader?.asked(message),
     "operator.observe": ({ requestId }) => reporter.answer(requestId),
-    "app.tail": ({ requestId, application, lines }) =>
-      void tail(requestId, application, lines).catch(failed("Reading an application's last lines failed.")),
+    "app.tail": (message) => outputs.ask(message),
   };
   const failed = (what: string) => (error: unknown) => logger.log("ERROR", what, { error: String(error) });
 
@@ -159,6 +160,7 @@ export function createAgent(options: AgentOptions): Agent {
       keeper.disconnected();
       streamer.disconnected();
       reporter.disconnected();
+      outputs.stop();
     },
     atStakeMs: () => board.shortestLeaseMs(),
     revoked(why) {
@@ -171,12 +173,6 @@ export function createAgent(options: AgentOptions): Agent {
   async function keepTicket(ticket: string): Promise<void> {
     await identity.renewal?.keepTicket(ticket);
     connection.send({ type: "ticket.kept" });
-  }
-
-  async function tail(requestId: string, application: string, count: number): Promise<void> {
-    let lines: string[] | undefined;
-    for (const operator of operators) lines ??= await operator.tail?.(application, count);
-    connection.send({ type: "app.lines", requestId, lines: lines ?? [] });
   }
 
   /** On first use only, for one that enrolled before there was such a key: whoever it believed then, it believes. */
@@ -209,6 +205,7 @@ export function createAgent(options: AgentOptions): Agent {
     if (!detached) await told();
     keeper.stop();
     reporter.stop();
+    outputs.stop();
     await connection.stop(CLOSE.goingAway, "the agent ends", detached ? DETACHED_PATIENCE_MS : undefined);
     streamer.disconnected();
     for (const operator of operators) await operator.stop?.();
@@ -233,6 +230,7 @@ export function createAgent(options: AgentOptions): Agent {
       onSent: (taskId) => board.logSent(taskId),
       onDrained: (taskId) => board.logDrained(taskId),
     });
+    outputs = createAppOutputs({ ...options, send: connection.send, bufferedAmount: connection.bufferedAmount });
     reporter = createStateReporter({
       ...options,
       scanSeconds: options.scanSeconds ?? SCAN_SECONDS,

@@ -10,6 +10,7 @@ import { requestContext } from "./middleware/request_context.ts";
 import { createOpenApiDocument } from "./openapi_document.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { applicationRoutes } from "./routes/applications.ts";
+import { runningRoutes } from "./routes/running.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { blobRoutes } from "./routes/blobs.ts";
@@ -39,6 +40,7 @@ const API_ROUTES = [
   tokenRoutes,
   repositoryRoutes,
   applicationRoutes,
+  runningRoutes,
   environmentRoutes,
   secretRoutes,
   versionRoutes,

@@ -33,6 +33,7 @@ const API: Record<string, Permission> = {
   "GET /applications/:id/environments/:environmentId": "viewer",
   "PUT /applications/:id/environments/:environmentId": "deployer",
   "GET /applications/:id/environments/:environmentId/resources": "viewer",
+  "GET /applications/:id/environments/:environmentId/logs": "viewer",
   "GET /applications/:id/history": "viewer",
   "GET /environments": "viewer",
   "POST /environments": "admin",

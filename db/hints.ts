@@ -3,6 +3,10 @@
  * gets none sweeps anyway. So a lost hint costs delay, never work.
  */
 export type HintTopic =
+  /** Something is to be asked of an agent, or is wanted no more. */
+  | "queries"
+  /** An agent has answered; the id is the question's. */
+  | "answers"
   /** Work may be claimable, or a cancel waits to be sent. */
   | "tasks"
   /** New rows in `event`. */

@@ -115,6 +115,26 @@ export async function* followOutput(
   }
 }
 
+/** Where the last lines begin, not further back than TAIL_BYTES. */
+export async function findLastLines(folder: string, count: number): Promise<number> {
+  let missing = TAIL_BYTES;
+  let lines = count;
+  let at = 0;
+  for (const { number, path } of (await listFiles(`${folder}/out`)).reverse()) {
+    const bytes = await Deno.readFile(path);
+    const first = Math.max(0, bytes.length - missing);
+    if (at === 0 && bytes.at(-1) === NEWLINE) lines++; // the end of the last line begins none
+    for (let i = bytes.length - 1; i >= first; i--) {
+      if (bytes[i] === NEWLINE && --lines <= 0) return number * FILE_BYTES + i + 1;
+    }
+    at = number * FILE_BYTES + first;
+    missing -= bytes.length - first;
+    if (missing <= 0) break;
+  }
+  return at;
+}
+
+const NEWLINE = 10;
 const TAIL_BYTES = 256 * 1024;
 const LINE_CHARACTERS = 2000;
 

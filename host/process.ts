@@ -3,7 +3,7 @@
  * Their end is learnt from the keeper's folder, never from being the parent, so both cases are one.
  */
 import { KEEPER } from "./keeper.ts";
-import { followOutput, readLastLines } from "./keeper_output.ts";
+import { findLastLines, followOutput, readLastLines } from "./keeper_output.ts";
 import type { OutputPart } from "./keeper_output.ts";
 import { asUser, SYSTEM_PATH } from "./process_run.ts";
 import { isPidAlive, isRunning, readBootId, sendSignal, startTimeOf } from "./process_table.ts";
@@ -183,6 +183,10 @@ export class KeptProcess {
 
   lastLines(count: number): Promise<string[]> {
     return readLastLines(this.folder, count, this.#hasEnded);
+  }
+
+  async *followLast(lines: number, stop: AbortSignal): AsyncGenerator<OutputPart> {
+    yield* followOutput(this.folder, await findLastLines(this.folder, lines), stop, this);
   }
 
   async signal(signal: string): Promise<void> {

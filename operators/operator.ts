@@ -2,7 +2,7 @@
  * The contract of everything that acts on an environment. A new kind of environment is one folder that implements this
  * and passes `conformance.ts`; no core file changes.
  */
-import type { Observed } from "../protocol/observed.ts";
+import type { Observed, Present } from "../protocol/observed.ts";
 import type { Operation, OutcomeInput } from "../protocol/operation.ts";
 
 export type { Difference, Observed, Resource } from "../protocol/observed.ts";
@@ -55,6 +55,14 @@ export interface Target {
   labels: Readonly<Record<string, string>>;
 }
 
+/** What a running application prints. */
+export interface AppOutput {
+  /** Values that must not be shown. */
+  secrets: readonly string[];
+  /** `lostBytes`: what is missing right before; null when it cannot be counted. */
+  parts: AsyncIterable<{ bytes: Uint8Array; lostBytes: number | null }>;
+}
+
 export interface Operator {
   /** `mock`, `pm`, `k8s`, or yours. */
   readonly kind: string;
@@ -72,8 +80,11 @@ export interface Operator {
   observe(): AsyncIterable<Observed>;
   /** Calls when something that `observe` tells is likely to have changed. @returns how to leave */
   onChange?(call: () => void): () => void;
-  /** The last lines an application printed; undefined when it does not run here. */
-  tail?(application: string, lines: number): Promise<string[] | undefined>;
+  /**
+   * What an application printed last, and what it prints until `stop`; when that is aborted already, no more than there
+   * is. undefined when it does not run here, or nothing that it prints is kept.
+   */
+  output?(of: Present, lines: number, stop: AbortSignal): Promise<AppOutput | undefined>;
   /** Called once when the agent starts, before any task: bring back what should run. */
   start?(): Promise<void>;
   /** Called once when the agent ends; what is deployed keeps running. */

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { Operation, Outcome } from "./operation.ts";
-import { MAX_OBSERVED, MAX_PRESENT, Observed, Present } from "./observed.ts";
+import { MAX_OBSERVED, MAX_OUTPUT_TEXT, MAX_PRESENT, Observed, Present } from "./observed.ts";
 import { UpgradeReport } from "./release.ts";
 
 export const SUBPROTOCOL = "boreas.v1";
@@ -127,7 +127,18 @@ export const FromAgent = z.discriminatedUnion("type", [
     /** Of the `operator.observe` that this answers. */
     requestId: z.string().max(100).optional(),
   }),
-  z.object({ type: z.literal("app.lines"), requestId: z.string(), lines: z.array(z.string()) }),
+  z.object({
+    type: z.literal("app.lines"),
+    requestId: z.string().max(100),
+    /** What an agent answers that cannot follow: all it has, once. */
+    lines: z.array(z.string()).max(10_000),
+    /** What comes next of the output; characters and lines may be cut between two messages. */
+    text: z.string().max(MAX_OUTPUT_TEXT).optional(),
+    /** Bytes of output that were passed over right before: more was written than may travel. */
+    skipped: z.number().int().min(0).optional(),
+    /** Why no more will come. Absent, with `text`, while more may. */
+    ended: z.string().max(1000).optional(),
+  }),
   /** Only in answer to an `agent.upgrade` that has an id. */
   UpgradeReport.extend({ type: z.literal("upgrade.report") }),
   /** The public halves of a new pair of keys; each signature is over `signedOffer(...)`. */
@@ -207,7 +218,17 @@ export const ToAgent = z.discriminatedUnion("type", [
     cancel: z.boolean().optional(),
   }),
   z.object({ type: z.literal("operator.observe"), requestId: z.string() }),
-  z.object({ type: z.literal("app.tail"), requestId: z.string(), application: z.string(), lines: z.number().int() }),
+  z.object({
+    type: z.literal("app.tail"),
+    requestId: z.string(),
+    application: z.string(),
+    environmentId: z.string().optional(),
+    lines: z.number().int(),
+    /** Go on with what it prints, until `stop`. */
+    follow: z.boolean().optional(),
+    /** Nobody reads it any more. */
+    stop: z.boolean().optional(),
+  }),
 ]);
 export type ToAgent = z.infer<typeof ToAgent>;
 export type Dispatch = Extract<ToAgent, { type: "task.dispatch" }>;

@@ -61,6 +61,11 @@ export const Observed = z.object({
 });
 export type Observed = z.infer<typeof Observed>;
 
+/** Lines of an application's output that whoever opens it may look back on. */
+export const OUTPUT_LINES = 1000;
+/** Characters of its text in one message. */
+export const MAX_OUTPUT_TEXT = 32 * 1024;
+
 /** One application in one environment, as a key. */
 export const Present = z.object({ environmentId: z.string().max(36), application: Name });
 export type Present = z.infer<typeof Present>;

@@ -14,6 +14,7 @@ import { createDispatchLoop } from "./dispatch_loop.ts";
 import { createLoop } from "./loop.ts";
 import { createMessageHandlers } from "./message_handlers.ts";
 import type { StaleWrites } from "./message_handlers.ts";
+import { createQueryLoop } from "./query_loop.ts";
 import { createReapLoop } from "./reap_loop.ts";
 import { createStandings } from "./standings.ts";
 import { createUpgradeTeller } from "./upgrade_loop.ts";
@@ -76,6 +77,7 @@ export function createCore(deps: CoreDeps): Core {
   const standings = createStandings(deps, sessions, identities, dispatch.wake);
   const loops = [reaper, check, createCancelLoop(deps, sessions), dispatch];
   if (deps.identities) loops.push(standings.loop);
+  if (deps.queries) loops.push(createQueryLoop(deps, deps.queries, sessions));
   if (deps.upgrades) loops.push(createUpgradeTeller(deps, deps.upgrades, sessions));
   let unsubscribe: (() => void)[] = [];
 

@@ -4,6 +4,7 @@ import type { Database } from "../db/database.ts";
 import type { Observer, Report } from "../db/environments/record_observed.ts";
 import type { Hints } from "../db/hints.ts";
 import type { Vault } from "../db/secrets/vault.ts";
+import type { QueryStore } from "../db/queries/query_store.ts";
 import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
 import type { TaskStore } from "../db/tasks/task_store.ts";
 import type { Dispatch } from "../protocol/agent_messages.ts";
@@ -29,6 +30,8 @@ export interface CoreDeps {
   upgrades?: UpgradeStore;
   /** Stores what an agent saw. @returns how much of it was of nothing that was deployed to it */
   recordObserved?(observer: Observer, report: Report): Promise<number>;
+  /** Absent where nobody looks at what runs, as in a simulation. */
+  queries?: QueryStore;
   /** Absent where links are trusted, as in a simulation. */
   identities?: IdentityStore;
   /** Turns a claimed task into what its agent is sent; a failure ends the task with its sentence. */

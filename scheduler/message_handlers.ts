@@ -11,6 +11,7 @@ import type { NewChunk } from "../db/logs/append_chunks.ts";
 import { Outcome } from "../protocol/operation.ts";
 import { CLOSE } from "../protocol/agent_messages.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
+import { createAnswers } from "./take_answers.ts";
 import { createAcceptances } from "./acceptances.ts";
 import type { AgentIdentities } from "./agent_identities.ts";
 import type { Session } from "./agent_sessions.ts";
@@ -49,6 +50,7 @@ const ROW_BYTES = 4096;
 export function createMessageHandlers(deps: CoreDeps, identities: AgentIdentities): MessageHandlers {
   const { store, hints } = deps;
   const heard = new Set<string>();
+  const answers = deps.queries && createAnswers(deps.queries, hints);
   const stale: StaleWrites = { renew: 0, log: 0, result: 0, reports: 0 };
   const lease = (session: Session) => (m: { taskId: string; fence: number }): HeldLease => ({
     taskId: m.taskId,
@@ -176,9 +178,13 @@ export function createMessageHandlers(deps: CoreDeps, identities: AgentIdentitie
       heard.add(session.agentId);
       const observed = messages.flatMap((m) => m.observed);
       const present = messages.findLast((m) => m.present)?.present;
-      if (!deps.recordObserved || observed.length === 0 && !present) return;
-      stale.reports += await deps.recordObserved(session, { observed, present });
-      hints.announce("events");
+      if (deps.recordObserved && (observed.length > 0 || present)) {
+        stale.reports += await deps.recordObserved(session, { observed, present });
+        hints.announce("events");
+      }
+      for (const { requestId } of messages) {
+        if (requestId) await answers?.observed(session, requestId);
+      }
     },
     "key.offer": async (session, messages) => {
       for (const message of messages) await identities.offered(session, message);
@@ -187,7 +193,7 @@ export function createMessageHandlers(deps: CoreDeps, identities: AgentIdentitie
       for (const message of messages) await identities.confirmed(session, message);
     },
     "ticket.kept": async (session) => await deps.identities?.keepTicket(session.agentId, session.id),
-    "app.lines": async () => {},
+    "app.lines": async (session, messages) => await answers?.printed(session, messages),
     "upgrade.report": async (session, messages) => {
       for (const { type: _, ...report } of messages) await deps.upgrades?.note(session.agentId, report);
       hints.announce("upgrades");

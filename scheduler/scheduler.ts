@@ -8,6 +8,7 @@ import { sealAudit } from "../db/audit/seal_audit.ts";
 import { deleteOldRequests } from "../db/idempotency/finish_request.ts";
 import { recordObserved } from "../db/environments/record_observed.ts";
 import { failWatches } from "../db/rollouts/fail_watches.ts";
+import { createQueryStore } from "../db/queries/query_store.ts";
 import { createTaskStore } from "../db/tasks/task_store.ts";
 import { createUpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import { createCore } from "./core.ts";
@@ -39,6 +40,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     identities: createIdentityStore(deps.db, deps.agentKeyDays ?? KEY_DAYS),
     upgrades: createUpgradeStore(deps.db, deps.releaseKey),
     makeDispatch: createDispatchMaker(deps),
+    queries: createQueryStore(deps.db),
     async recordObserved(observer, report) {
       const { ignored } = await recordObserved(deps.db, observer, report);
       if (await failWatches(deps.db, observer.agentId, report.observed) > 0) deps.hints.announce("tasks");

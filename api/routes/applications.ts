@@ -10,10 +10,8 @@ import { listBindings } from "../../db/applications/read_bindings.ts";
 import { listHistory } from "../../db/applications/read_history.ts";
 import { updateApplication } from "../../db/applications/update_application.ts";
 import type { Actor } from "../../db/database.ts";
-import { listAppStates } from "../../db/environments/read_app_states.ts";
 import {
   Application,
-  AppStateItem,
   BindEnvironment,
   Binding,
   CreateApplication,
@@ -99,14 +97,6 @@ const bind = createRoute({
   request: { params: PairParams, body: jsonBody(BindEnvironment) },
   responses: { 200: json(Binding, "Bound"), ...problemResponses },
 });
-const resources = createRoute({
-  ...shared,
-  method: "get",
-  path: "/applications/{id}/environments/{environmentId}/resources",
-  summary: "What runs of it there: one item per target, as its agent last said",
-  request: { params: PairParams },
-  responses: { 200: json(listOf(AppStateItem), "By target"), ...problemResponses },
-});
 const history = createRoute({
   ...shared,
   method: "get",
@@ -172,15 +162,6 @@ export function applicationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       actorOf(c),
     );
     return c.json(await readBinding(actorOf(c), id, environmentId), 200);
-  });
-  router.openapi(resources, async (c) => {
-    const actor = actorOf(c);
-    const { id, environmentId } = c.req.valid("param");
-    await read(actor, id);
-    const rows = await listAppStates(db, actor.projectId, { environmentId, applicationId: id });
-    // Never deployed there and never bound there is a wrong address; bound and not deployed yet is an empty list.
-    if (rows.length === 0) await readBinding(actor, id, environmentId);
-    return c.json({ items: rows.map((row) => AppStateItem.parse(row)), nextCursor: null }, 200);
   });
   router.openapi(history, async (c) => {
     const actor = actorOf(c);

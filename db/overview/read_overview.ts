@@ -44,11 +44,15 @@ export async function readOverview(db: Database, projectId: string): Promise<Ove
 const readGrid = (db: Database, projectId: string) =>
   db.sql<Overview["grid"]>`
     with ranked as (
-      select s.application_id, s.environment_id, s.health, v.version,
+      select s.application_id, s.environment_id, s.health_now as health, v.version,
         (count(*) over cell)::int as targets,
         row_number() over (cell order by array_position(
-          array['missing', 'degraded', 'progressing', 'unknown', 'healthy'], s.health), s.version_id desc, s.target) as rank
-      from app_state s left join version v on v.id = s.version_id where s.project_id = ${projectId}
+          array['missing', 'degraded', 'progressing', 'unknown', 'healthy'], s.health_now), s.version_id desc, s.target) as rank
+      from (
+        -- Of a machine that is not connected nobody knows.
+        select s.*, case when s.target <> '-' and g.status <> 'connected' then 'unknown' else s.health end as health_now
+        from app_state s left join agent g on g.id = s.agent_id where s.project_id = ${projectId}
+      ) s left join version v on v.id = s.version_id
       window cell as (partition by s.application_id, s.environment_id)
     ), cells as (
       select application_id, environment_id from application_environment where project_id = ${projectId}

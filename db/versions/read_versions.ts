@@ -1,6 +1,7 @@
 import type { Reason } from "../../domain/reason.ts";
 import type { AppStateItem, Version } from "../../protocol/http_api.ts";
 import type { Database } from "../database.ts";
+import { listStatesOfVersion } from "../environments/read_app_states.ts";
 import { sayWaiting } from "./roll_up_builds.ts";
 import type { WaitingParams } from "./roll_up_builds.ts";
 
@@ -66,10 +67,6 @@ export async function readVersionStatus(db: Database, projectId: string, id: str
   const deployments = await db.sql<VersionStatusRow["deployments"]>`
     select d.id, e.name as environment, d.status, d.reason from deployment d join environment e on e.id = d.environment_id
     where d.version_id = ${id} and d.project_id = ${projectId} order by d.id desc limit 200`;
-  const running = await db.sql<AppStateItem[]>`
-    select s.application_id, a.name as application, s.environment_id, s.target, s.version_id, v.version, s.health, s.sync,
-      s.details, s.updated_at
-    from app_state s join application a on a.id = s.application_id join version v on v.id = s.version_id
-    where s.version_id = ${id} and s.project_id = ${projectId} order by a.name, s.target`;
+  const running = await listStatesOfVersion(db, projectId, id);
   return { deployments: [...deployments], running: [...running] };
 }

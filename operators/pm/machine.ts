@@ -10,6 +10,8 @@ export interface Machine {
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly files: MachineFiles;
 
+  /** Units of systemd; undefined where there is none, or the agent may not make them. */
+  readonly units?: Units | undefined;
   /** Starts a program under a keeper; both outlive the agent. Rejects when the keeper itself cannot start. */
   startProcess(start: ProcessStart): Promise<KeptProcess>;
   /** The process that was once started in this folder, running or ended; undefined when none ever was. */
@@ -66,6 +68,45 @@ export interface ProcessStart {
   keepBytes: number;
 }
 
+/** A program in a unit of its own: limits, restarts and the start at boot are systemd's. Its keeper's folder is `run/`. */
+export interface UnitPlan {
+  name: string;
+  description: string;
+  /** Of the slot; also says whose the unit is. */
+  folder: string;
+  cwd: string;
+  limits?: { memoryBytes?: number | undefined; cpu?: number | undefined } | undefined;
+  restart: { policy: "always" | "on-failure" | "never"; count: number; windowSeconds: number };
+  stop: { signal: string; graceSeconds: number };
+}
+export interface UnitStart extends UnitPlan {
+  command: string[];
+  env: Readonly<Record<string, string>>;
+  user?: string | undefined;
+  keepBytes: number;
+}
+export interface UnitState {
+  /** In systemd's words: `active`, `activating`, `failed`, ... and `running`, `auto-restart`, ... */
+  active: string;
+  sub: string;
+  restarts: number;
+  isEnabled: boolean;
+  /** Its file as it is. */
+  text: string;
+}
+export interface Units {
+  /** The first of these names that is free, or this folder's already. */
+  chooseName(folder: string, names: string[]): Promise<string>;
+  start(start: UnitStart): Promise<KeptProcess>;
+  /** It comes back at boot. */
+  enable(name: string): Promise<void>;
+  /** Ends all that runs in it, and the unit; nothing happens when it is not this folder's. */
+  remove(name: string, folder: string, graceSeconds: number): Promise<void>;
+  look(name: string): Promise<UnitState | undefined>;
+  /** Its file as it should be. */
+  expected(plan: UnitPlan): string;
+}
+
 export interface Ended {
   /** 128 + n when signal n ended it; null when nobody saw it end: the machine restarted, or its keeper was killed. */
   code: number | null;
@@ -89,6 +130,8 @@ export interface KeptProcess {
   /** Its output from a position on, as it comes. Ends when the output does, or, after `stop`, with what is there by then. */
   follow(from: number, stop: AbortSignal): AsyncIterable<OutputPart>;
   lastLines(count: number): Promise<string[]>;
+  /** The last lines, as far as they are kept and not too long, and then as `follow` does. */
+  followLast(lines: number, stop: AbortSignal): AsyncIterable<OutputPart>;
   /** Stops watching for its end: `ended` then stays open, the program runs on. */
   forget(): void;
   /** To its whole group, and only while it is still this very process. */

@@ -6,6 +6,7 @@ import type { Clock, Logger, Timer } from "../../domain/ports.ts";
 import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { Operator, RunContext } from "../operator.ts";
 import { stoppedOutcome } from "../stopped.ts";
+import { readAppOutput } from "./app_output.ts";
 import { appFolderOf } from "./app_folder.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { Locks } from "./app_locks.ts";
@@ -14,7 +15,6 @@ import type { AppRecord } from "./app_record.ts";
 import { deployBinary } from "./deploy_binary.ts";
 import { deployDocker } from "./docker/deploy_docker.ts";
 import type { Engine } from "./docker/engine.ts";
-import { tailDocker } from "./docker/observe_docker.ts";
 import { keepRunning } from "./end_slot.ts";
 import { asFailure, PmFailure } from "./failure.ts";
 import { refuseByPolicy } from "./local_policy.ts";
@@ -157,12 +157,10 @@ export function createPmOperator(options: PmOptions): Operator {
       }
     },
     onChange: (call) => watch.onChange(call),
-    async tail(application, lines) {
+    async output({ application, environmentId }, lines, stop) {
       for (const [folder, record] of await listApps(pm, root)) {
-        const { app, current } = record;
-        if (app !== application || !current?.slot) continue;
-        if (current.spec.runtime.mode === "docker") return await tailDocker(pm, folder, record, lines);
-        return await (await machine.adoptProcess(folder.run(current.slot)))?.lastLines(lines);
+        if (record.app !== application || record.environmentId !== environmentId) continue;
+        return await readAppOutput(pm, folder, record, lines, stop);
       }
       return undefined;
     },

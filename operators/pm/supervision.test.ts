@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Clock } from "../../domain/ports.ts";
 import { findTagged, sendSignal } from "../../host/process_table.ts";
-import { clock, createPmFixture, operationOf, specOf } from "../../tests/helpers/pm_fixture.ts";
+import { clock, createPmFixture, lastLines, operationOf, specOf } from "../../tests/helpers/pm_fixture.ts";
 import type { PmFixture } from "../../tests/helpers/pm_fixture.ts";
 import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
 
@@ -55,10 +55,10 @@ describe("a deployed program", () => {
     const spec = await shell("echo $PORT $TOKEN; exec sleep 60", undefined, { secrets: ["TOKEN"] });
     const runtime = { ...spec.runtime, ports: { http: "auto" } } as RenderedSpec["runtime"];
     await operator.run(operationOf({ ...spec, runtime }), pm.context({ secrets: { TOKEN: "t" } }));
-    const [before, lines] = [await pidOf(operator), await operator.tail!("order", 5)];
+    const [before, lines] = [await pidOf(operator), await lastLines(operator, "order", 5)];
     sendSignal(before!, "KILL");
     await expect.poll(async () => [null, before].includes(await pidOf(operator))).toBe(false);
-    await expect.poll(() => operator.tail!("order", 5)).toEqual(lines);
+    await expect.poll(() => lastLines(operator, "order", 5)).toEqual(lines);
     expect(lines).toMatchObject([expect.stringMatching(/^\d+ t$/)]);
   });
 

@@ -1,4 +1,5 @@
 /** Repositories, applications, environments, versions, secrets. */
+import { Difference, HEALTH, Resource } from "../observed.ts";
 import { z } from "zod";
 import { ApplicationConfig } from "../config/application.ts";
 import { Duration, EnvironmentMap, Glob, Name } from "../config/values.ts";
@@ -181,10 +182,26 @@ export const AppStateItem = z.object({
   target: z.string(),
   versionId: Id.nullable(),
   version: z.string().nullable(),
-  health: z.enum(["healthy", "degraded", "progressing", "missing", "unknown"]),
+  health: z.enum(HEALTH),
   sync: z.enum(["synced", "out_of_sync", "unknown"]),
   details: z.record(z.string(), z.unknown()),
   updatedAt: Instant,
+  /** Its agent. While that is not connected, health and sync are `unknown`, and what follows is the last that was seen. */
+  agent: z.object({ id: Id, name: z.string(), connected: z.boolean(), lastSeenAt: Instant.nullable() }).nullable(),
+  lastHealth: z.enum(HEALTH),
+  lastSync: z.enum(["synced", "out_of_sync", "unknown"]),
+  /** When the agent last saw something new here; null before its first word after a deployment. */
+  observedAt: Instant.nullable(),
+  healthSince: Instant.nullable(),
+  observedVersion: z.string().nullable(),
+  resources: z.array(Resource),
+  /** All that differs from the version; null when it cannot be compared. */
+  differences: z.array(Difference).nullable(),
+  /** Those of them that count. */
+  drift: z.array(Difference),
+  driftMode: z.enum(["report", "heal", "ignore"]),
+  healing: z.object({ tries: z.array(z.number()), deploymentId: Id.nullable(), error: z.string().optional() })
+    .nullable(),
 }).meta({ id: "AppState" });
 export type AppStateItem = z.infer<typeof AppStateItem>;
 

@@ -3,7 +3,7 @@ import { createClock } from "../../host/clock.ts";
 import { createMachine } from "../../host/machine.ts";
 import { findTagged, sendSignal } from "../../host/process_table.ts";
 import { processFiles } from "../../host/process_files.ts";
-import type { RunContext } from "../../operators/operator.ts";
+import type { Operator, RunContext } from "../../operators/operator.ts";
 import { createPmOperator } from "../../operators/pm/pm_operator.ts";
 import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
 
@@ -70,7 +70,7 @@ export async function createPmFixture() {
   const operators: ReturnType<typeof createPmOperator>[] = [];
   const createOperator = (over: Partial<Parameters<typeof createPmOperator>[0]> = {}) => {
     const operator = createPmOperator({
-      machine: createMachine(),
+      machine: { ...createMachine(), units: undefined }, // no test makes units on the machine that it runs on
       clock,
       logger: { log: (level, message, context) => void logs.push({ level, message, context }) },
       root: `${folder}/apps`,
@@ -176,3 +176,12 @@ Deno.serve({ port: Number(Deno.env.get("PORT")), hostname: "127.0.0.1", onListen
 });
 `;
 export const serverCommand = [Deno.execPath(), "run", "--quiet", "--no-config", "-A", "server.ts"];
+
+/** What an application printed last, as whoever looks at it is given it. */
+export async function lastLines(operator: Operator, application: string, count: number): Promise<string[]> {
+  const output = await operator.output!({ application, environmentId: "e1" }, count, AbortSignal.abort());
+  const text = new TextDecoder();
+  let all = "";
+  for await (const { bytes } of output?.parts ?? []) all += text.decode(bytes, { stream: true });
+  return all.split("\n").slice(0, -1);
+}

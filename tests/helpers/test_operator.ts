@@ -39,7 +39,13 @@ export function createTestOperator(act?: (run: TestRun) => Promise<OutcomeInput 
         details: {},
       };
     },
-    tail: async (application, lines) => application === "order" ? ["last line"].slice(-lines) : undefined,
+    async output({ application }) {
+      if (application !== "order") return undefined;
+      async function* parts() {
+        yield { bytes: new TextEncoder().encode("last line\n"), lostBytes: 0 };
+      }
+      return { secrets: [], parts: parts() };
+    },
   };
   return { operator, runs, calls };
 }

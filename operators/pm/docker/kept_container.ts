@@ -73,6 +73,7 @@ export function keepContainer(engine: Engine, clock: Clock, facts: ContainerFact
     hasEnded: () => hasEnded,
     follow,
     lastLines: (count) => lastLinesOf(engine, id, count),
+    followLast: (lines, stop) => followLast(engine, id, lines, stop),
     forget: () => forgotten.abort(),
     async signal(signal) {
       if (signal === "STOP") return engine.pauseContainer(id);
@@ -80,6 +81,16 @@ export function keepContainer(engine: Engine, clock: Clock, facts: ContainerFact
       if ((await engine.findContainer(id))?.State.Paused) await engine.unpauseContainer(id);
     },
   };
+}
+
+/** Ends with the container's output: after a restart whoever follows asks again. */
+async function* followLast(engine: Engine, id: string, tail: number, stop: AbortSignal): AsyncGenerator<OutputPart> {
+  let position = 0;
+  const signal = stop.aborted ? new AbortController().signal : stop;
+  for await (const bytes of engine.readOutput(id, { follow: !stop.aborted, tail, signal })) {
+    position += bytes.length;
+    yield { bytes, position, lostBytes: 0 };
+  }
 }
 
 export async function lastLinesOf(engine: Engine, id: string, count: number): Promise<string[]> {

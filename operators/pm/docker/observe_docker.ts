@@ -9,7 +9,6 @@ import { requireEngine } from "./container_slots.ts";
 import { compareShapes, shapeOf } from "./container_shape.ts";
 import { isEngineError } from "./engine.ts";
 import type { ContainerFacts } from "./engine.ts";
-import { lastLinesOf } from "./kept_container.ts";
 
 type Seen = Pick<Observed, "health" | "resources" | "differences" | "details">;
 
@@ -57,14 +56,3 @@ const resourceOf = (name: string, { Id, State, RestartCount, Config }: Container
   restarts: RestartCount,
   details: { id: Id.slice(0, 12), image: Config.Image, pid: State.Pid || null, exitCode: State.ExitCode },
 });
-
-export async function tailDocker(
-  pm: PmParts,
-  folder: AppFolder,
-  record: AppRecord,
-  lines: number,
-): Promise<string[] | undefined> {
-  const engine = requireEngine(pm);
-  const facts = await engine.findContainer(containerName(folder, record.current!.slot!));
-  return facts && await lastLinesOf(engine, facts.Id, lines);
-}
