@@ -1,5 +1,6 @@
 import { CLOSE } from "../protocol/agent_messages.ts";
 import type { ToAgent } from "../protocol/agent_messages.ts";
+import type { HeldLease } from "../db/tasks/accept_tasks.ts";
 import type { FreeSlots } from "../db/tasks/claim_tasks.ts";
 
 /** One agent that is connected to this master, has proved who it is, and was welcomed. */
@@ -41,7 +42,8 @@ export interface Sessions {
   remove(session: Session): void;
   byAgent(agentId: string): Session | undefined;
   all(): Session[];
-  free(): FreeSlots[];
+  /** @param ending leases whose ends are being written: their agents have room already */
+  free(ending?: readonly HeldLease[]): FreeSlots[];
   closeAll(code: number, reason: string): void;
 }
 
@@ -58,13 +60,19 @@ export function createSessions(): Sessions {
     },
     byAgent: (id) => byAgent.get(id),
     all: () => [...byAgent.values()],
-    free: () =>
-      [...byAgent.values()].filter((s) => !s.cordoned && s.slots > s.held.size).map((s) => ({
+    free(ending = []) {
+      const leaving = new Map<string, number>();
+      for (const { agentId, taskId, fence } of ending) {
+        const isHeld = byAgent.get(agentId)?.held.get(taskId) === fence;
+        if (isHeld) leaving.set(agentId, (leaving.get(agentId) ?? 0) + 1);
+      }
+      return [...byAgent.values()].filter((s) => !s.cordoned).map((s) => ({
         agentId: s.agentId,
         agentName: s.name,
-        free: s.slots - s.held.size,
+        free: s.slots - s.held.size + (leaving.get(s.agentId) ?? 0),
         sessionId: s.id,
-      })),
+      })).filter((s) => s.free > 0);
+    },
     closeAll(code, reason) {
       for (const session of [...byAgent.values()]) session.close(code, reason);
       byAgent.clear();

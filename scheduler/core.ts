@@ -10,7 +10,7 @@ import { createSessions } from "./agent_sessions.ts";
 import type { Session } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createCancelLoop } from "./cancel_loop.ts";
-import { createDispatchLoop } from "./dispatch_loop.ts";
+import { createDispatcher } from "./dispatch_loop.ts";
 import { createLoop } from "./loop.ts";
 import { createMessageHandlers } from "./message_handlers.ts";
 import type { StaleWrites } from "./message_handlers.ts";
@@ -35,8 +35,8 @@ const SESSIONS_SWEEP_SECONDS = 10;
 export function createCore(deps: CoreDeps): Core {
   const sessions = createSessions();
   const identities = createAgentIdentities(deps);
-  const handlers = createMessageHandlers(deps, identities);
-  const dispatch = createDispatchLoop(deps, sessions);
+  const { loop: dispatch, finish } = createDispatcher(deps, sessions);
+  const handlers = createMessageHandlers(deps, identities, finish);
   const reaper = createReapLoop(deps);
   const check = createLoop({
     name: "session check",

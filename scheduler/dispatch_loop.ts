@@ -3,12 +3,17 @@
  *
  *   woken by "tasks" (new work, a result, a freed slot) | sweep
  *     -> claim for all free slots -> dispatch -> again while work was claimed that several agents could have had
+ *   a few results -> taken, and what became ready by them claimed, with one commit -> dispatch
+ *
+ * Free slots are promised to one claim at a time. When the loop has them, or wants them, results are taken alone, and
+ * it claims what became ready: so nobody who waits is passed over for long.
  *
  * A crash between claim and dispatch leaves a leased task that its agent does not know: the agent's next hello, or the
  * end of the lease, gives it back.
  */
 import { AppError } from "../domain/app_error.ts";
 import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
+import type { TaskResult } from "../db/tasks/finish_tasks.ts";
 import type { Dispatch } from "../protocol/agent_messages.ts";
 import { Outcome } from "../protocol/operation.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
@@ -16,7 +21,20 @@ import type { CoreDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
 
-export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
+/** Results at once that are few: behind more of them, others would wait too long for the slots. */
+const FEW = 10;
+
+export interface Dispatcher {
+  loop: Loop;
+  /** Takes results, and hands on at once what became ready by a few of them. @returns the ids that were taken */
+  finish(results: readonly TaskResult[]): Promise<string[]>;
+}
+
+export function createDispatcher(deps: CoreDeps, sessions: Sessions): Dispatcher {
+  /** Whoever has the free slots now; it never fails. */
+  let promised: Promise<void> | undefined;
+  let isWanted = false;
+
   /** What cannot be prepared cannot be run: the task fails with the sentence, instead of waiting for its lease to end. */
   async function fail(task: ClaimedTask, session: Session, error: unknown): Promise<void> {
     session.held.delete(task.id);
@@ -46,7 +64,33 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
     session.send(...ready.map((dispatch) => ({ ...dispatch, leaseAge })));
   }
 
-  return createLoop({
+  async function handOut(claimed: readonly ClaimedTask[], askedAt: number): Promise<void> {
+    deps.crashPoint("claimed");
+    for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {
+      // One that went away meanwhile: its next hello or the end of the lease gives the tasks back.
+      const session = sessions.byAgent(agentId);
+      if (session) await dispatchTo(session, tasks, askedAt);
+    }
+    deps.crashPoint("dispatched");
+    deps.hints.announce("events");
+  }
+  async function claimAndHandOut(): Promise<ClaimedTask[]> {
+    const askedAt = deps.clock.monotonic();
+    const claimed = await deps.store.claimTasks(sessions.free(), deps.leaseSeconds);
+    if (claimed.length > 0) await handOut(claimed, askedAt);
+    return claimed;
+  }
+  /** Has the slots until it is done. */
+  async function withSlots<T>(run: () => Promise<T>): Promise<T> {
+    const done = run();
+    const mine = done.then(() => undefined, () => undefined).then(() => {
+      if (promised === mine) promised = undefined;
+    });
+    promised = mine;
+    return await done;
+  }
+
+  const loop = createLoop({
     name: "dispatch loop",
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
@@ -54,20 +98,35 @@ export function createDispatchLoop(deps: CoreDeps, sessions: Sessions): Loop {
     async run() {
       let again = true;
       while (again) {
-        const askedAt = deps.clock.monotonic();
-        const claimed = await deps.store.claimTasks(sessions.free(), deps.leaseSeconds);
-        if (claimed.length === 0) return;
+        isWanted = true;
+        while (promised) await promised;
+        isWanted = false;
+        const claimed = await withSlots(claimAndHandOut);
         // What is meant for one agent was all claimed, as far as its slots go.
         again = claimed.some((task) => task.isShared !== false);
-        deps.crashPoint("claimed");
-        for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {
-          // One that went away meanwhile: its next hello or the end of the lease gives the tasks back.
-          const session = sessions.byAgent(agentId);
-          if (session) await dispatchTo(session, tasks, askedAt);
-        }
-        deps.crashPoint("dispatched");
-        deps.hints.announce("events");
       }
     },
   });
+
+  async function finish(results: readonly TaskResult[]): Promise<string[]> {
+    const { store, chance, clock, leaseSeconds } = deps;
+    const agents = promised || isWanted || results.length > FEW ? [] : sessions.free(results);
+    if (agents.length === 0) return await store.finishTasks(results, chance);
+    const askedAt = clock.monotonic();
+    const { promise: taken, resolve, reject } = Promise.withResolvers<string[]>();
+    let isTaken = false;
+    const handingOn = withSlots(async () => {
+      const finished = await store.finishAndHandOn(results, chance, agents, leaseSeconds);
+      isTaken = true;
+      resolve(finished.taken);
+      if (finished.claimed.length > 0) await handOut(finished.claimed, askedAt);
+    });
+    handingOn.catch((error: unknown) => {
+      // They were taken; what was claimed comes back as after a crash.
+      if (isTaken) deps.logger.log("ERROR", "what became ready could not be handed on", { error: String(error) });
+      else reject(error);
+    });
+    return await taken;
+  }
+  return { loop, finish };
 }

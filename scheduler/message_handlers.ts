@@ -16,6 +16,7 @@ import { createAcceptances } from "./acceptances.ts";
 import type { AgentIdentities } from "./agent_identities.ts";
 import type { Session } from "./agent_sessions.ts";
 import type { CoreDeps } from "./deps.ts";
+import type { Dispatcher } from "./dispatch_loop.ts";
 import { createFolder } from "./folder.ts";
 
 type Of<T extends FromAgent["type"]> = Extract<FromAgent, { type: T }>;
@@ -47,7 +48,11 @@ const MAX_TASKS = 500;
 const MAX_CHUNK_BYTES = 1024 * 1024;
 const ROW_BYTES = 4096;
 
-export function createMessageHandlers(deps: CoreDeps, identities: AgentIdentities): MessageHandlers {
+export function createMessageHandlers(
+  deps: CoreDeps,
+  identities: AgentIdentities,
+  finishTasks: Dispatcher["finish"],
+): MessageHandlers {
   const { store, hints } = deps;
   const heard = new Set<string>();
   const answers = deps.queries && createAnswers(deps.queries, hints);
@@ -81,7 +86,7 @@ export function createMessageHandlers(deps: CoreDeps, identities: AgentIdentitie
     5 * MAX_TASKS,
   );
   const results = createFolder<TaskResult, boolean>(
-    (items) => perLease(items, (some) => store.finishTasks(some, deps.chance)),
+    (items) => perLease(items, finishTasks),
     MAX_TASKS,
   );
   const chunks = createFolder<NewChunk, { offset: number } | undefined>(

@@ -5,7 +5,8 @@
  * masters claim at once. An untargeted leaf may be picked for two agents of the same statement (one's own locks are not
  * skipped); the update takes it once, and the caller claims again when it got such ones.
  */
-import type { Database } from "../database.ts";
+import type { Sql } from "../client.ts";
+import type { Database, Tx } from "../database.ts";
 import { whenAsked } from "../retry.ts";
 
 export interface FreeSlots {
@@ -33,10 +34,20 @@ export interface ClaimedTask {
 }
 
 export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds: number): Promise<ClaimedTask[]> {
+  return await whenAsked(() => claim(db.sql, agents, leaseSeconds));
+}
+
+/** The same as part of a transaction, of the deployments whose rows it holds. */
+export async function claim(
+  sql: Sql | Tx,
+  agents: readonly FreeSlots[],
+  leaseSeconds: number,
+  deploymentIds?: readonly string[],
+): Promise<ClaimedTask[]> {
   const ready = agents.filter((a) => a.free > 0);
   if (ready.length === 0) return [];
-  return await whenAsked(() =>
-    db.sql<ClaimedTask[]>`
+  const within = deploymentIds ? sql`and t.deployment_id = any(${deploymentIds}::uuid[])` : sql``;
+  return await sql<ClaimedTask[]>`
     with wanted as (
       select w.* from unnest(${ready.map((a) => a.agentId)}::uuid[], ${ready.map((a) => a.agentName)}::text[],
         ${ready.map((a) => a.free)}::int[], ${ready.map((a) => a.sessionId ?? null)}::uuid[])
@@ -45,11 +56,11 @@ export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds
     ), picked as (
       select distinct on (p.id) p.id, w.agent_id, w.agent_name from wanted w cross join lateral (
         select * from (select t.id, t.position from task t
-          where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id = w.agent_id and t.run_after <= boreas_now()
+          where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id = w.agent_id and t.run_after <= boreas_now() ${within}
           order by t.position, t.id limit w.free for update of t skip locked) targeted
         union all
         select * from (select t.id, t.position from task t join agent_environment e on e.agent_id = w.agent_id and e.environment_id = t.environment_id
-          where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is null and t.run_after <= boreas_now()
+          where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is null and t.run_after <= boreas_now() ${within}
           order by t.position, t.id limit w.free for update of t skip locked) shared
         limit w.free
       ) p order by p.id, w.agent_id
@@ -74,6 +85,5 @@ export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds
       insert into event (project_id, topic, subject_id, deployment_id, kind, data)
       select project_id, 'task', id, deployment_id, 'task.leased', jsonb_build_object('name', name, 'reason', reason) from claimed
     )
-    select id, deployment_id, project_id, parent_id, app_id, environment_id, name, agent_id, fence, attempt, payload, spec_sha256, is_shared from claimed`
-  );
+    select id, deployment_id, project_id, parent_id, app_id, environment_id, name, agent_id, fence, attempt, payload, spec_sha256, is_shared from claimed`;
 }

@@ -13,6 +13,8 @@ import type { Database, Tx } from "../database.ts";
 import { move, readMovable } from "../deployments/move_deployments.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
+import { claim } from "./claim_tasks.ts";
+import type { ClaimedTask, FreeSlots } from "./claim_tasks.ts";
 import { appStateColumns, recordAppState } from "./record_app_state.ts";
 import { MAX_LOSSES } from "./lose_tasks.ts";
 import { lockDeployments, settle } from "./settle_tasks.ts";
@@ -33,7 +35,23 @@ interface HeldTask extends EndedTask {
 
 /** @returns the ids whose lease still held; the others belong to a newer claim or ended before */
 export async function finishTasks(db: Database, results: readonly TaskResult[], chance: Chance): Promise<string[]> {
-  if (results.length === 0) return [];
+  return (await finishAndHandOn(db, results, chance, [], 0)).taken;
+}
+
+export interface Finished {
+  taken: string[];
+  claimed: ClaimedTask[];
+}
+
+/** The same; and when more of these deployments has become ready, it is handed out with the same commit. */
+export async function finishAndHandOn(
+  db: Database,
+  results: readonly TaskResult[],
+  chance: Chance,
+  agents: readonly FreeSlots[],
+  leaseSeconds: number,
+): Promise<Finished> {
+  if (results.length === 0) return { taken: [], claimed: [] };
   const byId = new Map(results.map((r) => [r.taskId, r]));
   return await inTransaction(db, async (tx) => {
     const [failed, others] = split([...byId.values()], (r) => r.outcome.status === "failed");
@@ -56,7 +74,10 @@ export async function finishTasks(db: Database, results: readonly TaskResult[], 
     const [movable] = await Promise.all([readMovable(tx, deployments), recordEvents(tx, events)]);
     for (const row of movable) await move(db, tx, row);
     db.crashPoint?.("finish.moved");
-    return [...ended.map((t) => t.id), ...held.filter((t) => !over.some((o) => o.taskId === t.id)).map((t) => t.id)];
+    const isMoreReady = events.some((event) => event.kind === "task.pending");
+    const claimed = isMoreReady ? await claim(tx, agents, leaseSeconds, deployments) : [];
+    const again = held.filter((t) => !over.some((o) => o.taskId === t.id));
+    return { taken: [...ended, ...again].map((t) => t.id), claimed };
   });
 }
 

@@ -174,11 +174,15 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
     })[]
   >`
     select p.id, p.project_id, p.deployment_id, p.parent_id, p.name, p.state, p.reason, p.max_failures,
-      (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task c
-        where c.parent_id = p.id and not (c.state = 'skipped' and c.payload ? 'leftOut') group by state) s) as counts,
-      (select count(*)::int from task c where c.parent_id = p.id and c.state = 'skipped' and c.payload ? 'leftOut') as left_out,
-      (select jsonb_build_object('name', c.name, 'text', c.reason ->> 'text') from task c where c.parent_id = p.id and c.state = 'failed' order by c.completed_at, c.id limit 1) as cause
-    from task p where p.id = any(${parentIds}::uuid[]) order by p.id for update`;
+      c.counts, c.left_out, case when c.counts ? 'failed' then (
+        select jsonb_build_object('name', f.name, 'text', f.reason ->> 'text') from task f
+        where f.parent_id = p.id and f.state = 'failed' order by f.completed_at, f.id limit 1) end as cause
+    from task p, lateral (
+      select jsonb_object_agg(s.state, s.n) filter (where not s.is_left_out) as counts,
+        coalesce(sum(s.n) filter (where s.is_left_out), 0)::int as left_out
+      from (select state, state = 'skipped' and payload ? 'leftOut' as is_left_out, count(*)::int as n
+        from task where parent_id = p.id group by 1, 2) s
+    ) c where p.id = any(${parentIds}::uuid[]) order by p.id for update of p`;
   const changed: EndedTask[] = [];
   for (const parent of rows) {
     if (isFinal(parent.state)) continue;

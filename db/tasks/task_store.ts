@@ -18,8 +18,8 @@ import { acceptTasks, renewLeases } from "./accept_tasks.ts";
 import type { HeldLease } from "./accept_tasks.ts";
 import { claimTasks } from "./claim_tasks.ts";
 import type { ClaimedTask, FreeSlots } from "./claim_tasks.ts";
-import { finishTasks } from "./finish_tasks.ts";
-import type { TaskResult } from "./finish_tasks.ts";
+import { finishAndHandOn, finishTasks } from "./finish_tasks.ts";
+import type { Finished, TaskResult } from "./finish_tasks.ts";
 import { readCancels } from "./read_cancels.ts";
 import type { WantedCancel } from "./read_cancels.ts";
 import { readHeld } from "./read_held.ts";
@@ -32,6 +32,12 @@ export interface TaskStore {
   acceptTasks(leases: readonly HeldLease[]): Promise<string[]>;
   renewLeases(leases: readonly HeldLease[], leaseSeconds: number): Promise<string[]>;
   finishTasks(results: readonly TaskResult[], chance: Chance): Promise<string[]>;
+  finishAndHandOn(
+    results: readonly TaskResult[],
+    chance: Chance,
+    agents: readonly FreeSlots[],
+    leaseSeconds: number,
+  ): Promise<Finished>;
   appendChunks(chunks: readonly NewChunk[]): Promise<LogPosition[]>;
   reapTasks(options: ReapOptions): Promise<number>;
   readCancels(agentIds: readonly string[]): Promise<WantedCancel[]>;
@@ -51,6 +57,8 @@ export const createTaskStore = (db: Database, options: { logCapBytes?: number } 
   acceptTasks: (leases) => acceptTasks(db, leases),
   renewLeases: (leases, leaseSeconds) => renewLeases(db, leases, leaseSeconds),
   finishTasks: (results, chance) => finishTasks(db, results, chance),
+  finishAndHandOn: (results, chance, agents, leaseSeconds) =>
+    finishAndHandOn(db, results, chance, agents, leaseSeconds),
   appendChunks: (chunks) => appendChunks(db, chunks, options.logCapBytes),
   reapTasks: (options) => reapTasks(db, options),
   readCancels: (agentIds) => readCancels(db, agentIds),

@@ -6,7 +6,7 @@
 import type { TaskStore } from "../../db/tasks/task_store.ts";
 import type { HeldLease } from "../../db/tasks/accept_tasks.ts";
 import type { ClaimedTask } from "../../db/tasks/claim_tasks.ts";
-import type { TaskResult } from "../../db/tasks/finish_tasks.ts";
+import type { Finished, TaskResult } from "../../db/tasks/finish_tasks.ts";
 import { canMove, isFinal } from "../../domain/task_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
 import type { RunContext } from "../../operators/operator.ts";
@@ -44,6 +44,11 @@ export class Checker implements Witness {
     if (verb === "claimTasks") this.#claimed(answer as ClaimedTask[]);
     if (verb === "acceptTasks" || verb === "renewLeases") this.#held(verb, args[0] as HeldLease[], answer as string[]);
     if (verb === "finishTasks") this.#finished(args[0] as TaskResult[], answer as string[]);
+    if (verb === "finishAndHandOn") {
+      const { taken, claimed } = answer as Finished;
+      this.#finished(args[0] as TaskResult[], taken);
+      this.#claimed(claimed);
+    }
     if (verb === "reapTasks") this.#swept(answer as number);
     this.look(verb === "connectAgent" || verb === "reapTasks" ? verb : undefined);
   }

@@ -88,19 +88,26 @@ const Acts: Record<string, fc.Arbitrary<Act>> = {
   renew: fc.array(Paper, { minLength: 1, maxLength: 3 }).map((papers) => (world, known) =>
     world.store.renewLeases(leasesOf(known, papers), LEASE)
   ),
-  finish: fc.array(
-    fc.record({
-      paper: Paper,
-      status: fc.constantFrom("success" as const, "success" as const, "failed" as const, "cancelled" as const),
-      retryable: fc.boolean(),
-    }),
-    { minLength: 1, maxLength: 2 },
-  ).map((words) => (world, known) => {
+  finish: fc.record({
+    words: fc.array(
+      fc.record({
+        paper: Paper,
+        status: fc.constantFrom("success" as const, "success" as const, "failed" as const, "cancelled" as const),
+        retryable: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 2 },
+    ),
+    handOnTo: fc.constantFrom(0, 1, undefined),
+  }).map(({ words, handOnTo }) => async (world, known) => {
     const results = words.flatMap(({ paper, status, retryable }) => {
       const lease = leaseOf(known, paper);
       return lease ? [{ ...lease, outcome: Outcome.parse({ status, retryable, message: "So it is." }) }] : [];
     });
-    return world.store.finishTasks([...new Map(results.map((r) => [r.taskId, r])).values()], chance);
+    const once = [...new Map(results.map((r) => [r.taskId, r])).values()];
+    if (handOnTo === undefined) return await world.store.finishTasks(once, chance);
+    const want = { agentId: AGENTS[handOnTo]!, agentName: `agent ${AGENTS[handOnTo]!}`, free: 2 };
+    const { taken, claimed } = await world.store.finishAndHandOn(once, chance, [want], LEASE);
+    return [...taken, ...claimed];
   }),
   log: fc.record({
     paper: Paper,
@@ -197,9 +204,10 @@ it("the twin answers and looks like PostgreSQL after every act of any sequence",
 }, 120_000);
 
 function learn(known: Known, name: string, answer: unknown): void {
-  if (name === "claim") {
-    for (const { id, fence, agentId } of answer as { id: string; fence: number; agentId: string }[]) {
-      known.leases.push({ taskId: id, fence, agentId });
+  if (name === "claim" || name === "finish") {
+    for (const given of answer as (string | { id: string; fence: number; agentId: string })[]) {
+      if (typeof given === "string") continue; // was taken
+      known.leases.push({ taskId: given.id, fence: given.fence, agentId: given.agentId });
     }
   }
   if (name === "log") {

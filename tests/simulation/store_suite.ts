@@ -102,6 +102,25 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
       const second = await world.store.claimTasks(both.filter((want) => !served.has(want.agentId)), LEASE);
       expect([...first, ...second].map((t) => t.id).sort()).toEqual([A, B]);
     });
+    it("hands on, with the end of a task, what became ready by it, to who has room and may have it", async () => {
+      await task(A);
+      await task(B, { dependsOn: [A] });
+      await task(C, { dependsOn: [A], targetAgentId: TWO });
+      const claimed = await claimOne(ONE);
+      const result = { ...leaseOf(claimed), outcome: Outcome.parse({ status: "success", message: "Done." }) };
+      const room = [{ agentId: ONE, agentName: "one", free: 5 }];
+      const forged = await world.store.finishAndHandOn([{ ...result, fence: 9 }], half, room, LEASE);
+      expect(forged).toEqual({ taken: [], claimed: [] });
+      const { taken, claimed: more } = await world.store.finishAndHandOn([result], half, room, LEASE);
+      expect(taken).toEqual([A]);
+      expect(more.map(({ id, agentId, fence }) => ({ id, agentId, fence }))).toEqual([{
+        id: B,
+        agentId: ONE,
+        fence: 1,
+      }]);
+      const { tasks } = await world.read();
+      expect(tasks.map((t) => t.state)).toEqual(["success", "leased", "pending"]);
+    });
   });
 
   describe(`${name}: holding`, () => {

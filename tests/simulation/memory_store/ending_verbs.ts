@@ -1,10 +1,12 @@
 /** Finish, lose, reap: `db/tasks/finish_tasks.ts`, `lose_tasks.ts`, `reap_tasks.ts`. */
 import { MAX_LOSSES } from "../../../db/tasks/lose_tasks.ts";
-import type { TaskResult } from "../../../db/tasks/finish_tasks.ts";
+import type { FreeSlots } from "../../../db/tasks/claim_tasks.ts";
+import type { Finished, TaskResult } from "../../../db/tasks/finish_tasks.ts";
 import type { ReapOptions } from "../../../db/tasks/reap_tasks.ts";
 import type { Chance } from "../../../domain/ports.ts";
 import { retryDelaySeconds } from "../../../domain/retry_delay.ts";
 import type { Outcome } from "../../../protocol/operation.ts";
+import { claimTasks } from "./lease_verbs.ts";
 import { moveDeployments, settleTasks } from "./settling.ts";
 import { byId, liveTask, moveTask } from "./tables.ts";
 import type { Tables, TaskRow } from "./tables.ts";
@@ -24,6 +26,20 @@ export function finishTasks(tables: Tables, results: readonly TaskResult[], chan
   settleTasks(tables, ended);
   moveDeployments(tables, held.map((task) => task.deploymentId));
   return held.map((task) => task.id);
+}
+
+export function finishAndHandOn(
+  tables: Tables,
+  results: readonly TaskResult[],
+  chance: Chance,
+  agents: readonly FreeSlots[],
+  leaseSeconds: number,
+): Finished {
+  const blocked = [...tables.tasks.values()].filter((task) => task.state === "blocked");
+  const taken = finishTasks(tables, results, chance);
+  if (!blocked.some((task) => task.state === "pending")) return { taken, claimed: [] };
+  const deployments = new Set(results.map((result) => tables.tasks.get(result.taskId)?.deploymentId));
+  return { taken, claimed: claimTasks(tables, agents, leaseSeconds, (task) => deployments.has(task.deploymentId)) };
 }
 
 /** What an agent could not begin or had to leave is its loss, not the task's failure; both have a bound. */

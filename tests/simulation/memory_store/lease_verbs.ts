@@ -5,7 +5,12 @@ import { DEFAULT_PROJECT } from "../../../db/database.ts";
 import { byId, liveTask, waits } from "./tables.ts";
 import type { Tables, TaskRow } from "./tables.ts";
 
-export function claimTasks(tables: Tables, agents: readonly FreeSlots[], leaseSeconds: number): ClaimedTask[] {
+export function claimTasks(
+  tables: Tables,
+  agents: readonly FreeSlots[],
+  leaseSeconds: number,
+  isMeant: (task: TaskRow) => boolean = () => true,
+): ClaimedTask[] {
   const wanted = agents.filter((want) => {
     const session = tables.agents.get(want.agentId)?.sessionId;
     return want.free > 0 && (want.sessionId === undefined || want.sessionId === session);
@@ -13,7 +18,7 @@ export function claimTasks(tables: Tables, agents: readonly FreeSlots[], leaseSe
   // Each picks for itself; what two have picked goes to one of them, and the other asks again.
   const picked = new Map<string, FreeSlots>();
   for (const want of wanted.sort((a, b) => (a.agentId < b.agentId ? 1 : -1))) {
-    for (const task of pickFor(tables, want)) picked.set(task.id, want);
+    for (const task of pickFor(tables, want, isMeant)) picked.set(task.id, want);
   }
   return [...picked].map(([id, { agentId }]) => {
     const task = tables.tasks.get(id)!;
@@ -34,10 +39,10 @@ export function claimTasks(tables: Tables, agents: readonly FreeSlots[], leaseSe
 }
 
 /** What is meant for this agent goes before what anybody may do. */
-function pickFor(tables: Tables, { agentId, free }: FreeSlots): TaskRow[] {
+function pickFor(tables: Tables, { agentId, free }: FreeSlots, isMeant: (task: TaskRow) => boolean): TaskRow[] {
   const bound = tables.agents.get(agentId)?.environments ?? [];
   const ready = [...tables.tasks.values()]
-    .filter((task) => task.isLeaf && task.state === "pending" && task.runAfter <= tables.now())
+    .filter((task) => task.isLeaf && task.state === "pending" && task.runAfter <= tables.now() && isMeant(task))
     .sort((a, b) => a.position - b.position || byId(a, b));
   const targeted = ready.filter((task) => task.targetAgentId === agentId);
   const shared = ready.filter((task) => task.targetAgentId === null && bound.includes(task.environmentId));

@@ -10,7 +10,7 @@ import {
   readHeld,
 } from "./agent_verbs.ts";
 import { appendChunks } from "./append_chunks.ts";
-import { finishTasks, reapTasks } from "./ending_verbs.ts";
+import { finishAndHandOn, finishTasks, reapTasks } from "./ending_verbs.ts";
 import { acceptTasks, claimTasks, renewLeases } from "./lease_verbs.ts";
 import type { Tables } from "./tables.ts";
 
@@ -19,6 +19,8 @@ export const createMemoryStore = (tables: Tables): TaskStore => ({
   acceptTasks: async (leases) => acceptTasks(tables, leases),
   renewLeases: async (leases, leaseSeconds) => renewLeases(tables, leases, leaseSeconds),
   finishTasks: async (results, chance) => finishTasks(tables, results, chance),
+  finishAndHandOn: async (results, chance, agents, leaseSeconds) =>
+    finishAndHandOn(tables, results, chance, agents, leaseSeconds),
   appendChunks: async (chunks) => appendChunks(tables, chunks),
   reapTasks: async (options) => reapTasks(tables, options),
   readCancels: async (agentIds) => readCancels(tables, agentIds),
