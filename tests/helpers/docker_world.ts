@@ -7,12 +7,13 @@ import { docker, run } from "./docker.ts";
 import { startRegistry } from "./docker_registry.ts";
 import { createPmFixture, operationOf, specOf } from "./pm_fixture.ts";
 
-/** Answers /env with its environment; `DIES=1` ends it at once, `SICK=1` makes it answer 404. */
+/** Answers / with its version, /env with its environment; `DIES=1` ends it at once, `SICK=1` makes it answer 404. */
 const SERVER = `#!/bin/sh
 echo "listening $VERSION"
 [ -z "$DIES" ] || { echo "cannot go on" >&2; exit 7; }
 trap 'echo "asked to stop"; exit 0' TERM
 mkdir -p /tmp/www
+printf %s "$VERSION" > /tmp/www/index.html
 [ -n "$SICK" ] || env > /tmp/www/env
 httpd -f -p 8080 -h /tmp/www &
 while :; do sleep 1000 & wait $!; done

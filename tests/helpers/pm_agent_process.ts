@@ -24,6 +24,7 @@ export async function startAgentProcess(
     `${place}/agent.ts`,
     `import { createContext, clock } from ${path("./pm_fixture.ts")};
      import { proxyClientOf } from ${path("./test_proxy.ts")};
+     import { createDockerEngine } from ${path("../../host/docker_engine.ts")};
      import { createMachine } from ${path("../../host/machine.ts")};
      import { createPmOperator } from ${path("../../operators/pm/pm_operator.ts")};
      import { createMachineRouter } from ${path("../../operators/pm/route/machine_router.ts")};
@@ -39,7 +40,9 @@ export async function startAgentProcess(
        if (killAtRecord && path.endsWith("/release.json") && JSON.parse(text).current?.version === killAtRecord) die();
      } };
      const router = createMachineRouter(proxyClientOf(stateDir));
-     const operator = createPmOperator({ machine, clock, logger: { log() {} }, root, node: { name: "m1" }, router });
+     const engine = createDockerEngine(Deno.env.get("DOCKER_HOST"));
+     const parts = { machine, clock, logger: { log() {} }, root, node: { name: "m1" }, router, engine };
+     const operator = createPmOperator(parts);
      await operator.start();
      const context = createContext({ taskId, fetchBlob: async (sha256) => blobs[sha256] });
      const { log, save } = context;
