@@ -13,13 +13,19 @@ export interface TestRegistry {
   push(repository: string, tag: string, content?: string): Promise<string>;
   stop(): Promise<void>;
 }
-/** @param login a line of an htpasswd file: without it everybody is let in @param of a registry whose images it serves too */
-export async function startRegistry({ login, of }: { login?: string; of?: TestRegistry } = {}): Promise<TestRegistry> {
+/**
+ * @param login a line of an htpasswd file: without it everybody is let in
+ * @param of a registry whose images it serves too
+ * @param address of this host to listen on
+ */
+export async function startRegistry(
+  { login, of, address = "127.0.0.1" }: { login?: string; of?: TestRegistry; address?: string } = {},
+): Promise<TestRegistry> {
   const folder = await Deno.makeTempDir({ prefix: "boreas-registry-" });
   if (login) await Deno.writeTextFile(join(folder, "htpasswd"), `${login}\n`);
   const auth = login ? `auth: { htpasswd: { realm: boreas, path: ${folder}/htpasswd } }\n` : "";
   const [port] = freePorts(1);
-  const host = `127.0.0.1:${port}`;
+  const host = `${address}:${port}`;
   await Deno.writeTextFile(
     join(folder, "config.yml"),
     `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${

@@ -11,7 +11,11 @@ export interface Load {
   end(): Promise<{ answers: Map<string, number>; failed: string[] }>;
 }
 
-export function startLoad(port: number, host = `127.0.0.1:${port}`): Load {
+export function startLoad(
+  port: number,
+  host = `127.0.0.1:${port}`,
+  methods: readonly string[] = ["GET", "POST"],
+): Load {
   const kept = new Agent({ keepAlive: true });
   const answers = new Map<string, number>();
   const failed: string[] = [];
@@ -54,7 +58,7 @@ export function startLoad(port: number, host = `127.0.0.1:${port}`): Load {
 
   const timer = setInterval(() => {
     sent++;
-    const going = ask(sent % 2 === 0 ? kept : false, sent % 4 < 2 ? "GET" : "POST");
+    const going = ask(sent % 2 === 0 ? kept : false, methods[(sent >> 1) % methods.length]!);
     open.add(going);
     void going.then(() => open.delete(going));
   }, EVERY_MS);
