@@ -21,7 +21,7 @@ mkdir "$folder/claim" 2>/dev/null || exit 0
 mkdir -p "$folder/out"
 exec 2>>"$folder/keeper.log"
 # A handler, not '': children start with the default action again.
-trap : HUP INT TERM
+trap : HUP INT TERM QUIT USR1 USR2
 
 boot=
 read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.boottime)
@@ -49,7 +49,7 @@ else
 fi
 
 collect() {
-  trap '' HUP INT TERM
+  trap '' HUP INT TERM QUIT USR1 USR2
   unset BOREAS_TASK_ID # by it the program's strays are found and killed; the keeper is none
   cd "$folder/out" || exit
   series=1000
@@ -61,6 +61,8 @@ collect() {
 }
 
 {
+  # A unit's end signals everybody in it; this subshell must live to write down how its program ended.
+  trap : HUP INT TERM QUIT USR1 USR2
   own_session sh -c '
     folder=$1 boot=$2 keeper=$3 path=$4
     shift 4

@@ -6,6 +6,7 @@ import { processFiles } from "./process_files.ts";
 import { choosePort, portHolder } from "./process_ports.ts";
 import { findProgram, refuseUser, runShortly, SYSTEM_PATH } from "./process_run.ts";
 import { findTagged, sendSignal } from "./process_table.ts";
+import { findUnits } from "./systemd/units.ts";
 import { unpack } from "./unpack.ts";
 
 /** What programs get of the agent's environment: never its tokens. */
@@ -23,6 +24,7 @@ export function createMachine() {
     arch: ARCHITECTURES[Deno.build.arch] ?? Deno.build.arch,
     baseEnv,
     files: processFiles,
+    units: findUnits(),
     startProcess,
     adoptProcess,
     findTagged,

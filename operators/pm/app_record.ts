@@ -3,7 +3,7 @@ import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
 import type { AppFolder, Slot } from "./app_folder.ts";
 import type { ContainerShape } from "./docker/container_shape.ts";
 import type { Routed } from "./docker/public_port.ts";
-import type { Machine, SignalName } from "./machine.ts";
+import type { Machine, SignalName, UnitPlan } from "./machine.ts";
 
 /** A version that was deployed here. */
 export interface RunningRelease {
@@ -79,6 +79,8 @@ export interface SlotStart {
   env: Record<string, string>;
   user?: string | undefined;
   stop: { signal: SignalName; graceSeconds: number };
+  /** The unit of its own that it runs in; a keeper alone holds it where there is none. */
+  unit?: UnitPlan | undefined;
 }
 
 export async function readStart(machine: Machine, folder: AppFolder, slot: Slot): Promise<SlotStart | undefined> {

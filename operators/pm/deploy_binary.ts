@@ -36,6 +36,7 @@ import { otherSlot, startSlot } from "./slots.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
 import { sendBack, undoPending } from "./undo_pending.ts";
+import { NO_LIMITS, planUnit } from "./units/plan_unit.ts";
 
 type Binary = Extract<RenderedSpec["runtime"], { mode: "binary" }>;
 const LAST_LINES = 200;
@@ -143,9 +144,10 @@ export async function deployBinary(
         signal: runtime.stop?.signal ?? "TERM" as const,
         graceSeconds: parseDuration(runtime.stop?.grace ?? "") ?? DEFAULT_GRACE_SECONDS,
       };
-      if (runtime.limits) await log.say("The limits are not enforced: that needs a systemd unit of its own.");
+      const unit = await planUnit(machine, folder, slot, { operation, runtime, cwd: release, stop });
+      if (runtime.limits && !unit) await log.say(`${NO_LIMITS} of ${pm.node.name}.`);
       await context.trusted();
-      await writeStart(machine, folder, slot, { command, cwd: release, env, user: runtime.user, stop });
+      await writeStart(machine, folder, slot, { command, cwd: release, env, user: runtime.user, stop, unit });
       const save: Saved = { name, slot, ports, run };
       await context.save(save);
       kept = await startSlot(machine, folder, slot);

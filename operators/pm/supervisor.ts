@@ -4,6 +4,8 @@
  *   running --ended, policy says so--> waiting (1 s, 2 s, ... 60 s) --> running
  *   running --ended, policy says no, or too often--> given up (stays down until the next deploy)
  *
+ * A program in a unit of its own is started again by systemd, agent or not; here that is only followed.
+ *
  * Nothing of this is on disk but what `release.json` and the keeper hold: after a crash of the agent `keep` finds the
  * program, running or ended, and goes on from there. A deploy takes an application out with `release` before it touches it.
  */
@@ -11,11 +13,12 @@ import type { Clock, Logger } from "../../domain/ports.ts";
 import { aborted, wait } from "../stopped.ts";
 import type { AppFolder } from "./app_folder.ts";
 import type { RunningRelease } from "./app_record.ts";
-import { tagsOf } from "./app_record.ts";
+import { readStart, tagsOf } from "./app_record.ts";
 import type { KeptProcess, Machine } from "./machine.ts";
 import { readRestartPolicy, restartDelay, shouldRestart } from "./restart_policy.ts";
 import { startSlot } from "./slots.ts";
 import { stopProcess } from "./stop_process.ts";
+import { followUnit } from "./units/follow_unit.ts";
 
 interface Watched {
   folder: AppFolder;
@@ -90,6 +93,20 @@ export class Supervisor {
       if (stop.signal.aborted) return;
       // No code: the machine restarted under it. That is no fault of the program, but `never` is never.
       const code = watched.kept ? (await watched.kept.ended).code : null;
+      const unit = (await readStart(machine, folder, release.slot!))?.unit;
+      const followed = unit && await followUnit(machine, clock, unit, folder.run(release.slot!), stop.signal);
+      if (stop.signal.aborted) return;
+      if (followed && typeof followed === "object") {
+        watched.kept = followed;
+        watched.restartsAt = [...watched.restartsAt, clock.monotonic()].slice(-policy.count - 1);
+        this.#log("WARN", watched, "application ended, and systemd started it again", { code, unit: unit!.name });
+        continue;
+      }
+      if (followed === "failed" || (followed === "inactive" && code !== null && shouldRestart(policy, code))) {
+        watched.gaveUp = true;
+        const how = followed === "failed" ? "ended too often" : "was stopped on the machine";
+        return this.#log("ERROR", watched, `application ${how} and stays down until the next deploy`, { code });
+      }
       if (!shouldRestart(policy, code)) {
         watched.gaveUp = true;
         return this.#log("INFO", watched, "application ended and stays down, as its restart policy says", { code });

@@ -1,0 +1,60 @@
+/**
+ * One act of an agent on a machine of the tests, as a process of its own: `deno run -A unit_driver.ts '{"do": ...}'`
+ * prints what became of it as JSON.
+ */
+import { createMachine } from "../../host/machine.ts";
+import { createPmOperator } from "../../operators/pm/pm_operator.ts";
+import type { RenderedSpec } from "../../protocol/operation.ts";
+import { clock, createContext, operationOf, specOf } from "./pm_fixture.ts";
+
+type Binary = Extract<RenderedSpec["runtime"], { mode: "binary" }>;
+export interface DriverAct {
+  do: "deploy" | "remove" | "observe";
+  root: string;
+  generation?: number;
+  version?: string;
+  /** A POSIX sh program. */
+  program?: string;
+  environment?: string;
+  runtime?: Partial<Binary>;
+  spec?: Partial<RenderedSpec>;
+  secrets?: Record<string, string>;
+}
+
+async function freeze(program: string) {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/app`, `#!/bin/sh\n${program}\n`);
+  await Deno.chmod(`${folder}/app`, 0o755);
+  const path = `${folder}.tar`;
+  await new Deno.Command("tar", { args: ["-cf", path, "-C", folder, "app"] }).output();
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path)));
+  const sha256 = [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { path, artifact: { kind: "blob" as const, sha256, size: (await Deno.stat(path)).size } };
+}
+
+if (import.meta.main) {
+  const act = JSON.parse(Deno.args[0]!) as DriverAct;
+  const logs: unknown[] = [];
+  const operator = createPmOperator({
+    ...{ machine: createMachine(), clock, root: act.root, node: { name: "m1" } },
+    logger: { log: (level, message, context) => void logs.push({ level, message, context }) },
+  });
+  await operator.start!();
+  const { version = "v1", environment = "prod", generation = 1 } = act;
+  const over = { version, versionId: version, environment, generation };
+  let outcome: unknown;
+  let text = "";
+  if (act.do !== "observe") {
+    const { path, artifact } = await freeze(act.program ?? "exec sleep 1000");
+    const runtime = { mode: "binary" as const, artifact: "bin", exec: ["./app"], ...act.runtime };
+    const secrets = act.secrets ?? {};
+    const spec = specOf(runtime, { artifacts: { bin: artifact }, secrets: Object.keys(secrets), ...act.spec });
+    const context = createContext({ secrets, fetchBlob: async () => path });
+    outcome = await operator.run(operationOf(act.do === "deploy" ? spec : null, over), context);
+    text = context.text();
+  }
+  const observed = await Array.fromAsync(operator.observe());
+  await operator.stop!();
+  console.log(JSON.stringify({ outcome, text, observed, logs }));
+  Deno.exit(0);
+}
