@@ -116,7 +116,7 @@ export function createAgent(options: AgentOptions): Agent {
       about.delete(message.taskId);
     },
     "agent.drain": ({ reason }) => board.drain(reason),
-    "agent.undrain": () => board.undrain(),
+    "agent.undrain": () => board.drain(undefined),
     ...createRenewalHandlers({ identity, logger, send: (message) => connection.send(message) }),
     "agent.upgrade": (message) => options.upgrader?.asked(message),
     "operator.observe": ({ requestId }) => reporter.answer(requestId),

@@ -101,18 +101,17 @@ export function createTaskBoard(options: TaskBoardOptions) {
 
   /** Why this task is not for us; undefined when it is. */
   function objection({ taskId, operation }: Dispatch): { why: string; retryable: boolean } | undefined {
-    const never = (why: string) => ({ why, retryable: false });
-    const notNow = (why: string) => ({ why, retryable: true });
-    if (!isTaskId(taskId)) return never("The task's id is not one.");
+    const no = (why: string, retryable = false) => ({ why, retryable });
+    if (!isTaskId(taskId)) return no("The task's id is not one.");
     const closed = ending ?? draining;
-    if (closed) return notNow(closed);
-    if (!operators.has(operation.kind)) return never(`This agent has no operator for ${operation.kind}.`);
+    if (closed) return no(closed, true);
+    if (!operators.has(operation.kind)) return no(`This agent has no operator for ${operation.kind}.`);
     const refusal = operators.get(operation.kind)!.refuses?.(operation);
-    if (refusal !== undefined) return never(refusal);
+    if (refusal) return no(refusal);
     if (operation.generation < journal.generation(placeOf(operation))) {
-      return never("A newer deployment of this application has already been here.");
+      return no("A newer deployment of this application has already been here.");
     }
-    if (busy() >= options.slots) return notNow(`All ${options.slots} slots are taken.`);
+    if (busy() >= options.slots) return no(`All ${options.slots} slots are taken.`, true);
     return undefined;
   }
 
@@ -371,9 +370,8 @@ export function createTaskBoard(options: TaskBoardOptions) {
     suspend: (taskId: string) => entries.get(taskId)?.slot?.suspend(),
     trust: (taskId: string) => entries.get(taskId)?.slot?.resume(),
     lost: (taskId: string, why: string) => entries.get(taskId)?.slot?.stop(new StopReason("lost", why, 0)),
-    /** Takes nothing new while this connection lasts. */
-    drain: (why: string) => void (draining = why),
-    undrain: () => void (draining = undefined),
+    /** Takes nothing new while this connection lasts, or as long as it is not told otherwise. */
+    drain: (why: string | undefined) => void (draining = why),
     /** Takes nothing new ever again. */
     end: (why: string) => void (ending = why),
     stopAll(reason: StopReason): void {

@@ -13,7 +13,7 @@ import { createBlobFetcher } from "../host/fetch_blob.ts";
 import { createLogger } from "../host/logger.ts";
 import { createMachine } from "../host/machine.ts";
 import type { Operator } from "../operators/operator.ts";
-import type { LocalPolicy } from "../operators/pm/local_policy.ts";
+import type { LocalPolicy } from "./agent_config.ts";
 import { createPmOperator } from "../operators/pm/pm_operator.ts";
 import type { PmOptions } from "../operators/pm/pm_operator.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../protocol/agent_messages.ts";

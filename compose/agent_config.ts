@@ -5,8 +5,20 @@
  */
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { LocalPolicy } from "../operators/pm/local_policy.ts";
 import type { Env } from "./settings.ts";
+
+const MODES = ["docker", "binary", "script"] as const;
+const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path")
+  .refine((path) => !path.split("/").includes(".."), "must not lead upwards");
+const LocalPolicy = z.strictObject({
+  modes: z.array(z.enum(MODES)).default([...MODES]),
+  users: z.array(z.string().min(1)).optional(),
+  paths: z.array(absolutePath).optional(),
+  registries: z.array(z.string().min(1)).optional(),
+  images: z.array(z.string().min(1)).optional(),
+  maxSlots: z.int().min(0).max(1000).optional(),
+});
+export type LocalPolicy = z.infer<typeof LocalPolicy>;
 
 const DEFAULT_PATH = "/etc/boreas/agent.yaml";
 /** Key of the file -> variable. */

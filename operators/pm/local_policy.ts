@@ -1,24 +1,9 @@
 /**
- * What the keeper of a machine allows, whatever the master asks: `policy` in the machine's own file, read by the agent at
- * its start and never from the wire. An empty list allows nothing; what is not named is not limited.
+ * What the keeper of a machine does not allow is refused, whatever the master asks. An empty list allows nothing; what is
+ * not named is not limited.
  */
-import { z } from "zod";
 import type { Operation } from "../../protocol/operation.ts";
 import type { PmPolicy } from "./policy.ts";
-
-const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path")
-  .refine((path) => !path.split("/").includes(".."), "must not lead upwards");
-const MODES = ["docker", "binary", "script"] as const;
-
-export const LocalPolicy = z.strictObject({
-  modes: z.array(z.enum(MODES)).default([...MODES]),
-  users: z.array(z.string().min(1)).optional(),
-  paths: z.array(absolutePath).optional(),
-  registries: z.array(z.string().min(1)).optional(),
-  images: z.array(z.string().min(1)).optional(),
-  maxSlots: z.int().min(0).max(1000).optional(),
-});
-export type LocalPolicy = z.infer<typeof LocalPolicy>;
 
 /** This machine, as a refusal names it. */
 export interface PolicyPlace {

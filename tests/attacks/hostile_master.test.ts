@@ -9,7 +9,7 @@ import { createDialer } from "../../host/dial.ts";
 import { createMachine } from "../../host/machine.ts";
 import { resolveMaster } from "../../host/master_address.ts";
 import type { Engine } from "../../operators/pm/docker/engine.ts";
-import type { LocalPolicy } from "../../operators/pm/local_policy.ts";
+import type { LocalPolicy } from "../../compose/agent_config.ts";
 import { createPmOperator } from "../../operators/pm/pm_operator.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../../protocol/agent_messages.ts";
 import { RenderedSpec } from "../../protocol/operation.ts";
