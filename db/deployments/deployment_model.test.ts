@@ -21,6 +21,7 @@ import type { TreeTask } from "../../tests/helpers/tree_model.ts";
 import { acceptTasks } from "../tasks/accept_tasks.ts";
 import { cancelTask } from "../tasks/cancel_task.ts";
 import type { ClaimedTask } from "../tasks/claim_tasks.ts";
+import { failWatches } from "../rollouts/fail_watches.ts";
 import { endPauses } from "../tasks/end_pauses.ts";
 import { reapTasks } from "../tasks/reap_tasks.ts";
 import { retryTask } from "../tasks/retry_task.ts";
@@ -57,13 +58,14 @@ const Plan = fc.record({
     maxFailures: fc.constantFrom(0, 1),
   }),
   wait: fc.boolean(),
+  watch: fc.boolean(),
   before: fc.boolean(),
 });
 type Plan = typeof Plan extends fc.Arbitrary<infer T> ? T : never;
 const Step = fc.record({
   act: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom("claim", "claim", "success", "success", "failed", "accept") },
-    { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer") },
+    { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer", "bad") },
     {
       weight: 3,
       arbitrary: fc.constantFrom("pause", "resume", "cancel", "rollback", "retry", "cancelTask", "retryTask"),
@@ -90,7 +92,7 @@ class Game {
 
   tasks = () =>
     db.sql<Row[]>`
-      select t.id, t.name, t.parent_id, t.app_id, t.target_agent_id as target, t.position, t.is_leaf, t.is_rollback,
+      select t.id, t.name, t.parent_id, t.app_id, t.target_agent_id as target, t.position, t.is_leaf, t.is_rollback, t.type = 'gate' as is_watch,
         t.max_failures, t.max_attempts, t.state, t.attempt, t.losses, t.run_after <= boreas_now() as due, t.open, t.fence,
         coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
       from task t where t.deployment_id = ${this.id} order by t.position`;
@@ -135,6 +137,11 @@ class Game {
       case "late": {
         const late = pick(this.late);
         if (late) expect(await finish(db, late, { status: "success", message: "late" })).toEqual([]);
+        return true;
+      }
+      case "bad": {
+        const part = pick((await this.tasks()).filter((t) => t.isLeaf && !t.isRollback && t.state === "success"));
+        if (part) expect(await this.turnBad(part.id), "who listens").toBe(this.model.turnBad(part.id) ? 1 : 0);
         return true;
       }
       case "timer":
@@ -184,6 +191,15 @@ class Game {
     expect(await finish(db, task, outcome), "the word of a holder is taken").toEqual([task.id]);
     this.model.end(task.id, outcome.status);
     this.late.push(task);
+  }
+
+  async turnBad(id: string): Promise<number> {
+    const [at] = await db.sql<{ agentId: string; application: string; environmentId: string; version: string }[]>`
+      select t.last_agent_id as agent_id, a.name as application, t.environment_id, t.payload ->> 'version' as version
+      from task t join application a on a.id = t.app_id where t.id = ${id}`;
+    const { agentId, ...what } = at!;
+    const seen = { resources: [], differences: null, details: { turnedBad: "it answers 500" } };
+    return await failWatches(db, agentId, [{ ...what, ...seen, target: "", health: "degraded" }]);
   }
 
   async passTime(): Promise<void> {
@@ -270,11 +286,14 @@ async function setUp(plan: Plan): Promise<Game> {
     needs: [...new Set(app.needs.filter((n) => n < index).map(name))],
     attempts: app.attempts,
     strategy: { ...strategy, ...(wait ? { wait: "1s" } : {}), onFailure: { action: plan.onFailure } },
+    ...(plan.watch ? { healthy: { watchAfter: "1m" } } : {}),
     ...(plan.machines > 0 ? { runtime: { script: { deploy: "d.sh" } } } : {}),
   }]));
   const world = await seedWorld(db, { applications, type: plan.machines > 0 ? "pm" : "mock" });
   const agents: string[] = [];
   for (let m = 0; m < Math.max(1, plan.machines); m++) agents.push(await world.agent(`m${m}-${suffix}`));
+  // Long known: a watch waits for nobody's first word.
+  await db.sql`update agent set updated_at = boreas_now() - interval '1 h' where id = any(${agents}::uuid[])`;
   const deploy = async (version: string) => {
     const versionId = await world.version(`${version}-${suffix}`);
     const input = { versionId, environmentId: world.environmentId, mustInOrder: [] };
@@ -286,7 +305,8 @@ async function setUp(plan: Plan): Promise<Game> {
     const first = await deploy("v1");
     for (let i = 0; i < 12; i++) {
       await playAll(db, agents);
-      await db.sql`update task set run_after = boreas_now() where deployment_id = ${first} and type = 'pause'`;
+      await db
+        .sql`update task set run_after = boreas_now() where deployment_id = ${first} and type in ('pause', 'gate')`;
       if ((await endPauses(db)).ended === 0) break;
     }
   }

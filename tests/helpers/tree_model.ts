@@ -18,6 +18,8 @@ export interface TreeTask {
   target: string | null;
   position: number;
   isLeaf: boolean;
+  /** A gate, in which a release is watched. */
+  isWatch: boolean;
   isRollback: boolean;
   maxFailures: number;
   maxAttempts: number;
@@ -97,6 +99,20 @@ export class TreeModel {
     const pauses = this.all().filter((t) => this.isPause(t) && t.state === "pending" && this.isOpen(t));
     for (const pause of pauses) pause.state = "success";
     this.follow();
+  }
+
+  /** The machine of this part says that what it has turned bad. @returns whether anybody listened */
+  turnBad(id: string): boolean {
+    const part = this.get(id);
+    const whole = this.wholeOf(part);
+    const watch = whole && this.partsOf(whole).find((t) => t.isWatch && isWaiting(t));
+    const listens = this.status === "running" || this.status === "paused";
+    if (!watch || !listens || part.isRollback || part.state !== "success") return false;
+    // Nothing is tolerated any more, and who has not begun is spared.
+    whole.maxFailures = 0;
+    for (const other of this.partsOf(whole)) if (isWaiting(other)) other.state = other === watch ? "failed" : "skipped";
+    this.follow();
+    return true;
   }
 
   // What people wish. Each returns false when it is refused, which leaves everything as it was.
