@@ -271,6 +271,12 @@ export const en = {
     "{name} makes new keys over its connection, and the old ones are refused from then on. What runs goes on.",
   "agent.ask.refuse": "{name} loses its identity and its connection now, without ever having been given anything.",
   "agent.ask.revoke": "{name} loses its identity and its connection now. To come back it must be enrolled again.",
+  "upgrade.title": "Version of the agents",
+  "upgrade.begin": "Upgrade all",
+  "upgrade.cancel": "Stop the upgrade",
+  "upgrade.runs": "Installed machines run {versions}.",
+  "upgrade.ask":
+    "One machine first, then five at a time, to this master's version. It stops at the first one that fails, which goes back by itself. What runs on them is not touched.",
   "enroll.title": "Enrol a machine",
   "enroll.lead": "Environments and labels are bound to the token: the machine cannot choose them itself.",
   "enroll.make": "Make token",

@@ -309,6 +309,12 @@ export const zh: Record<keyof typeof en, string> = {
   "agent.ask.rotate": "{name} 将通过现有连接生成新密钥，此后旧密钥不再被接受。正在运行的任务不受影响。",
   "agent.ask.refuse": "{name} 将立即失去身份和连接，且从未被分派过任何任务。",
   "agent.ask.revoke": "{name} 将立即失去身份和连接。若要恢复，必须重新注册。",
+  "upgrade.title": "代理版本",
+  "upgrade.begin": "全部升级",
+  "upgrade.cancel": "停止升级",
+  "upgrade.runs": "已安装的机器运行 {versions}。",
+  "upgrade.ask":
+    "先升级一台，然后每次五台，升级到此主控的版本。第一台失败时即停止，失败的机器会自行退回。其上运行的程序不受影响。",
   "enroll.title": "注册机器",
   "enroll.lead": "环境和标签绑定在令牌上：机器自身无法选择。",
   "enroll.make": "生成令牌",

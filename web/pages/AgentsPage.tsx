@@ -4,6 +4,7 @@ import { useApp, useCan, useModel } from "../app_context.ts";
 import { actsOn, actTitle, AgentDialog } from "../components/agents/AgentDialog.tsx";
 import type { AgentAct } from "../components/agents/AgentDialog.tsx";
 import { AgentState } from "../components/agents/AgentState.tsx";
+import { UpgradePanel } from "../components/agents/UpgradePanel.tsx";
 import { Button } from "../components/Button.tsx";
 import { ConfirmDialog } from "../components/Dialog.tsx";
 import { EnrollDialog } from "../components/forms/EnrollDialog.tsx";
@@ -42,6 +43,7 @@ export function AgentsPage() {
           <Button icon="plus" look="primary" name="enroll" onClick={() => setEnrolls(true)}>{t("enroll.title")}</Button>
         )}
       </PageHead>
+      <UpgradePanel agents={list.data.value?.items ?? []} />
       <ListTable
         list={list}
         empty={<Empty icon="agents" title={t("agents.none")}>{t("agents.none.hint")}</Empty>}

@@ -29,6 +29,8 @@ export interface AgentAt {
   namespace?: string;
   stateDir?: string;
   slots?: number;
+  /** Variables of its own. */
+  more?: Record<string, string>;
 }
 type Pushed = Partial<LedgerApps> & Pick<LedgerApps, "names" | "lines" | "secondsBetween">;
 
