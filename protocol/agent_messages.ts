@@ -118,7 +118,12 @@ export const FromAgent = z.discriminatedUnion("type", [
   LogChunk,
   Lease.extend({ type: z.literal("task.progress"), message: z.string().max(2000) }),
   Lease.extend({ type: z.literal("task.result"), outcome: Outcome }),
-  z.object({ type: z.literal("slots.update"), slots: z.number().int().min(0).max(10_000) }),
+  /** `modes`: what it can run now, when that has changed since its hello. */
+  z.object({
+    type: z.literal("slots.update"),
+    slots: z.number().int().min(0).max(10_000),
+    modes: z.array(z.string().max(100)).max(20).optional(),
+  }),
   z.object({
     type: z.literal("state.report"),
     observed: z.array(Observed).max(MAX_OBSERVED),
@@ -254,6 +259,8 @@ export const EnrollRequest = z.object({
   sealingKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
   /** Nobody asks for an id; whoever does is refused, and that is written down. */
   agentId: z.string().max(100).optional(),
+  /** A token is for the one or for the other; a machine's agent is the former. */
+  kind: z.enum(["agent", "operator"]).optional(),
   facts: AgentFacts,
 });
 export type EnrollRequest = z.infer<typeof EnrollRequest>;

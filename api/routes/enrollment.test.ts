@@ -59,6 +59,15 @@ it("refuses a token that is unknown, expired or withdrawn, all with the same wor
   expect(await agentsCalled("n")).toEqual([]);
 });
 
+it("refuses a token of another kind than who comes with it", async () => {
+  const { token } = await newToken({ kind: "operator" });
+  expect((await enroll(token, "machine-of-another-kind")).status).toBe(401);
+  expect(await agentsCalled("machine-of-another-kind")).toEqual([]);
+  const facts = { hostname: "h", os: "linux", arch: "amd64", cpus: 2, memoryBytes: 1 };
+  const operator = { token, name: "cluster-1", kind: "operator", publicKey: key, sealingKey: key, facts };
+  expect((await api.request("POST", "/enroll", operator, null)).status).toBe(201);
+});
+
 it("refuses a name that is taken, gives the use back, and writes it down", async () => {
   const taken = await seed.agent({ name: "taken" });
   const { id, token } = await newToken();

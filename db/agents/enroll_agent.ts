@@ -49,7 +49,7 @@ export async function enrollAgent(
   const outcome = await inTransaction(db, async (tx): Promise<Ending> => {
     const [token] = await tx<SpentToken[]>`
       update enrollment_token set uses_left = uses_left - 1
-      where hash = ${hash} and uses_left > 0 and expires_at > boreas_now()
+      where hash = ${hash} and uses_left > 0 and expires_at > boreas_now() and kind = ${request.kind ?? "agent"}
       returning id, project_id, kind, labels, environment_ids, approve_first`;
     if (!token) return "refused";
     const actor: Actor = {

@@ -4,8 +4,8 @@ wait_until_connected() {
   waited=0
   until said=$("$LINK" health 2>&1); do
     waited=$((waited + 1))
-    if [ "$waited" -ge 30 ]; then
-      warn "installed and started, but not connected within 30 s: $said"
+    if [ "$waited" -ge 60 ]; then
+      warn "installed and started, but not connected yet: $said"
       case $init in
         systemd) warn "its own words: journalctl -u boreas-agent" ;;
         none) warn "its own words: $STATE/agent.log" ;;

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { expect, it } from "vitest";
+import { findUnusedBlobs } from "../../db/retention/remove_unused.ts";
+import { createTestApi } from "../../tests/helpers/test_api.ts";
+import { createTestDatabase } from "../../tests/helpers/test_database.ts";
+import type { AgentFiles } from "../install/handed_out.ts";
+import { authorityFingerprint, enrollmentLine } from "../install/public_address.ts";
+
+const db = await createTestDatabase();
+const text = (body: string) => new TextEncoder().encode(body);
+const sha = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+const small = new Map([["boreas-agent", text("#!/bin/sh\n")], ["boreas-agent.js", text("agent()")]]);
+const agentFiles: AgentFiles = {
+  version: "1.2.3",
+  files: [...small].map(([name, bytes]) => ({ name, sha256: sha(bytes), size: bytes.length })),
+  script: "URL=@MASTER_URL@\nCA=@CA_PEM@\nPIN=@CA_FINGERPRINT@\nV=@VERSION@\nFILES=@FILES@\nmail=a@b.example\nmain\n",
+  open: (name) => {
+    const bytes = small.get(name);
+    if (!bytes) return Promise.resolve(undefined);
+    const packed = new Uint8Array(gzipSync(bytes));
+    return Promise.resolve({ size: packed.length, body: new Blob([packed]).stream() });
+  },
+};
+const sign = (manifest: object) => Promise.resolve({ ...manifest, signature: "signed" } as never);
+const PEM = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n";
+const api = await createTestApi(db, {
+  agentFiles,
+  release: { publicKey: "k", sign },
+  publicUrl: "https://boreas.example.com",
+  caCertificate: PEM,
+});
+
+/** As much of an ELF file as is looked at. */
+const program = (machine: number, length = 5000) => {
+  const bytes = new Uint8Array(length).fill(7);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46]);
+  bytes.set([machine, 0], 18);
+  return bytes;
+};
+const upload = async (arch: string, body: Uint8Array<ArrayBuffer>, as: "admin" | "deployer" = "admin") => {
+  const answer = await api.app.request(`/api/v1/install/runtimes/linux/${arch}`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${api.tokens[as]}`, "content-type": "application/gzip" },
+    body,
+  });
+  return { status: answer.status, body: await answer.json() };
+};
+const bytesOf = async (path: string) => {
+  const answer = await api.app.request(`/api/v1${path}`);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  return { status: answer.status, bytes, length: Number(answer.headers.get("content-length")) };
+};
+
+it("fills the script with what it believes, each value as the shell takes it literally", async () => {
+  const { status, body } = await api.request("GET", "/install.sh", undefined, null);
+  expect(status).toBe(200);
+  const lines = agentFiles.files.map((file) => `${file.name} ${file.sha256} ${file.size}`);
+  expect(body).toBe(
+    `URL='https://boreas.example.com'\nCA='${PEM.trim()}'\nPIN='${sha(text("abc"))}'\nV='1.2.3'\n` +
+      `FILES='${lines.join("\n")}'\nmail=a@b.example\nmain\n`,
+  );
+});
+
+it("hands out its files packed and plain, to anybody, and no other", async () => {
+  const plain = await bytesOf("/install/boreas-agent.js");
+  expect([plain.status, plain.length, plain.bytes]).toEqual([200, 7, text("agent()")]);
+  const packed = await bytesOf("/install/boreas-agent.js.gz");
+  expect(new Uint8Array(gunzipSync(packed.bytes))).toEqual(text("agent()"));
+  expect(packed.length).toBe(packed.bytes.length);
+  for (const name of ["passwd", "..%2f..%2fetc%2fpasswd", "install", ".gz"]) {
+    expect([name, (await bytesOf(`/install/${name}`)).status]).toEqual([name, 404]);
+  }
+});
+
+it("signs the manifest", async () => {
+  const { body } = await api.request("GET", "/install/manifest", undefined, null);
+  expect(body).toMatchObject({ version: "1.2.3", files: agentFiles.files, signature: "signed" });
+});
+
+it("takes a runtime for another machine type from an admin, and hands it out like its own", async () => {
+  const bytes = program(0xb7);
+  const packed = new Uint8Array(gzipSync(bytes));
+  expect((await upload("arm64", packed, "deployer")).status).toBe(403);
+  const before = await bytesOf("/install/offline/linux-arm64.tar");
+  expect(before.status).toBe(404);
+  const kept = await upload("arm64", packed);
+  expect([kept.status, kept.body]).toMatchObject([200, { os: "linux", arch: "arm64", sha256: sha(bytes), size: 5000 }]);
+  expect((await bytesOf("/install/deno-linux-arm64")).bytes).toEqual(bytes);
+  const { body: script } = await api.request("GET", "/install.sh", undefined, null);
+  expect(script).toContain(`deno-linux-arm64 ${sha(bytes)} 5000`);
+  const { body: listed } = await api.request("GET", "/install/runtimes", undefined, "viewer");
+  expect(listed.items).toMatchObject([{ arch: "arm64", createdBy: "token:admin" }]);
+  const archive = await bytesOf("/install/offline/linux-arm64.tar");
+  expect([archive.status, archive.bytes.length]).toEqual([200, archive.length]);
+  expect(new TextDecoder("latin1").decode(archive.bytes)).toContain("deno-linux-arm64.gz");
+  await db.sql`update blob set created_at = boreas_now() - interval '3 days'`;
+  expect(await findUnusedBlobs(db, 10)).toEqual([]);
+});
+
+it("refuses what is no program for those machines, and says what is wrong", async () => {
+  const refusals: [string, Uint8Array<ArrayBuffer>, string][] = [
+    ["arm64", program(0xb7), "packed with gzip"],
+    ["arm64", new Uint8Array(gzipSync(program(0x3e))), "a program for amd64, not for arm64"],
+    ["arm64", new Uint8Array(gzipSync(text("PK zip"))), "no Linux program"],
+    ["arm64", new Uint8Array(gzipSync(program(0xb7))).slice(0, 40), "damaged"],
+  ];
+  for (const [arch, body, said] of refusals) {
+    const answer = await upload(arch, body);
+    expect([answer.status, answer.body.detail]).toEqual([400, expect.stringContaining(said)]);
+  }
+});
+
+it("writes one line to paste: no token among arguments, its own authority pinned", async () => {
+  const { body } = await api.request("POST", "/enrollment-tokens", { approveFirst: true });
+  expect(body).toMatchObject({ approveFirst: true, kind: "agent", usesLeft: 1 });
+  expect(body.line).toBe(enrollmentLine("https://boreas.example.com", body.token, authorityFingerprint(PEM)));
+  expect(body.line).toContain(`grep -q ^${sha(text("abc"))}`);
+  expect(body.line).toMatch(/\| sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh$/);
+  expect(body.line.split(body.token)).toHaveLength(2);
+  expect(enrollmentLine("https://b.example", "bet_x", undefined)).toBe(
+    "export BOREAS_TOKEN=bet_x; curl -fsS https://b.example/api/v1/install.sh | " +
+      "sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh",
+  );
+});
+
+it("names itself as it was asked for where its public address is only this machine, and never by a host that is none", async () => {
+  const local = await createTestApi(await createTestDatabase(), { agentFiles, publicUrl: "https://localhost:8080" });
+  const asked = async (host: string) =>
+    (await local.request("GET", "/install.sh", undefined, null, { host })).body.split("\n")[0];
+  expect(await asked("boreas.lan:8443")).toBe("URL='https://boreas.lan:8443'");
+  expect(await asked("x';reboot;'")).toBe("URL='https://localhost:8080'");
+  const { status, body } = await (await createTestApi(await createTestDatabase())).request("GET", "/install.sh");
+  expect([status, body.code]).toEqual([503, "install.not_built"]);
+});
