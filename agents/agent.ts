@@ -81,6 +81,8 @@ export interface Agent {
   start(): Promise<void>;
   stop(options: StopOptions): Promise<void>;
   status(): AgentStatus;
+  /** What the machine can run has changed: `facts.modes` says so with the next hello, this says it now. */
+  tellModes(): void;
 }
 
 type Handlers = { [T in AfterWelcome["type"]]: (message: Extract<AfterWelcome, { type: T }>) => void };
@@ -271,6 +273,10 @@ export function createAgent(options: AgentOptions): Agent {
         board.detachAll();
       }
       return await (ended ??= end());
+    },
+    tellModes() {
+      if (!connection.isUp) return;
+      connection.send({ type: "slots.update", slots: ended ? 0 : options.slots, modes: options.facts.modes });
     },
     status: () => ({
       connected: connection.isUp,

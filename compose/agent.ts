@@ -71,6 +71,7 @@ export async function runAgent(given: Env, makeOperators = machineOperators): Pr
     },
   });
   if (!await upgrader.begin()) return RESTART_CODE;
+  const told = { ...facts, modes: facts.modes.filter((mode) => isAllowed(policy, mode)), policy, installed };
   const agent = createAgent({
     identity,
     kind: "pm",
@@ -90,7 +91,7 @@ export async function runAgent(given: Env, makeOperators = machineOperators): Pr
     disk,
     logger,
     chance,
-    facts: { ...facts, modes: facts.modes.filter((mode) => isAllowed(policy, mode)), policy, installed },
+    facts: told,
     upgrader,
     fetchBlob: createBlobFetcher(address, join(stateDir, "cache")),
     spoolBytes,
@@ -103,7 +104,9 @@ export async function runAgent(given: Env, makeOperators = machineOperators): Pr
   const stop = onStopSignals();
   await agent.start();
   const endNotes = noteHealth(stateDir, { clock, logger }, agent.status);
-  const endWatch = watchEngine(engine, facts.modes, { clock, logger });
+  const endWatch = isAllowed(policy, "docker")
+    ? watchEngine(engine, told.modes, { clock, logger }, agent.tellModes)
+    : () => {};
   logger.log("INFO", "agent started", { agent: identity.name, master: address.url.origin, slots });
   await stop.first;
   endWatch();

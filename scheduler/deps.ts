@@ -30,6 +30,8 @@ export interface CoreDeps {
   upgrades?: UpgradeStore;
   /** Stores what an agent saw. @returns how much of it was of nothing that was deployed to it */
   recordObserved?(observer: Observer, report: Report): Promise<number>;
+  /** Notes what an agent can run from now on. */
+  changeModes?(agentId: string, modes: readonly string[]): Promise<void>;
   /** Absent where nobody looks at what runs, as in a simulation. */
   queries?: QueryStore;
   /** Absent where links are trusted, as in a simulation. */

@@ -178,6 +178,10 @@ export function createMessageHandlers(
     "slots.update": async (session, messages) => {
       session.slots = messages.at(-1)!.slots;
       hints.announce("tasks");
+      const modes = messages.findLast((m) => m.modes)?.modes;
+      if (!modes) return;
+      await deps.changeModes?.(session.agentId, modes);
+      hints.announce("events");
     },
     "state.report": async (session, messages) => {
       heard.add(session.agentId);

@@ -6,6 +6,7 @@ import { createIdentityStore } from "../db/agents/identity_store.ts";
 import { noteSilentAgents } from "../db/agents/note_silent.ts";
 import { sealAudit } from "../db/audit/seal_audit.ts";
 import { deleteOldRequests } from "../db/idempotency/finish_request.ts";
+import { changeModes } from "../db/agents/change_modes.ts";
 import { recordObserved } from "../db/environments/record_observed.ts";
 import { failWatches } from "../db/rollouts/fail_watches.ts";
 import { createQueryStore } from "../db/queries/query_store.ts";
@@ -41,6 +42,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     upgrades: createUpgradeStore(deps.db, deps.releaseKey),
     makeDispatch: createDispatchMaker(deps),
     queries: createQueryStore(deps.db),
+    changeModes: (agentId, modes) => changeModes(deps.db, agentId, modes),
     async recordObserved(observer, report) {
       const { ignored } = await recordObserved(deps.db, observer, report);
       if (await failWatches(deps.db, observer.agentId, report.observed) > 0) deps.hints.announce("tasks");

@@ -18,9 +18,15 @@ import { createScheduler } from "../../scheduler/scheduler.ts";
 import type { Scheduler } from "../../scheduler/scheduler.ts";
 import type { SchedulerDeps } from "../../scheduler/deps.ts";
 import type { TestDatabase } from "./test_database.ts";
+import type { AgentFacts } from "../../protocol/agent_messages.ts";
 
 export const quiet: Logger = { log: () => {} };
 export const TEST_MASTER = "00000000-0000-7000-8000-00000000beef";
+
+const FACTS: AgentFacts = {
+  ...{ hostname: "test", os: "linux", arch: "amd64" },
+  ...{ cpus: 2, memoryBytes: 1, bootId: "boot", modes: [] },
+};
 
 export interface StartedScheduler {
   deps: SchedulerDeps;
@@ -29,7 +35,7 @@ export interface StartedScheduler {
   /** Starts an agent for a row that exists; `cut` breaks its present connection. */
   agent(
     id: string,
-    options?: { operators?: Operator[]; disk?: Disk; slots?: number },
+    options?: { operators?: Operator[]; disk?: Disk; slots?: number; facts?: AgentFacts },
   ): Promise<{ agent: Agent; cut(): void }>;
   stop(): Promise<void>;
 }
@@ -64,7 +70,10 @@ export async function startScheduler(
     deps,
     hints,
     scheduler,
-    async agent(id, { operators = [createMockOperator({ clock })], disk = createMemoryDisk(), slots = 10 } = {}) {
+    async agent(
+      id,
+      { operators = [createMockOperator({ clock })], disk = createMemoryDisk(), slots = 10, facts = FACTS } = {},
+    ) {
       const { identity, sealingKey } = await createEmbeddedIdentity(id);
       await setSealingKey(db, id, sealingKey);
       let present: Link | undefined;
@@ -86,7 +95,7 @@ export async function startScheduler(
         disk,
         logger: quiet,
         chance: () => 0,
-        facts: { hostname: "test", os: "linux", arch: "amd64", cpus: 2, memoryBytes: 1, bootId: "boot", modes: [] },
+        facts,
         fetchBlob: () => Promise.reject(new Error("no blobs here")),
       });
       await agent.start();
