@@ -1,5 +1,6 @@
 /** The machine as the pm operator sees it (`operators/pm/machine.ts`); joined with it by shape in `compose/`. */
 import { download } from "./download.ts";
+import { hashFile } from "./hash_file.ts";
 import { probeHttp, probeTcp } from "./http_probe.ts";
 import { adoptProcess, startProcess } from "./process.ts";
 import { processFiles } from "./process_files.ts";
@@ -37,6 +38,7 @@ export function createMachine() {
     choosePort,
     portHolder,
     download,
+    hashFile,
     unpack: (archive: string, folder: string) => unpack(archive, folder),
   };
 }

@@ -94,6 +94,22 @@ export const processFiles = {
     }
   },
   isExecutable,
+  async readLink(path: string): Promise<string | undefined> {
+    try {
+      return await Deno.readLink(path);
+    } catch (error: unknown) {
+      if (isMissing(error) || (error as { code?: string }).code === "EINVAL") return undefined; // no link
+      throw error;
+    }
+  },
+  async modifiedAt(path: string): Promise<string | undefined> {
+    try {
+      return (await Deno.stat(path)).mtime?.toISOString();
+    } catch (error: unknown) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  },
   lookAt,
   async pointLink(link: string, target: string): Promise<void> {
     const fresh = `${link}.new`;

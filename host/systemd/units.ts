@@ -28,6 +28,8 @@ export interface UnitState {
   sub: string;
   restarts: number;
   isEnabled: boolean;
+  /** Files that change it beside its own, such as `systemctl edit` makes. */
+  overrides: string;
   /** The file as it is. */
   text: string;
 }
@@ -104,13 +106,14 @@ export class Units {
   async look(name: string): Promise<UnitState | undefined> {
     const text = await processFiles.readText(fileOf(name));
     if (text === undefined) return undefined;
-    const said = await systemctl("show", "--property=ActiveState,SubState,NRestarts,UnitFileState", name);
+    const said = await systemctl("show", "--property=ActiveState,SubState,NRestarts,UnitFileState,DropInPaths", name);
     const of = Object.fromEntries(said.split("\n").map((each) => each.split("=", 2) as [string, string]));
     return {
       active: of.ActiveState ?? "",
       sub: of.SubState ?? "",
       restarts: Number(of.NRestarts ?? 0),
       isEnabled: of.UnitFileState === "enabled",
+      overrides: of.DropInPaths ?? "",
       text,
     };
   }

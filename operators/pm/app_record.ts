@@ -2,8 +2,18 @@
 import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
 import type { AppFolder, Slot } from "./app_folder.ts";
 import type { ContainerShape } from "./docker/container_shape.ts";
-import type { Routed } from "./docker/public_port.ts";
 import type { Machine, SignalName, UnitPlan } from "./machine.ts";
+import type { Routed } from "./router.ts";
+
+/** What a binary was when it was started. */
+export interface BinaryShape {
+  /** The files of the release that its arguments name, its program first among them. */
+  files: Record<string, string>;
+  /** Of argument vector, folder and user. */
+  exec: string;
+  /** Per variable: which one is another is told, its value not. */
+  env: Record<string, string>;
+}
 
 /** A version that was deployed here. */
 export interface RunningRelease {
@@ -21,6 +31,8 @@ export interface RunningRelease {
   spec: RenderedSpec;
   /** How its container was when it started. */
   container?: ContainerShape;
+  /** How its program was when it started. */
+  binary?: BinaryShape;
 }
 
 export interface Pending {

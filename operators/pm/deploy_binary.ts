@@ -14,8 +14,9 @@ import type { Operation, OutcomeInput, RenderedSpec } from "../../protocol/opera
 import type { RunContext } from "../operator.ts";
 import { DEFAULT_GRACE_SECONDS, graceOf } from "../stopped.ts";
 import type { AppFolder, Slot } from "./app_folder.ts";
-import { emptyRecord, readRecord, writeRecord, writeStart } from "./app_record.ts";
+import { emptyRecord, readRecord, readStart, writeRecord, writeStart } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
+import { binaryShape } from "./binary_shape.ts";
 import { choosePorts, requireFree, sharedPorts } from "./choose_ports.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
 import { endSlot } from "./end_slot.ts";
@@ -170,6 +171,7 @@ export async function deployBinary(
       await log.say(`Port ${routed.route.listen} leads to ${operation.version} now.`);
     }
     await context.trusted();
+    const start = await readStart(machine, folder, slot);
     const current = {
       name,
       versionId: operation.versionId,
@@ -180,6 +182,7 @@ export async function deployBinary(
       taskId: context.taskId,
       fence: context.fence,
       spec,
+      ...(start ? { binary: await binaryShape(machine, start) } : {}),
     };
     await writeRecord(machine, folder, { ...record, current, history: remember(record.history, name) });
     Object.assign(record, { current, history: remember(record.history, name) });

@@ -35,6 +35,8 @@ export interface Machine {
 
   /** Fetches to a file; the file is there only when its bytes hash to `sha256`. */
   download(fetch: { url: string; to: string; sha256: string; signal: AbortSignal }): Promise<Fetched>;
+  /** SHA-256 of its contents; undefined when there is no such file. Asking again costs little while it stays as it is. */
+  hashFile(path: string): Promise<string | undefined>;
   /** Unpacks a .tar or a gzipped one (told by its first bytes) into an existing folder, or changes nothing outside of it. */
   unpack(archive: string, folder: string): Promise<{ ok: true } | { error: string }>;
 }
@@ -91,6 +93,8 @@ export interface UnitState {
   sub: string;
   restarts: number;
   isEnabled: boolean;
+  /** Files that change it beside its own, such as `systemctl edit` makes. */
+  overrides: string;
   /** Its file as it is. */
   text: string;
 }
@@ -153,6 +157,10 @@ export interface MachineFiles {
   copy(from: string, to: string, mode: number | undefined): Promise<void>;
   isFile(path: string): Promise<boolean>;
   isExecutable(path: string): Promise<boolean>;
+  /** Where a link points; undefined when there is no link. */
+  readLink(path: string): Promise<string | undefined>;
+  /** RFC 3339; undefined when there is no such file. */
+  modifiedAt(path: string): Promise<string | undefined>;
   /** What a path is after every link; undefined when there is nothing. */
   lookAt(path: string): Promise<{ path: string; kind: "file" | "folder" | "device" | "socket" | "other" } | undefined>;
   /** Points a link at a target in one step: who looks sees the old or the new one. */

@@ -2,9 +2,9 @@
 import type { Observed } from "../operator.ts";
 import { AppFolder } from "./app_folder.ts";
 import { observeDocker } from "./docker/observe_docker.ts";
-import { readRecord, readStart } from "./app_record.ts";
+import { readRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
-import { probe } from "./health.ts";
+import { observeBinary } from "./observe_binary.ts";
 import type { PmParts } from "./pm_parts.ts";
 
 export async function listApps(pm: Pick<PmParts, "machine">, root: string): Promise<[AppFolder, AppRecord][]> {
@@ -20,7 +20,7 @@ export async function listApps(pm: Pick<PmParts, "machine">, root: string): Prom
 }
 
 export async function observeApp(pm: PmParts, folder: AppFolder, record: AppRecord): Promise<Observed> {
-  const { machine, supervisor, node } = pm;
+  const { node } = pm;
   const current = record.current!;
   const base: Pick<Observed, "application" | "environmentId" | "target" | "version" | "resources" | "differences"> = {
     application: record.app,
@@ -33,25 +33,7 @@ export async function observeApp(pm: PmParts, folder: AppFolder, record: AppReco
   const release = { versionId: current.versionId, release: current.name };
   if (current.spec.runtime.mode === "docker") return { ...base, ...await observeDocker(pm, folder, record) };
   if (current.slot === null) return { ...base, ...await askScript(pm, folder, record, release) };
-  const kept = supervisor.running(folder);
-  const { restarts, gaveUp } = supervisor.describe(folder);
-  const details = { ...release, ports: current.ports, pid: kept?.pid ?? null, restarts };
-  if (!kept) return { ...base, health: gaveUp ? "missing" : "progressing", details };
-  const start = await readStart(machine, folder, current.slot);
-  const probed = {
-    app: record.app,
-    ports: current.ports,
-    cwd: folder.release(current.name),
-    env: start?.env ?? machine.baseEnv,
-    user: start?.user,
-  };
-  const answers = await Promise.all(current.spec.health.map((check) => probe(machine, check, probed)));
-  const trouble = answers.filter((answer) => answer !== undefined);
-  return {
-    ...base,
-    health: trouble.length === 0 ? "healthy" : "degraded",
-    details: trouble.length === 0 ? details : { ...details, trouble: trouble.join("; ") },
-  };
+  return { ...base, ...await observeBinary(pm, folder, record) };
 }
 
 const STATUS_MS = 10_000;

@@ -14,6 +14,11 @@ export interface Backend {
   host: string;
   port: number;
 }
+/** Where requests for a public port go. */
+export interface Routed {
+  route: PublicPort;
+  backend: Backend;
+}
 
 export interface Router {
   /** New requests go to `backend` from the moment it resolves; what the one before is answering, it answers to the end. */

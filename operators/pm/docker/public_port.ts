@@ -3,12 +3,8 @@ import type { RenderedRoute, RenderedSpec } from "../../../protocol/operation.ts
 import type { AppRecord, RunningRelease } from "../app_record.ts";
 import { PmFailure } from "../failure.ts";
 import type { PmParts } from "../pm_parts.ts";
-import type { Backend, PublicPort, Router } from "../router.ts";
+import type { Routed, Router } from "../router.ts";
 
-export interface Routed {
-  route: PublicPort;
-  backend: Backend;
-}
 type Proxied = Extract<RenderedRoute, { mode: "proxy" }>;
 
 export function requireRouter({ router, node }: Pick<PmParts, "router" | "node">): Router {

@@ -85,6 +85,26 @@ describe.skipIf(parts.some((part) => !part.available))(`a binary on a machine wi
     expect(back.outcome.details.pid).toBe(done.outcome.details.pid);
   });
 
+  it("is named where somebody changed its unit by hand", async () => {
+    const unit = "boreas-app-order@b.service";
+    const file = `/etc/systemd/system/${unit}`;
+    expect((await act({ do: "observe" })).observed[0]).toMatchObject({
+      differences: [],
+      resources: [{ kind: "unit", name: unit, state: "running", restarts: 0 }],
+    });
+    await machine.run(
+      `cp ${file} /tmp/unit; echo Nice=5 >>${file}; mkdir ${file}.d; printf '[Service]\nNice=3\n' >${file}.d/nice.conf; ` +
+        `systemctl disable ${unit}; systemctl daemon-reload`,
+    );
+    const { differences } = (await act({ do: "observe" })).observed[0]!;
+    expect(differences).toEqual([
+      { path: "unit", expected: "as written by Boreas", actual: "changed: Nice=5" },
+      { path: "unit.enabled", expected: "yes", actual: "no" },
+      { path: "unit.overrides", expected: "none", actual: `${file}.d/nice.conf` },
+    ]);
+    await machine.run(`cp /tmp/unit ${file}; rm -r ${file}.d; systemctl enable ${unit}`);
+  });
+
   it("is started again by systemd without any agent, and the next agent finds it", async () => {
     const [before] = (await act({ do: "observe" })).observed;
     const { pid } = before!.details as { pid: number };
