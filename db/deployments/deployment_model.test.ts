@@ -65,7 +65,8 @@ type Plan = typeof Plan extends fc.Arbitrary<infer T> ? T : never;
 const Step = fc.record({
   act: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom("claim", "claim", "success", "success", "failed", "accept") },
-    { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer", "bad") },
+    { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer") },
+    { weight: 1, arbitrary: fc.constantFrom("bad") },
     {
       weight: 3,
       arbitrary: fc.constantFrom("pause", "resume", "cancel", "rollback", "retry", "cancelTask", "retryTask"),
@@ -140,7 +141,9 @@ class Game {
         return true;
       }
       case "bad": {
-        const part = pick((await this.tasks()).filter((t) => t.isLeaf && !t.isRollback && t.state === "success"));
+        const done = (await this.tasks()).filter((t) => t.isLeaf && !t.isRollback && t.state === "success");
+        const listened = done.filter((t) => this.model.isListenedTo(t.id));
+        const part = pick(listened.length > 0 ? listened : done);
         if (part) expect(await this.turnBad(part.id), "who listens").toBe(this.model.turnBad(part.id) ? 1 : 0);
         return true;
       }
@@ -256,6 +259,7 @@ class Game {
         await this.end(task, { status, message: "at the end" });
         this.compare(await this.tasks(), (await this.status()).status);
       }
+      if (luck === "mixed" && round < UNLUCKY) await this.act({ act: "bad", which: round });
     }
     const rows = (await this.tasks()).map((t) => `${t.name} ${t.state}`);
     expect.fail(`it never ends: ${(await this.status()).status}; ${rows.join(", ")}`);

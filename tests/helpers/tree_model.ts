@@ -101,16 +101,21 @@ export class TreeModel {
     this.follow();
   }
 
-  /** The machine of this part says that what it has turned bad. @returns whether anybody listened */
-  turnBad(id: string): boolean {
+  /** Somebody watches over what this part has put in place. */
+  isListenedTo(id: string): boolean {
     const part = this.get(id);
     const whole = this.wholeOf(part);
-    const watch = whole && this.partsOf(whole).find((t) => t.isWatch && isWaiting(t));
+    const isWatched = whole && this.partsOf(whole).some((t) => t.isWatch && isWaiting(t));
     const listens = this.status === "running" || this.status === "paused";
-    if (!watch || !listens || part.isRollback || part.state !== "success") return false;
+    return Boolean(isWatched) && listens && !part.isRollback && part.state === "success";
+  }
+  /** The machine of this part says that what it has turned bad. @returns whether anybody listened */
+  turnBad(id: string): boolean {
+    if (!this.isListenedTo(id)) return false;
+    const whole = this.wholeOf(this.get(id))!;
     // Nothing is tolerated any more, and who has not begun is spared.
     whole.maxFailures = 0;
-    for (const other of this.partsOf(whole)) if (isWaiting(other)) other.state = other === watch ? "failed" : "skipped";
+    for (const other of this.partsOf(whole)) if (isWaiting(other)) other.state = other.isWatch ? "failed" : "skipped";
     this.follow();
     return true;
   }
