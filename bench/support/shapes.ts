@@ -1,4 +1,6 @@
 /** What is measured within the scheduler's process, where the insert, its hint and the acceptance share one clock. */
+import { openClient } from "../../db/client.ts";
+import type { ConnectionTarget } from "../../db/client.ts";
 import type { MasterParts } from "./master_parts.ts";
 import { percentile } from "./statistics.ts";
 import { addHistory, createTaskGraph } from "./task_graph.ts";
@@ -81,10 +83,16 @@ export async function measureFanOut(parts: MasterParts, { width }: { width: numb
 }
 
 /** So much finished work beside what is to be done; then the statistics that autovacuum would have made by now. */
-export async function prepareHistory(parts: MasterParts, { tasks }: { tasks: number }) {
+export async function prepareHistory(
+  parts: MasterParts,
+  { tasks, target }: { tasks: number; target: ConnectionTarget },
+) {
   const graph = present(parts);
-  await addHistory(parts.deps.db, graph, tasks, (sentence) => console.error(sentence));
-  await parts.deps.db.sql`vacuum analyze`;
+  // An index of millions of rows takes longer than any statement of the product may.
+  const sql = openClient(target, { max: 1, silenceMs: null });
+  await addHistory({ ...parts.deps.db, sql }, graph, tasks, (sentence) => console.error(sentence));
+  await sql`vacuum analyze`;
+  await sql.end();
 }
 
 async function untilDone({ deps: { db } }: MasterParts, taskId: string): Promise<void> {
