@@ -25,14 +25,15 @@ export function authorityFingerprint(pem: string | undefined): string | undefine
 }
 
 /**
- * What a person pastes on the machine. The token stands in the environment, never among arguments. An authority of our
- * own is fetched without trust and compared with its fingerprint before anything is believed that it vouches for.
+ * What a person pastes on the machine. Token and proxy go ahead of the script through its pipe: in the environment of
+ * `sudo` they would have to be named, and what is named there is written to the machine's log. An authority of our own
+ * is fetched without trust and compared with its fingerprint before anything is believed that it vouches for.
  */
 export function enrollmentLine(address: string, token: string, fingerprint: string | undefined): string {
-  const run = "sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh";
-  const script = `${address}/api/v1/install.sh`;
-  if (!fingerprint) return `export BOREAS_TOKEN=${token}; curl -fsS ${script} | ${run}`;
-  return `export BOREAS_TOKEN=${token}; c=$(mktemp) && curl -fsSk ${address}/api/v1/ca.pem >"$c" && ` +
+  const told = `BOREAS_TOKEN=${token} HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'`;
+  const run = (options: string) => `{ echo "${told}"; curl -fsS ${options}${address}/api/v1/install.sh; } | sudo sh`;
+  if (!fingerprint) return run("");
+  return `c=$(mktemp) && curl -fsSk ${address}/api/v1/ca.pem >"$c" && ` +
     `{ sed /-----/d "$c" | base64 -d | sha256sum | grep -q ^${fingerprint} || ` +
-    `! echo "This is not the Boreas that made this line."; } && curl -fsS --cacert "$c" ${script} | ${run}`;
+    `! echo "This is not the Boreas that made this line."; } && ${run('--cacert "$c" ')}`;
 }

@@ -116,11 +116,11 @@ it("writes one line to paste: no token among arguments, its own authority pinned
   expect(body).toMatchObject({ approveFirst: true, kind: "agent", usesLeft: 1 });
   expect(body.line).toBe(enrollmentLine("https://boreas.example.com", body.token, authorityFingerprint(PEM)));
   expect(body.line).toContain(`grep -q ^${sha(text("abc"))}`);
-  expect(body.line).toMatch(/\| sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh$/);
+  expect(body.line).toMatch(/\| sudo sh$/);
   expect(body.line.split(body.token)).toHaveLength(2);
   expect(enrollmentLine("https://b.example", "bet_x", undefined)).toBe(
-    "export BOREAS_TOKEN=bet_x; curl -fsS https://b.example/api/v1/install.sh | " +
-      "sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh",
+    `{ echo "BOREAS_TOKEN=bet_x HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'"; ` +
+      "curl -fsS https://b.example/api/v1/install.sh; } | sudo sh",
   );
 });
 

@@ -163,8 +163,7 @@ export function startFixtureServer(folder: string): FixtureServer {
     if (path === "/deployments/preview") return json(preview());
     if (path === "/enrollment-tokens") {
       const token = "bet_" + "x".repeat(43);
-      const line =
-        `export BOREAS_TOKEN=${token}; curl -fsS ${url.origin}/api/v1/install.sh | sudo --preserve-env=BOREAS_TOKEN sh`;
+      const line = `{ echo BOREAS_TOKEN=${token}; curl -fsS ${url.origin}/api/v1/install.sh; } | sudo sh`;
       return json({ id: data.agents[0]!.id, usesLeft: body.uses, approveFirst: body.approveFirst, token, line });
     }
     if (list === "deployments" && part === "timeline") return json({ items: timeline(id!) });

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes this machine an agent of Boreas, brings an agent that is there up to date, or removes it:
 #
-#   curl -fsS https://boreas.example.com/api/v1/install.sh | sudo --preserve-env=BOREAS_TOKEN sh
+#   { echo BOREAS_TOKEN=bet_...; curl -fsS https://boreas.example.com/api/v1/install.sh; } | sudo sh
 #   ... | sudo sh -s -- --dry-run
 #
 # Talks to the master alone, opens no port, and takes nothing whose SHA-256 does not stand below. Everything happens in
@@ -32,6 +32,14 @@ die() {
   exit 1
 }
 
+# Told ahead of this script, or by the environment; wget reads the small letters only.
+find_proxy() {
+  proxy=${HTTPS_PROXY:-${https_proxy:-}} no_proxy_for=${NO_PROXY:-${no_proxy:-}}
+  unset HTTPS_PROXY https_proxy NO_PROXY no_proxy
+  if [ -n "$proxy" ]; then export HTTPS_PROXY="$proxy" https_proxy="$proxy"; fi
+  if [ -n "$no_proxy_for" ]; then export NO_PROXY="$no_proxy_for" no_proxy="$no_proxy_for"; fi
+}
+
 usage() {
   cat <<USAGE
 Installs the Boreas agent $VERSION of $MASTER_URL, or brings it up to date.
@@ -50,6 +58,7 @@ main() {
   token=${BOREAS_TOKEN-}
   token_file=${BOREAS_TOKEN_FILE-}
   unset BOREAS_TOKEN BOREAS_TOKEN_FILE
+  find_proxy
   dry_run='' no_start='' uninstall='' purge='' name=${BOREAS_NAME-} slots=${BOREAS_SLOTS-}
   while [ $# -gt 0 ]; do
     case $1 in

@@ -44,8 +44,8 @@ fetch() {
         wget -q ${cacert:+--no-check-certificate} -O "$2" "$MASTER_URL$1"
       fi
       ;;
-  esac || die "$MASTER_URL$1 could not be fetched. Can this machine reach the master? Behind a proxy, set HTTPS_PROXY \
-and keep it through sudo: | sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh"
+  esac || die "$MASTER_URL$1 could not be fetched. Can this machine reach the master? Behind a proxy, \
+export HTTPS_PROXY=http://... and paste the line again."
 }
 
 # The runtime is large and changes rarely: versions of the agent share it.

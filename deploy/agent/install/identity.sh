@@ -9,8 +9,6 @@ write_config() {
     chmod 600 "$CONFIG"
     return
   fi
-  proxy=${HTTPS_PROXY-${https_proxy-}}
-  no_proxy_for=${NO_PROXY-${no_proxy-}}
   (
     umask 077
     {

@@ -87,8 +87,8 @@ read_token() {
     token=$(cat "$token_file")
   fi
   if [ -z "$token" ] && [ -z "$is_enrolled" ] && [ -z "$no_start" ] && [ -z "$dry_run" ]; then
-    die "this machine is not enrolled, and there is no token. Set BOREAS_TOKEN to one (dashboard, Agents, Enrol a \
-machine) and keep it through sudo: | sudo --preserve-env=BOREAS_TOKEN sh"
+    die "this machine is not enrolled, and there is no token. Take the line of the dashboard (Agents, \
+Enrol a machine), set BOREAS_TOKEN, or name a file with --token-file."
   fi
 }
 

@@ -10,7 +10,7 @@ look_at_machine() {
   if [ -d /run/systemd/system ] && has systemctl; then init=systemd; else init=none; fi
   if [ "$(id -u)" != 0 ] && [ -z "$dry_run" ]; then
     if has sudo; then
-      die "this needs root. Paste the line again with: | sudo --preserve-env=BOREAS_TOKEN,HTTPS_PROXY,NO_PROXY sh"
+      die "this needs root. Paste the whole line, which ends with: | sudo sh"
     fi
     die "this needs root. Become root (su -), then paste the line again without sudo."
   fi
