@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import type { Logger } from "../domain/ports.ts";
 import { createProxyClient } from "../host/proxy/client.ts";
+import { findUnits } from "../host/systemd/units.ts";
 import { createMachineRouter } from "../operators/pm/route/machine_router.ts";
 import type { Router } from "../operators/pm/router.ts";
 import { PRODUCT_VERSION } from "./product_version.ts";
@@ -23,6 +24,7 @@ export function createRouter(root: string, logger: Logger): Router {
     version: PRODUCT_VERSION,
     command,
     env: { ...Object.fromEntries(passed), ...env },
+    units: findUnits(),
     log: (level, message, context) => logger.log(level, message, context),
   }));
 }

@@ -7,6 +7,7 @@ import { adoptProcess, startProcess } from "../process.ts";
 import type { KeptProcess } from "../process.ts";
 import { processFiles } from "../process_files.ts";
 import { SYSTEM_PATH } from "../process_run.ts";
+import type { Units } from "../systemd/units.ts";
 import { askProxy } from "./control.ts";
 import type { Answer, Command, Status } from "./control.ts";
 import { findRoute, isSameRoute } from "./routes.ts";
@@ -29,12 +30,17 @@ export interface ProxyOptions {
   /** Starts `runProxy` for the folder. */
   command: string[];
   env: Readonly<Record<string, string>>;
+  /** Where systemd runs, the proxy has units of its own: `boreas-proxy@a`, and `@b` for the one that takes its place. */
+  units?: Units | undefined;
   log(level: "INFO" | "WARN" | "ERROR", message: string, context?: Record<string, unknown>): void;
 }
+type Slot = "a" | "b";
+const unitOf = (slot: Slot) => `boreas-proxy@${slot}.service`;
 export type Switched = { ok: true } | { ok: false; code: string; message: string };
 
-export function createProxyClient({ folder, version, command, env, log }: ProxyOptions) {
+export function createProxyClient({ folder, version, command, env, units, log }: ProxyOptions) {
   const socket = `${folder}/${PROXY_FILES.control}`;
+  const runOf = (slot: Slot) => `${folder}/${slot}/run`;
   let watched: KeptProcess | undefined;
   let isClosed = false;
   let starting: Promise<void> | undefined;
@@ -50,26 +56,41 @@ export function createProxyClient({ folder, version, command, env, log }: ProxyO
       throw new Error(`the path ${socket} is too long for a socket; choose a shorter BOREAS_STATE_DIR`);
     }
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    let run = `${folder}/run-a`;
-    const running = await adoptProcess(run);
-    if (running && !running.hasEnded()) run = `${folder}/run-b`;
-    running?.forget();
-    await processFiles.remove(run);
-    const kept = await startProcess({
-      folder: run,
-      command,
-      cwd: folder,
-      env: { PATH: SYSTEM_PATH, ...env },
-      keepBytes: LOG_BYTES,
-    });
+    const first = await adoptProcess(runOf("a"));
+    const [slot, other] = first && !first.hasEnded() ? ["b", "a"] as const : ["a", "b"] as const;
+    first?.forget();
+    const kept = await startIn(slot);
     for (let waited = 0; waited < START_MS; waited += LOOK_MS) {
-      if ((await status())?.pid === kept.pid) return watch(kept);
+      if ((await status())?.pid === kept.pid) {
+        await units?.enable(unitOf(slot));
+        await units?.disable(unitOf(other)); // it ends by itself, when what is open to it has ended
+        return watch(kept);
+      }
       if (kept.hasEnded()) break;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     const said = (await kept.lastLines(5)).join(" / ");
     await kept.signal("KILL");
     throw new Error(`the proxy did not start${said ? `: ${said}` : ""}`);
+  }
+
+  async function startIn(slot: Slot): Promise<KeptProcess> {
+    const start = { command, cwd: folder, env: { PATH: SYSTEM_PATH, ...env }, keepBytes: LOG_BYTES };
+    if (!units) {
+      await processFiles.remove(runOf(slot));
+      return await startProcess({ ...start, folder: runOf(slot) });
+    }
+    const place = `${folder}/${slot}`;
+    await Deno.mkdir(place, { recursive: true, mode: 0o700 });
+    return await units.start({
+      ...start,
+      name: await units.chooseName(place, [unitOf(slot)]),
+      description: "The public ports of applications that Boreas deploys",
+      folder: place,
+      // It ends well only when another one has taken its place.
+      restart: { policy: "on-failure", count: 1000, windowSeconds: 600 },
+      stop: { signal: "TERM", graceSeconds: 5 },
+    });
   }
 
   function watch(kept: KeptProcess): void {
@@ -79,7 +100,8 @@ export function createProxyClient({ folder, version, command, env, log }: ProxyO
     void kept.ended.then(async ({ code }) => {
       if (isClosed || watched !== kept || readRoutes(`${folder}/${PROXY_FILES.routes}`).length === 0) return;
       log("ERROR", "the proxy of the public ports ended; starting it again", { code });
-      await startAgain(performance.now() - since > WELL_MS ? 0 : 1);
+      // systemd does it by itself; a look some seconds later finds the new one.
+      await startAgain(units ? 3 : performance.now() - since > WELL_MS ? 0 : 1);
     });
   }
 
@@ -105,8 +127,8 @@ export function createProxyClient({ folder, version, command, env, log }: ProxyO
       return await launch();
     }
     if (watched?.pid === now.pid) return;
-    for (const run of [`${folder}/run-a`, `${folder}/run-b`]) {
-      const kept = await adoptProcess(run);
+    for (const slot of ["a", "b"] as const) {
+      const kept = await adoptProcess(runOf(slot));
       if (kept?.pid === now.pid) watch(kept);
       else kept?.forget();
     }

@@ -86,6 +86,11 @@ export class Units {
     await systemctl("enable", "--quiet", name);
   }
 
+  /** It runs on, and does not come back at boot. Nothing happens when there is no such unit. */
+  async disable(name: string): Promise<void> {
+    await ask("disable", "--quiet", name);
+  }
+
   /** Ends all that runs in it, and takes its files away. Nothing happens when there is none of this folder's. */
   async remove(name: string, folder: string, graceSeconds: number): Promise<void> {
     const text = await processFiles.readText(fileOf(name));

@@ -54,7 +54,7 @@ export async function createTestProxy() {
       }),
     async close() {
       for (const client of clients) client.close();
-      for (const run of ["run-a", "run-b"]) await (await adoptProcess(`${folder}/${run}`))?.signal("KILL");
+      for (const slot of ["a", "b"]) await (await adoptProcess(`${folder}/${slot}/run`))?.signal("KILL");
       await processFiles.remove(stateDir);
     },
   };

@@ -2,6 +2,9 @@
  * One act of an agent on a machine of the tests, as a process of its own: `deno run -A unit_driver.ts '{"do": ...}'`
  * prints what became of it as JSON.
  */
+import { createRouter } from "../../compose/machine_router.ts";
+import { runProxyProcess } from "../../compose/proxy.ts";
+import type { Logger } from "../../domain/ports.ts";
 import { createMachine } from "../../host/machine.ts";
 import { createPmOperator } from "../../operators/pm/pm_operator.ts";
 import type { RenderedSpec } from "../../protocol/operation.ts";
@@ -32,12 +35,16 @@ async function freeze(program: string) {
   return { path, artifact: { kind: "blob" as const, sha256, size: (await Deno.stat(path)).size } };
 }
 
+if (Deno.args[0] === "proxy") Deno.exit(await runProxyProcess((name) => Deno.env.get(name)));
+
 if (import.meta.main) {
   const act = JSON.parse(Deno.args[0]!) as DriverAct;
   const logs: unknown[] = [];
+  const logger: Logger = { log: (level, message, context) => void logs.push({ level, message, context }) };
   const operator = createPmOperator({
     ...{ machine: createMachine(), clock, root: act.root, node: { name: "m1" } },
-    logger: { log: (level, message, context) => void logs.push({ level, message, context }) },
+    logger,
+    router: createRouter(act.root, logger),
   });
   await operator.start!();
   const { version = "v1", environment = "prod", generation = 1 } = act;

@@ -126,6 +126,26 @@ describe.skipIf(parts.some((part) => !part.available))(`a binary on a machine wi
     expect(seen).toMatchObject({ version: "v2", health: "healthy" });
   });
 
+  it("has its public port held by a unit too, which answers again by itself after the power was lost", async () => {
+    const program =
+      'mkdir -p www; echo "$BOREAS_VERSION" >www/index.html; exec busybox httpd -f -p 127.0.0.1:$PORT -h www';
+    const web = (version: string) =>
+      deploy(version, program, {
+        runtime: { ports: { http: "auto" } },
+        spec: { route: { mode: "proxy", listen: 80, port: "http", host: null, drainSeconds: 5 } },
+      });
+    expect((await web("v5")).outcome).toMatchObject({ status: "success" });
+    expect(await machine.run("curl -sS http://127.0.0.1/")).toBe("v5\n");
+    expect((await web("v6")).outcome).toMatchObject({ status: "success" });
+    expect(await machine.run("curl -sS http://127.0.0.1/")).toBe("v6\n");
+    expect(await show("boreas-proxy@a.service", "UnitFileState")).toBe("enabled");
+    await machine.run("sync");
+    await machine.kill();
+    await machine.start();
+    await until(async () => (await machine.attempt("curl -sS http://127.0.0.1/")).stdout).toBe("v6\n");
+    expect((await act({ do: "observe" })).observed[0]).toMatchObject({ version: "v6", differences: [] });
+  });
+
   it("ends with everything it started, and takes its unit with it, when the application is removed", async () => {
     await deploy(
       "v4",
