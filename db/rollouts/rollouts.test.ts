@@ -260,6 +260,24 @@ describe("a machine that is away at its turn", () => {
       expect.stringContaining("was reverted"),
     ]);
   });
+  it("is not skipped in a rollback, which must not leave a bad release behind in silence", async () => {
+    const world = await fleet(2, { strategy: { type: "all" }, healthy: { watchAfter: "1m" } }, {
+      offline: { action: "skip", deadline: "5s" },
+    });
+    const first = await world.deploy("v1");
+    await world.play();
+    await skipWaits(world.deps, first, world.actor);
+    const id = await world.deploy("v2");
+    await world.play();
+    await offline(world.ids[0]!, 60);
+    await failWatches(db, world.ids[1]!, [bad(world, "v2")]);
+    expect(await world.play()).toEqual(["m2"]);
+    await waited(id, 6);
+    await settleMissing(db);
+    expect(await world.status(id)).toBe("rollback_failed");
+    const back = (await getTasksOfDeployment(db, id)).find((t) => t.type === "rollback" && t.name === world.names[0])!;
+    expect(back.reason.text).toMatch(/^m1-\d+ was offline since .* and did not come back in time\.$/);
+  });
   it("fails at once when it is revoked, and is left out when it is cordoned meanwhile", async () => {
     const world = await fleet(3, { strategy: { type: "all", maxFailures: 1 } });
     const id = await world.deploy("v1");

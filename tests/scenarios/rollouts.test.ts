@@ -8,6 +8,7 @@ import { startRack } from "../faults/support/rack.ts";
 import type { Rack } from "../faults/support/rack.ts";
 import { eventually } from "../helpers/start_product.ts";
 import type { RunningAgent } from "../helpers/start_product.ts";
+import { temporaryFolder } from "../helpers/temporary_folder.ts";
 
 interface TaskView {
   id: string;
@@ -200,6 +201,20 @@ it("the batch size is changed while it runs, and what has not begun goes by the 
   expect(await everywhere()).toEqual(NAMES.map(() => "v5"));
   await rack.master.api("POST", `/deployments/${id}/skip`, {});
   await is(id, "completed");
+}, 200_000);
+
+it("a watch outlives the master: what turns bad after its return goes back", async () => {
+  const signal = join(await temporaryFolder("signal"), "break");
+  const version = await push("v6", `while [ ! -e ${signal} ] && [ -e here.txt ]; do sleep 0.2; done; exit 5`);
+  const id = await start(version);
+  await watched(id);
+  await rack.master.kill("SIGKILL");
+  await rack.master.restart();
+  expect((await watched(id)).status).toBe("pending");
+  await Deno.writeTextFile(signal, "");
+  const end = await is(id, "rolled_back");
+  expect(end.reason.text).toMatch(/m\d turned bad \d+ s after the switch: it ended and was started again/);
+  await eventually(async () => (await everywhere()).every((one) => one === "v5"), "v5 everywhere");
 }, 200_000);
 
 it("a mock that turns bad while it is watched goes back, too", async () => {
