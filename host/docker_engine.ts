@@ -35,7 +35,7 @@ export function createDockerEngine(address: string | undefined) {
   ): Promise<T> {
     const late = AbortSignal.timeout(limitMs);
     try {
-      return await work(await connect(), late);
+      return await Promise.race([work(await connect(), late), whenAborted(late)]);
     } catch (error: unknown) {
       throw late.aborted ? new EngineError(`no answer within ${limitMs / 1000} s`, undefined) : asEngineError(error);
     }
@@ -164,6 +164,10 @@ export function createDockerEngine(address: string | undefined) {
     },
   };
 }
+
+/** Not every call hears its signal, and an engine that dies leaves some without an end. */
+const whenAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 
 interface PullLine {
   status?: string;

@@ -36,7 +36,7 @@ import { compareShapes, shapeOf } from "./container_shape.ts";
 import { finishDocker, succeedDocker } from "./finish_docker.ts";
 import { askHealth, checksOf, healthMachine } from "./container_health.ts";
 import { imageOf, requireImageAllowed } from "./image.ts";
-import { keepContainer } from "./kept_container.ts";
+import { isUp, keepContainer } from "./kept_container.ts";
 import { contestedPorts, requireRouter, routedBy } from "./public_port.ts";
 import { rememberImage } from "./prune_images.ts";
 import { pullImage, STALL_MS } from "./pull_image.ts";
@@ -170,6 +170,10 @@ export async function deployDocker(
     }
     const facts = await engine.findContainer(kept.container!);
     if (!facts) throw new PmFailure("container.gone", `The container of ${operation.app} was removed by someone else.`);
+    if (!isUp(facts)) {
+      const how = `it ended (with code ${facts.State.ExitCode}) when it was to serve`;
+      throw new PmFailure("process.exited", `${operation.app} ${operation.version} did not come up: ${how}.`);
+    }
     const current = {
       ...{ name, versionId: operation.versionId, version: operation.version, fingerprint, slot, ports, spec },
       ...{ taskId: context.taskId, fence: context.fence, container: await shapeOf(facts) },

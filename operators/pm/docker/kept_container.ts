@@ -5,6 +5,8 @@ import type { Ended, KeptProcess, OutputPart } from "../machine.ts";
 import { isEngineError } from "./engine.ts";
 import type { ContainerFacts, Engine } from "./engine.ts";
 
+/** An engine that dies does not always end the question that waits for it: so it is asked anew. */
+const LOOK_MS = 2000;
 /** Between two looks while the engine itself is away. */
 const AWAY_MS = 1000;
 
@@ -22,7 +24,12 @@ export function keepContainer(engine: Engine, clock: Clock, facts: ContainerFact
         const now = await engine.findContainer(id);
         if (!now) return { code: null };
         if (!isUp(now)) return { code: now.State.ExitCode };
-        await engine.waitForEnd(id, forgotten.signal);
+        const round = new AbortController();
+        const asked = engine.waitForEnd(id, AbortSignal.any([round.signal, forgotten.signal]));
+        await Promise.race([asked, wait(clock, LOOK_MS, forgotten.signal)]).finally(() => {
+          asked.catch(() => {}); // what it says later is nobody's business
+          round.abort();
+        });
       } catch (error: unknown) {
         if (!isEngineError(error)) throw error;
         await wait(clock, AWAY_MS, forgotten.signal);
