@@ -38,7 +38,7 @@ import type { SignIn } from "./sign_in.ts";
 
 /** The input of a schema, before its defaults are filled in. */
 type Input<S extends { _zod: { input: unknown } }> = S["_zod"]["input"];
-type DeploymentAct = "start" | "cancel" | "pause" | "resume" | "rollback" | "approve" | "reject" | "retry";
+type DeploymentAct = "start" | "cancel" | "pause" | "resume" | "rollback" | "approve" | "reject" | "retry" | "skip";
 
 const PAGE = 200;
 /** Each may do what those before it may. */
@@ -118,6 +118,9 @@ export function createApiClient(
     previewDeployment: (body: CreateDeployment) => post(Preview, "/deployments/preview", body),
     actOnDeployment: (id: string, act: DeploymentAct, body: Input<typeof Act> = {}) =>
       post(nothing, `/deployments/${id}/${act}`, body),
+
+    changeBatch: (id: string, batch: number | string) =>
+      patch(DeploymentWithTasks, `/deployments/${id}`, { strategy: { batch } }),
 
     task: (id: string) => get(Task, `/tasks/${id}`),
     /** The stored bytes from an offset on, as much as the server gives at once, and where to read on. */

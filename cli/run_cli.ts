@@ -2,9 +2,10 @@
 import { createApiClient } from "./api_client.ts";
 import { nearest, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { approve, cancel, reject, rollback, start } from "./commands/act.ts";
+import { approve, cancel, reject, rollback, skip, start } from "./commands/act.ts";
 import { agents } from "./commands/agents.ts";
 import { apply } from "./commands/apply.ts";
+import { batch } from "./commands/batch.ts";
 import { canI } from "./commands/can_i.ts";
 import { deploy } from "./commands/deploy.ts";
 import { login } from "./commands/login.ts";
@@ -29,6 +30,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   start,
   approve,
   reject,
+  skip,
+  batch,
   cancel,
   rollback,
   agents,

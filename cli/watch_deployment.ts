@@ -27,8 +27,15 @@ export async function watchDeployment(
     if (!quiet) say(`${name}: ${status.replaceAll("_", " ")}${text ? ` - ${text}` : ""}`, status);
   };
   const tellDeployment = (d: Deployment) => tell(d.id, `${d.version} to ${d.environment}`, d.status, d.reason.text);
-  // A task that merely waits for its turn is no news.
-  const tellTask = (t: Task) => tell(t.id, nameOf(t), t.status, t.reason.text, t.status === "pending");
+  // A task that merely waits for its turn is no news; one that waits for time or for a machine is.
+  const tellTask = (t: Task) =>
+    tell(
+      t.id,
+      nameOf(t),
+      t.status,
+      t.reason.text,
+      t.status === "pending" && !/^task\.(waiting_for_machine|watching|paused)/.test(t.reason.code),
+    );
 
   for await (const event of api.live([`deployment:${id}`], { signal, onLost })) {
     if (event.type === "stream" || event.type === "reset") {

@@ -1,4 +1,4 @@
-/** start, approve, reject, cancel and rollback differ in one word: one shape for all. */
+/** start, approve, reject, skip, cancel and rollback differ in one word: one shape for all. */
 import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
@@ -9,7 +9,7 @@ const WATCH_GOAL: Partial<Record<Act, DeploymentWithTasks["status"]>> = {
   rollback: "rolled_back",
   cancel: "cancelled",
 };
-type Act = "start" | "approve" | "reject" | "cancel" | "rollback";
+type Act = "start" | "approve" | "reject" | "skip" | "cancel" | "rollback";
 
 const actCommand = (act: Act, summary: string) =>
   command({
@@ -39,5 +39,6 @@ const actCommand = (act: Act, summary: string) =>
 export const start = actCommand("start", "start a pending deployment");
 export const approve = actCommand("approve", "approve a deployment that waits for it");
 export const reject = actCommand("reject", "refuse a deployment that waits for approval");
+export const skip = actCommand("skip", "end the waits between batches, and the watch over a release, now");
 export const cancel = actCommand("cancel", "stop a deployment; waits for the agents' word");
 export const rollback = actCommand("rollback", "bring back what ran before a deployment");

@@ -130,6 +130,18 @@ describe("deploy", () => {
     expect(sent("POST").map((c) => c.body)).toEqual([{}, { note: "bad" }]);
   });
 
+  it("ends waits, and changes the batch size to a count or a share", async () => {
+    api.on(`GET /deployments/${id}`, () => deployment("running"));
+    api.on(`POST /deployments/${id}/skip`, () => deployment("running"));
+    api.on(`PATCH /deployments/${id}`, () => deployment("running"));
+    expect((await run("skip", id, "--note", "seen enough")).code).toBe(0);
+    expect((await run("batch", id, "25%")).code).toBe(0);
+    expect((await run("batch", id, "3")).code).toBe(0);
+    expect((await run("batch", id, "many")).code).toBe(2);
+    expect(sent("POST").map((c) => c.body)).toEqual([{ note: "seen enough" }]);
+    expect(sent("PATCH").map((c) => c.body)).toEqual([{ strategy: { batch: "25%" } }, { strategy: { batch: 3 } }]);
+  });
+
   it("leaves the deployment alone when the person stops watching", async () => {
     api.on(`GET /deployments/${id}`, () => deployment("running"));
     const host = createTestHost({ env: { BOREAS_URL: api.url, BOREAS_TOKEN: "t" } });
