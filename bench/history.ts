@@ -103,7 +103,7 @@ function report(
       }]
       : [],
     notes: [
-      "History is 100 succeeded tasks per deployment with three events each, copied within the database, then vacuum analyze.",
+      "History is 100 succeeded tasks in a chain per deployment with three events each, copied within the database, then vacuum analyze.",
       "Plans in outline, as they ran: .build/bench/plans.txt.",
     ],
     measured: all,

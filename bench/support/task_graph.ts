@@ -73,7 +73,7 @@ export async function createTaskGraph(deps: DeploymentDeps, world: World): Promi
 }
 
 /**
- * Finished work of earlier days: deployments of 100 succeeded tasks each, with their events, copied from one task. In
+ * Finished work of earlier days: deployments of 100 succeeded tasks in a chain each, with their events, copied from one task. In
  * batches, so that no statement holds the whole of it.
  */
 export async function addHistory(
@@ -87,7 +87,7 @@ export async function addHistory(
   const batch = 50_000;
   const [pattern] = await sql<{ id: string }[]>`
     select id from task where deployment_id = ${graph.deploymentId} and is_leaf limit 1`;
-  const restoreIndexes = await dropIndexes(db, ["task", "event"]);
+  const restoreIndexes = await dropIndexes(db, ["task", "task_dependency", "event"]);
   for (let done = 0; done < count; done += batch) {
     const deployments = Math.ceil(Math.min(batch, count - done) / perDeployment);
     const ids = Array.from({ length: deployments }, () => db.newId());
@@ -111,7 +111,10 @@ export async function addHistory(
             p.app_id, p.name, p.type, true, p.target_agent_id, p.payload, p.spec_sha256, p.max_attempts
           from (select * from task where id = ${pattern!.id}) p,
             unnest(${ids}::uuid[]) as d(id), generate_series(1, ${perDeployment}) n
-          returning id, project_id, deployment_id, name, reason
+          returning id, project_id, deployment_id, position, name, reason
+        ), chained as (
+          insert into task_dependency (task_id, depends_on)
+          select t.id, b.id from t join t b on b.deployment_id = t.deployment_id and b.position = t.position - 1
         )
         insert into event (project_id, topic, subject_id, deployment_id, kind, data)
         select t.project_id, 'task', t.id, t.deployment_id, k.kind, jsonb_build_object('name', t.name, 'reason', t.reason)
