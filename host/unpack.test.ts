@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gzipSync } from "node:zlib";
+import { tarOf } from "../tests/helpers/tar_entries.ts";
+import type { Entry } from "../tests/helpers/tar_entries.ts";
 import { unpack } from "./unpack.ts";
 
 let root: string;
@@ -12,40 +14,11 @@ beforeEach(async () => {
 });
 afterEach(() => Deno.remove(root, { recursive: true }));
 
-interface Entry {
-  name: string;
-  type?: string;
-  body?: string;
-  link?: string;
-  mode?: number;
-  size?: number;
-}
-const encode = (text: string) => new TextEncoder().encode(text);
-
-/** One entry as a stranger may write it. */
-function entry({ name, type = "0", body = "", link = "", mode = 0o644, size }: Entry): Uint8Array {
-  const block = new Uint8Array(512);
-  const put = (at: number, text: string) => block.set(encode(text), at);
-  put(0, name);
-  put(100, mode.toString(8).padStart(7, "0"));
-  put(124, (size ?? encode(body).length).toString(8).padStart(11, "0"));
-  put(156, type);
-  put(157, link);
-  put(257, "ustar\x0000");
-  put(148, "        ");
-  put(148, block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0") + "\0 ");
-  const bytes = new Uint8Array(512 + Math.ceil(encode(body).length / 512) * 512);
-  bytes.set(block);
-  bytes.set(encode(body), 512);
-  return bytes;
-}
 async function unpackEntries(
   entries: Entry[],
   options: { gzip?: boolean; limits?: { entries: number; bytes: number } } = {},
 ) {
-  const plain = new Uint8Array(
-    await new Blob([...entries.map(entry), new Uint8Array(1024)] as BlobPart[]).arrayBuffer(),
-  );
+  const plain = await tarOf(entries);
   await Deno.writeFile(`${root}/archive`, options.gzip ? gzipSync(plain) : plain);
   return await unpack(`${root}/archive`, into, options.limits);
 }
