@@ -34,6 +34,15 @@ leave --purge out."
     rm -f "$UNIT"
     systemctl daemon-reload
   fi
+  if [ -n "$purge" ] && [ "$init" = systemd ]; then
+    # What held the public ports of applications that are gone.
+    for unit in boreas-proxy@a.service boreas-proxy@b.service; do
+      [ -f "/etc/systemd/system/$unit" ] || continue
+      systemctl disable --now --quiet "$unit"
+      rm -f "/etc/systemd/system/$unit"
+    done
+    systemctl daemon-reload
+  fi
   stop_supervisor
   rm -f "$LINK" "$PIDFILE"
   rm -rf "$OPT"
