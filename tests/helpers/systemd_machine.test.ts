@@ -10,7 +10,11 @@ describe.skipIf(parts.some((part) => !part.available))(`a machine of the tests${
     const server = Deno.serve({ hostname: "0.0.0.0", port: 0, onListen: () => {} }, () => new Response("the master\n"));
     const other = Deno.serve({ hostname: "0.0.0.0", port: 0, onListen: () => {} }, () => new Response("another\n"));
     const [port, otherPort] = [server, other].map((one) => (one.addr as Deno.NetAddr).port);
-    const machine = await startSystemdMachine({ only: [{ port: port! }], hosts: { "boreas.test": "host" } });
+    const machine = await startSystemdMachine({
+      network: "own",
+      only: [{ port: port! }],
+      hosts: { "boreas.test": "host" },
+    });
     const unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
     await machine.copyIn(new TextEncoder().encode(unit), "/etc/systemd/system/example.service");
     await machine.run("systemctl enable --now example && sync");

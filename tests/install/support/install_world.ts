@@ -43,6 +43,10 @@ export async function startInstallWorld(): Promise<InstallWorld> {
   };
 }
 
+/** Until a command on the machine says so. */
+export const says = (machine: SystemdMachine, command: string, word: string) =>
+  eventually(async () => (await machine.attempt(command)).stdout.includes(word), `${command} says ${word}`);
+
 /** Typed into the machine's shell: nothing of it stands in an argument vector of ours. */
 export const paste = (machine: SystemdMachine, line: string, shell = "sh"): Promise<Attempt> =>
   machine.attempt(shell, { input: `${line}\n` });
