@@ -48,6 +48,9 @@ const SENTENCES = {
   "task.waiting_for_machine": "Waiting for {machine}, offline since {since}; gives up at {until}.",
   "task.waiting_for_machine_or_skip":
     "Waiting for {machine}, offline since {since}; goes on without it at {until}, and it catches up when it is back.",
+  "task.waiting_for_cordoned":
+    "Waiting for {machine}, which is cordoned; uncordon it before {until}, when it is given up.",
+  "task.machine_cordoned": "{machine} stayed cordoned, so nothing could be done on it; uncordon it and try again.",
   "task.machine_missing": "{machine} was offline since {since} and did not come back in time.",
   "task.machine_revoked": "{machine} was revoked, so nothing can be done on it; enrol it again, or choose others.",
   "task.left_out_offline": "Left out: {machine} was offline since {since}. It gets {version} when it is back.",

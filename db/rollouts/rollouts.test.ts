@@ -269,14 +269,20 @@ describe("a machine that is away at its turn", () => {
     await skipWaits(world.deps, first, world.actor);
     const id = await world.deploy("v2");
     await world.play();
-    await offline(world.ids[0]!, 60);
+    await db.sql`update agent set cordoned = true where id = ${world.ids[0]!}`;
     await failWatches(db, world.ids[1]!, [bad(world, "v2")]);
     expect(await world.play()).toEqual(["m2"]);
+    const wayBack = async () =>
+      (await getTasksOfDeployment(db, id)).find((t) => t.type === "rollback" && t.name === world.names[0])!;
+    await waited(id, 3);
+    await settleMissing(db);
+    expect((await wayBack()).reason.text).toMatch(/^Waiting for m1-\d+, which is cordoned; uncordon it before .*Z/);
+    await db.sql`update agent set cordoned = false where id = ${world.ids[0]!}`;
+    await offline(world.ids[0]!, 60);
     await waited(id, 6);
     await settleMissing(db);
     expect(await world.status(id)).toBe("rollback_failed");
-    const back = (await getTasksOfDeployment(db, id)).find((t) => t.type === "rollback" && t.name === world.names[0])!;
-    expect(back.reason.text).toMatch(/^m1-\d+ was offline since .* and did not come back in time\.$/);
+    expect((await wayBack()).reason.text).toMatch(/^m1-\d+ was offline since .* and did not come back in time\.$/);
   });
   it("fails at once when it is revoked, and is left out when it is cordoned meanwhile", async () => {
     const world = await fleet(3, { strategy: { type: "all", maxFailures: 1 } });

@@ -96,14 +96,15 @@ const sayEnd = ({ machine, version, since, fate }: Missing): Reason => {
   if (fate.why === "cordoned" && fate.then === "skip") return reason("task.left_out_cordoned", { machine, version });
   if (fate.then === "skip") return reason("task.left_out_offline", { machine, since: at, version });
   if (fate.why === "revoked") return reason("task.machine_revoked", { machine });
+  if (fate.why === "cordoned") return reason("task.machine_cordoned", { machine });
   return reason("task.machine_missing", { machine, since: at });
 };
-const sayWait = ({ machine, since, fate }: Missing): Reason =>
-  reason(fate.then === "skip" ? "task.waiting_for_machine_or_skip" : "task.waiting_for_machine", {
-    machine,
-    since: instant(since),
-    until: instant(fate.until),
-  });
+const sayWait = ({ machine, since, fate }: Missing): Reason => {
+  const until = instant(fate.until);
+  if (fate.why === "cordoned") return reason("task.waiting_for_cordoned", { machine, until });
+  const code = fate.then === "skip" ? "task.waiting_for_machine_or_skip" : "task.waiting_for_machine";
+  return reason(code, { machine, since: instant(since), until });
+};
 const instant = (milliseconds: number) =>
   new Date(Math.round(milliseconds / 1000) * 1000).toISOString().replace(".000", "");
 
@@ -118,7 +119,7 @@ async function forgetReturned(db: Database): Promise<number> {
   const rows = await db.sql<{ id: string }[]>`
     select t.id from task t join agent a on a.id = t.target_agent_id
     where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null
-      and t.reason ->> 'code' in ('task.waiting_for_machine', 'task.waiting_for_machine_or_skip') and a.status = 'connected' and not a.cordoned limit ${AT_ONCE}`;
+      and t.reason ->> 'code' in ('task.waiting_for_machine', 'task.waiting_for_machine_or_skip', 'task.waiting_for_cordoned') and a.status = 'connected' and not a.cordoned limit ${AT_ONCE}`;
   return await write(db, rows.map(({ id }) => ({ id, reason: reason("task.ready") })));
 }
 

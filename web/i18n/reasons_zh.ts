@@ -79,6 +79,8 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "deployment.rebatched": "{actor} 修改了尚未开始的批次：每批 {batch}。",
   "task.waiting_for_machine": "等待 {machine}，自 {since} 起离线；{until} 放弃等待。",
   "task.waiting_for_machine_or_skip": "等待 {machine}，自 {since} 起离线；{until} 起跳过它继续，恢复后会自动补上。",
+  "task.waiting_for_cordoned": "等待 {machine}，它已停止调度；请在 {until} 之前恢复调度，否则将放弃。",
+  "task.machine_cordoned": "{machine} 一直停止调度，无法在其上执行任何操作；请恢复调度后重试。",
   "task.machine_missing": "{machine} 自 {since} 起离线，未能按时恢复。",
   "task.machine_revoked": "{machine} 已被吊销，无法在其上执行任何操作；请重新注册，或选择其他机器。",
   "task.left_out_offline": "已跳过：{machine} 自 {since} 起离线。恢复后会补上 {version}。",

@@ -13,6 +13,7 @@ const KINDS: Record<string, Wait["kind"]> = {
   "task.watching": "watch",
   "task.watching_blind": "watch",
   "task.waiting_for_machine": "machine",
+  "task.waiting_for_cordoned": "machine",
   "task.waiting_for_machine_or_skip": "machine",
 };
 
