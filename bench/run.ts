@@ -4,6 +4,7 @@
  * BOREAS_BENCH_DATABASE_URL names a server of your own; BOREAS_BENCH_ROUNDS (5) is for quick looks.
  */
 import { chainBench } from "./chain.ts";
+import { agentSizeBench } from "./agent_size.ts";
 import { agentsBench } from "./agents.ts";
 import { apiBench } from "./api.ts";
 import { dispatchBench } from "./dispatch.ts";
@@ -16,7 +17,16 @@ import { startBenchServer } from "./support/server.ts";
 import { toText } from "./support/table.ts";
 import { writeResults } from "./support/write_results.ts";
 
-const BENCHES: Bench[] = [dispatchBench, latencyBench, chainBench, historyBench, logsBench, agentsBench, apiBench];
+const BENCHES: Bench[] = [
+  dispatchBench,
+  latencyBench,
+  chainBench,
+  historyBench,
+  logsBench,
+  agentsBench,
+  apiBench,
+  agentSizeBench,
+];
 const OUTPUT = new URL("../.build/bench/", import.meta.url);
 
 const names = Deno.args.filter((arg) => !arg.startsWith("--"));

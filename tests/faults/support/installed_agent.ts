@@ -98,6 +98,8 @@ export interface InstalledAgent {
   id(): string;
   root: string;
   stateDir: string;
+  /** In the environment of all that runs there. */
+  tag: string;
   /** What `current` names. */
   current(): Promise<string>;
   /** How often the agent was started. */
@@ -116,11 +118,14 @@ export async function installAgent(
   folder: string,
   version: string,
   env: Record<string, string> = {},
+  /** Else it is the one that runs here, and shares its memory. */
+  hasOwnRuntime = false,
 ): Promise<InstalledAgent> {
   const [root, stateDir] = [join(folder, "opt/agent"), join(folder, "state")];
   const runtime = join(folder, "opt/runtime", (await hashRuntime()).slice(0, 16));
   await Deno.mkdir(runtime, { recursive: true });
-  await Deno.symlink(Deno.execPath(), join(runtime, "deno"));
+  if (hasOwnRuntime) await Deno.copyFile(Deno.execPath(), join(runtime, "deno"));
+  else await Deno.symlink(Deno.execPath(), join(runtime, "deno"));
   await Deno.mkdir(join(root, version), { recursive: true });
   for (const [name, bytes] of await buildRelease(version)) {
     await Deno.writeFile(join(root, version, name), bytes, { mode: 0o755 });
@@ -191,6 +196,7 @@ export async function installAgent(
     },
     root,
     stateDir,
+    tag,
     current: () => Deno.readLink(join(root, "current")),
     starts: () => starts,
     output: () => output,
