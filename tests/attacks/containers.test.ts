@@ -122,9 +122,10 @@ describe.skipIf(!engine.available || !registry.available)(
 
     it("S55: who keeps the machine may allow a path, and decides over registries and images before anything is pulled", async () => {
       const modes = ["docker"] as const;
-      const run = (policy: object, volumes: string[] = []) =>
+      const context = pm.context();
+      const run = (policy: object, volumes: string[] = [], mine = pm.context()) =>
         pm.createOperator({ policy: { modes, ...policy } })
-          .run(pm.operationOf(pm.specOf(image, {}, { volumes })), pm.context());
+          .run(pm.operationOf(pm.specOf(image, {}, { volumes })), mine);
       const elsewhere = await run({ registries: ["reg.example.com"] });
       expect(elsewhere).toMatchObject({ status: "failed", code: "policy.registry" });
       expect(elsewhere.message).toContain(
@@ -138,12 +139,20 @@ describe.skipIf(!engine.available || !registry.available)(
           .run(pm.operationOf(pm.specOf(image)), pm.context()),
       ).toMatchObject({ code: "mode.refused" });
       expect(await isPulled()).toBe(false);
+      await Deno.mkdir(`${pm.folder}/data`);
+      await Deno.symlink(`${pm.folder}/data`, `${pm.folder}/known`);
+      const linked = { paths: [`${pm.folder}/known`] };
+      expect(await run(linked, [`${pm.folder}/data:/x`])).toMatchObject({ status: "success" });
       const allowed = {
         registries: [world.registry.host],
         images: [`${world.registry.host}/*`],
         paths: ["/etc/hostname"],
       };
-      expect(await run(allowed, ["/etc/hostname:/x:ro"])).toMatchObject({ status: "success" });
+      expect(await run(allowed, ["/etc/hostname:/x:ro"], context)).toMatchObject({ status: "success" });
+      const note =
+        "/etc/hostname is mounted into the container: the policy of m1 allows it, though /etc is the system's own.";
+      expect(context.text()).toContain(note);
+      expect(pm.logs).toContainEqual(expect.objectContaining({ level: "WARN", message: note }));
     });
   },
 );

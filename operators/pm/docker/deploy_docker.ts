@@ -76,7 +76,11 @@ export async function deployDocker(
     context.signal.throwIfAborted();
     const image = imageOf(spec, runtime.image);
     requireImageAllowed(pm.policy, node.name, image);
-    const place = { machine, policy: pm.policy, node: node.name, root: pm.root };
+    const warn = (message: string) => {
+      pm.logger.log("WARN", message, { app: operation.app, environment: operation.environment, task: context.taskId });
+      return log.say(message);
+    };
+    const place = { machine, policy: pm.policy, node: node.name, root: pm.root, warn };
     const mounts = await planMounts(place, operation, runtime.volumes ?? []);
     const engine = requireEngine(pm);
     if (spec.route.mode === "proxy") requireRouter(pm);

@@ -38,11 +38,19 @@ interface Place {
   node: string;
   /** The agent's own folder of applications. */
   root: string;
+  /** Told of what only the machine's own policy allows. */
+  warn(message: string): Promise<void>;
 }
 
 /** `/data/order:/data`, `/etc/order:/conf:ro`, or `cache:/cache`, a volume of this application's own. */
-export async function planMounts(place: Place, operation: Operation, volumes: readonly string[]): Promise<MountBody[]> {
+export async function planMounts(given: Place, operation: Operation, volumes: readonly string[]): Promise<MountBody[]> {
   const mounts: MountBody[] = [];
+  // What is allowed is looked at in the same way: /var/run is a link on most machines.
+  const paths = given.policy.paths &&
+    await Promise.all(
+      given.policy.paths.map(async (path) => (await given.machine.files.lookAt(path))?.path ?? path),
+    );
+  const place = { ...given, policy: { ...given.policy, paths } };
   for (const volume of volumes) mounts.push(await planMount(place, operation, volume));
   return mounts;
 }
@@ -76,15 +84,24 @@ async function planMount(place: Place, { app, environment }: Operation, volume: 
       `${place.node} does not mount ${shown} into a container of ${app}: ${refusal}. Who keeps the machine may allow it under paths in ${POLICY_FILE}.`,
     );
   }
+  const danger = findDanger(place, found);
+  if (danger) {
+    await place.warn(
+      `${found.path} is mounted into the container: the policy of ${place.node} allows it, though ${danger}.`,
+    );
+  }
   return { Type: "bind", Source: found.path, Target: target, ReadOnly };
 }
 
 /** undefined when it may be mounted. Named in the machine's own policy, anything may, but the whole machine. */
-function refuseMount({ policy, root }: Place, { path, kind }: { path: string; kind: string }): string | undefined {
-  if (path === "/") return "it is the whole machine";
-  if (policy.paths) {
-    return policy.paths.some((allowed) => isBelow(path, allowed)) ? undefined : "its policy does not name that path";
-  }
+function refuseMount(place: Place, found: { path: string; kind: string }): string | undefined {
+  if (found.path === "/") return "it is the whole machine";
+  const { paths } = place.policy;
+  if (!paths) return findDanger(place, found);
+  return paths.some((allowed) => isBelow(found.path, allowed)) ? undefined : "its policy does not name that path";
+}
+
+function findDanger({ root }: Place, { path, kind }: { path: string; kind: string }): string | undefined {
   if (kind === "device" || kind === "socket") return `it is a ${kind}`;
   const near = [...DANGEROUS, root].find((danger) => isBelow(path, danger) || isBelow(danger, path));
   return near === undefined ? undefined : `${near} is the system's own`;
