@@ -77,12 +77,14 @@ describe("a mistake is named with its line", () => {
   });
 });
 
-it("parses every example of the documentation and of the demo", () => {
+it("parses every example of the documentation, and those in examples", () => {
   const root = new URL("..", import.meta.url).pathname;
   const blocks = ["docs/boreas-yaml.md", "README.md"].flatMap((file) =>
     [...readFileSync(`${root}${file}`, "utf8").matchAll(/```yaml\n([\s\S]*?)```/g)].map((m) => ({ file, text: m[1]! }))
   );
-  blocks.push({ file: "examples/demo/boreas.yaml", text: readFileSync(`${root}examples/demo/boreas.yaml`, "utf8") });
+  for (const file of ["examples/demo/boreas.yaml", "examples/docker/boreas.yaml"]) {
+    blocks.push({ file, text: readFileSync(`${root}${file}`, "utf8") });
+  }
   expect(blocks.length).toBeGreaterThan(4);
   for (const { file, text } of blocks) expect(parseConfigFile(file, text).problems.map(sayProblem)).toEqual([]);
 });
