@@ -5,6 +5,7 @@ import {
   AgentRuntime,
   Application,
   AppStateItem,
+  Binding,
   CreatedEnrollmentToken,
   type CreateDeployment,
   type CreateEnrollmentToken,
@@ -97,6 +98,10 @@ export function createApiClient(
     environmentStatus: (id: string) => list(AppStateItem, `/environments/${id}/status`),
 
     applications: () => list(Application, "/applications"),
+    bindings: (id: string) => list(Binding, `/applications/${id}/environments`),
+    /** What runs there, as its agents see it now. */
+    resources: (id: string, environmentId: string) =>
+      list(AppStateItem, `/applications/${id}/environments/${environmentId}/resources`),
 
     repositories: () => list(Repository, "/repositories"),
     createRepository: (body: Input<typeof CreateRepository>) => post(Repository, "/repositories", body),

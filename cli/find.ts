@@ -1,5 +1,5 @@
 /** From what a person types (a name, an id, the beginning of an id) to the thing itself; else a sentence that lists what there is. */
-import type { Agent, Deployment, Environment, Repository, Task, Version } from "../protocol/http_api.ts";
+import type { Agent, Application, Deployment, Environment, Repository, Task, Version } from "../protocol/http_api.ts";
 import type { ApiClient } from "./api_client.ts";
 import { nearest } from "./arguments.ts";
 import { CliError } from "./host.ts";
@@ -28,6 +28,9 @@ function pick<T>(
 
 export const findEnvironment = async (api: ApiClient, wanted: string): Promise<Environment> =>
   pick("environment", wanted, await api.environments(), (e) => e.name, (e) => e.id);
+
+export const findApplication = async (api: ApiClient, wanted: string): Promise<Application> =>
+  pick("application", wanted, await api.applications(), (a) => a.name, (a) => a.id);
 
 export const findAgent = async (api: ApiClient, wanted: string): Promise<Agent> =>
   pick("agent", wanted, (await api.agents()).filter((a) => a.status !== "revoked"), (a) => a.name, (a) => a.id);

@@ -6,18 +6,28 @@ import { findTask } from "../find.ts";
 import { CliError } from "../host.ts";
 import { ApiError, sayNetworkError } from "../http.ts";
 import { printJson } from "../print.ts";
+import { printOutput } from "./running.ts";
 
 export const logs = command({
-  summary: "print the log of a task, byte by byte as it was written",
-  usage: "logs TASK | DEPLOYMENT/APPLICATION [flags]",
-  details: "Example: boreas logs latest/order-service -f",
+  summary: "print the log of a task byte by byte, or what a running application prints",
+  usage: "logs TASK | DEPLOYMENT/APPLICATION | --app APPLICATION [flags]",
+  details: "Examples: boreas logs latest/order-service -f; boreas logs -f --app order --env prod --target m1",
   flags: {
-    follow: { type: "boolean", short: "f", help: "go on until the task ends" },
+    follow: { type: "boolean", short: "f", help: "go on until the task or the application ends" },
+    app: { type: "string", help: "what this application prints now" },
+    env: { type: "string", help: "with --app: in this environment" },
+    target: { type: "string", help: "with --app: on this machine" },
+    tail: { type: "string", help: "with --app: so many lines to begin with, 200 unless told" },
   },
-  positionals: [1, 1],
+  positionals: [0, 1],
   async run(context, [wanted], flags) {
     const api = await context.api();
-    const { id } = await findTask(api, wanted!);
+    if (flags.app !== undefined) {
+      const { app, env, target, tail, follow = false } = flags;
+      return await printOutput(context, api, { app, env, target, tail, follow });
+    }
+    if (wanted === undefined) throw new CliError("Name a task (DEPLOYMENT/APPLICATION), or an application with --app.");
+    const { id } = await findTask(api, wanted);
     if (!flags.follow) await printStored(context, api, id);
     else {
       const interrupted = new AbortController();

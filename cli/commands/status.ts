@@ -3,19 +3,24 @@ import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
 import type { CliHost } from "../host.ts";
 import { paint, printJson, sayAge, sayDuration, sayTable, shortId } from "../print.ts";
+import { printRunning } from "./running.ts";
 import { watchToEnd } from "./watch_to_end.ts";
 
 export const status = command({
   summary: "what runs where, or how one deployment goes",
-  usage: "status [DEPLOYMENT] [flags]",
-  details: "DEPLOYMENT is an id, its beginning, or latest.",
+  usage: "status [DEPLOYMENT | --app APPLICATION] [flags]",
+  details:
+    "DEPLOYMENT is an id, its beginning, or latest. With --app: its processes on each machine, and what differs.",
   flags: {
+    app: { type: "string", help: "what runs of this application, as its agents see it now" },
+    env: { type: "string", help: "with --app: in this environment only" },
     watch: { type: "boolean", short: "w", help: "follow the deployment to its end; fails when it fails" },
   },
   positionals: [0, 1],
   async run(context, [wanted], flags) {
     const { host, json } = context;
     const api = await context.api();
+    if (flags.app !== undefined) return await printRunning(context, api, { app: flags.app, env: flags.env });
     if (wanted === undefined && !flags.watch) {
       const overview = await api.overview();
       if (json) printJson(host, overview);

@@ -6,7 +6,7 @@ import { reason } from "../../domain/reason.ts";
 import { SECURITY_HEADERS } from "../../api/middleware/request_context.ts";
 import { topicKey, topicsOf } from "../../web/live/messages.ts";
 import type { LiveEvent } from "../../protocol/live_events.ts";
-import type { Deployment, Overview, Task } from "../../protocol/http_api.ts";
+import type { AppStateItem, Deployment, Overview, Task } from "../../protocol/http_api.ts";
 import * as data from "./fixture_data.ts";
 
 export interface FixtureServer {
@@ -168,6 +168,17 @@ export function startFixtureServer(folder: string): FixtureServer {
     }
     if (list === "deployments" && part === "timeline") return json({ items: timeline(id!) });
     if (part === "deliveries") return json({ items: data.deliveries, nextCursor: null });
+    if (list === "applications" && /\/resources$/.test(url.pathname)) {
+      return json({
+        items: states(url.pathname.split("/").at(-2)!).filter((s) => s.applicationId === id),
+        nextCursor: null,
+      });
+    }
+    if (list === "applications" && /\/logs$/.test(url.pathname)) {
+      return new Response(`listening on 31002\n\u001b[32mGET /healthz 200\u001b[0m\n`, {
+        headers: { "content-type": "text/plain; charset=utf-8" },
+      });
+    }
     if (list === "applications" && part === "environments") {
       return json({
         items: data.environments.slice(0, 2).map((e) => ({ environmentId: e.id, environment: e.name, config: {} })),
@@ -297,7 +308,7 @@ function overview(): Overview {
   };
 }
 
-const states = (environmentId: string) =>
+const states = (environmentId: string): AppStateItem[] =>
   data.applications.flatMap((app, at) =>
     ["m1.eu", "m2.eu"].slice(0, at === 3 ? 2 : 1).map((target) => ({
       applicationId: app.id,
@@ -306,12 +317,42 @@ const states = (environmentId: string) =>
       target,
       versionId: data.versions[3]!.id,
       version: "v1.4.0",
-      health: at === 2 ? "degraded" : "healthy",
-      sync: at === 4 ? "out_of_sync" : "synced",
-      details: {},
+      health: at === 2 ? "degraded" as const : at === 1 ? "unknown" as const : "healthy" as const,
+      sync: at === 4 ? "out_of_sync" as const : at === 1 ? "unknown" as const : "synced" as const,
+      details: at === 2 ? { trouble: "http :31002/healthz answered 503" } : {},
       updatedAt: data.secondsAgo(5000 + at),
+      agent: {
+        id: data.agents[0]!.id,
+        name: target,
+        connected: at !== 1,
+        lastSeenAt: data.secondsAgo(at === 1 ? 700 : 5),
+      },
+      lastHealth: "healthy" as const,
+      lastSync: "synced" as const,
+      observedAt: data.secondsAgo(40),
+      healthSince: data.secondsAgo(4000),
+      observedVersion: "v1.4.0",
+      resources: [
+        {
+          kind: "process" as const,
+          name: `pid ${800 + at}`,
+          state: "running",
+          startedAt: data.secondsAgo(4990),
+          restarts: at,
+          details: {},
+        },
+      ],
+      differences: at === 4 ? drifted : [],
+      drift: at === 4 ? drifted.slice(0, 1) : [],
+      driftMode: at === 4 ? "heal" as const : "report" as const,
+      healing: at === 4 ? { tries: [1, 2], deploymentId: data.deployments.running!.id } : null,
     }))
   );
+
+const drifted = [
+  { path: "env.LOG_LEVEL", expected: "info", actual: "debug" },
+  { path: "labels.team", expected: "trade", actual: "none" },
+];
 
 const history = () =>
   Object.values(data.deployments).map((d) => ({

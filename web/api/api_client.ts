@@ -19,6 +19,8 @@ export interface Api {
   send<T = void>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T>;
   /** Raw bytes of a log, and the offset behind them. */
   bytes(path: string): Promise<{ bytes: Uint8Array; nextOffset: number }>;
+  /** An answer that goes on until the signal ends it. */
+  stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
 }
 export interface ApiDeps {
   fetch: typeof fetch;
@@ -61,6 +63,7 @@ export function createApi(deps: ApiDeps): Api {
       const bytes = new Uint8Array(await answer.arrayBuffer());
       return { bytes, nextOffset: Number(answer.headers.get("x-next-offset") ?? NaN) };
     },
+    stream: async (path, signal) => (await call(path, { signal })).body!,
   };
 }
 

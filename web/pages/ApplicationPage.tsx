@@ -1,11 +1,18 @@
 import { useState } from "preact/hooks";
-import type { Application, Binding as Bound, Environment, HistoryItem as Past } from "../../protocol/http_api.ts";
+import type {
+  Application,
+  AppStateItem,
+  Binding as Bound,
+  Environment,
+  HistoryItem as Past,
+} from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { SelectField } from "../components/Field.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Reason } from "../components/Reason.tsx";
+import { RunningTargets } from "../components/running/RunningTargets.tsx";
 import { Status } from "../components/Status.tsx";
 import { Ago, RunTime } from "../components/Times.tsx";
 import { t, tState } from "../i18n/locale.ts";
@@ -53,12 +60,51 @@ export function ApplicationPage({ id }: { id: string }) {
             </Card>
             <Bindings application={data} onChange={() => void application.reload()} />
           </div>
+          <Running id={id} />
           <Card title={t("application.history")} flush>
             <Loaded resource={history}>{(page) => <History items={page.items} />}</Loaded>
           </Card>
         </>
       )}
     </Loaded>
+  );
+}
+
+/** On every environment it is bound to, as its agents saw it last: their word comes within a scan. */
+function Running({ id }: { id: string }) {
+  const { api, feed } = useApp();
+  const running = useModel(() =>
+    createResource<{ items: AppStateItem[]; names: Record<string, string> }>({
+      feed,
+      topics: ["applications", "deployments", "agents"],
+      async load() {
+        const bound = await api.get<Page<Bound>>(`/applications/${id}/environments`);
+        const states = await Promise.all(
+          bound.items.map((b) =>
+            api.get<Page<AppStateItem>>(`/applications/${id}/environments/${b.environmentId}/resources?fresh=false`)
+          ),
+        );
+        return {
+          items: states.flatMap((page) => page.items),
+          names: Object.fromEntries(bound.items.map((b) => [b.environmentId, b.environment])),
+        };
+      },
+      reduce: reloadOnChange,
+    }), [id]);
+  return (
+    <Card title={t("running.title")} flush>
+      <Loaded resource={running}>
+        {({ items, names }) => (
+          <RunningTargets
+            items={items}
+            first={{
+              head: t("column.environment"),
+              cell: (item) => <a href={`/environments/${item.environmentId}`}>{names[item.environmentId]}</a>,
+            }}
+          />
+        )}
+      </Loaded>
+    </Card>
   );
 }
 

@@ -3,7 +3,8 @@ import type { AppStateItem, Environment } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { EnvironmentForm } from "../components/forms/EnvironmentForm.tsx";
-import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
+import { Card, Facts, Loaded, PageHead } from "../components/Page.tsx";
+import { RunningTargets } from "../components/running/RunningTargets.tsx";
 import { Status } from "../components/Status.tsx";
 import { Ago } from "../components/Times.tsx";
 import { t, tState } from "../i18n/locale.ts";
@@ -26,7 +27,7 @@ export function EnvironmentPage({ id }: { id: string }) {
   const status = useModel(() =>
     createResource<Page<AppStateItem>>({
       feed,
-      topics: ["deployments", "environments"],
+      topics: ["deployments", "environments", "applications", "agents"],
       load: () => api.get(`/environments/${id}/status`),
       reduce: reloadOnChange,
     }), [id]);
@@ -47,7 +48,17 @@ export function EnvironmentPage({ id }: { id: string }) {
             />
           </Card>
           <Card title={t("environment.running")} flush>
-            <Loaded resource={status}>{(page) => <Running items={page.items} />}</Loaded>
+            <Loaded resource={status}>
+              {(page) => (
+                <RunningTargets
+                  items={page.items}
+                  first={{
+                    head: t("column.application"),
+                    cell: (item) => <a href={`/applications/${item.applicationId}`}>{item.application}</a>,
+                  }}
+                />
+              )}
+            </Loaded>
           </Card>
           {edits && (
             <EnvironmentForm
@@ -59,47 +70,5 @@ export function EnvironmentPage({ id }: { id: string }) {
         </>
       )}
     </Loaded>
-  );
-}
-
-function Running({ items }: { items: AppStateItem[] }) {
-  if (items.length === 0) return <Empty icon="applications" title={t("environment.empty")} />;
-  return (
-    <table class="table">
-      <thead>
-        <tr>
-          <th>{t("column.application")}</th>
-          <th>{t("column.target")}</th>
-          <th>{t("column.version")}</th>
-          <th>{t("column.health")}</th>
-          <th>{t("column.sync")}</th>
-          <th class="end">{t("column.changed")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {items.map((item) => (
-          <tr key={`${item.applicationId} ${item.target}`}>
-            <td>
-              <a href={`/applications/${item.applicationId}`}>{item.application}</a>
-            </td>
-            <td>{item.target}</td>
-            <td>
-              {item.versionId
-                ? <a class="mono" href={`/versions/${item.versionId}`}>{item.version}</a>
-                : <span class="quiet">–</span>}
-            </td>
-            <td>
-              <Status kind="health" state={item.health} />
-            </td>
-            <td>
-              <Status kind="sync" state={item.sync} />
-            </td>
-            <td class="end">
-              <Ago at={item.updatedAt} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }
