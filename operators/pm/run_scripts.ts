@@ -11,6 +11,7 @@ import { aborted, DEFAULT_GRACE_SECONDS, graceOf, wait } from "../stopped.ts";
 import { insideRelease } from "./app_folder.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, tagsOf, writeRecord } from "./app_record.ts";
+import { requireRouter, routedBy } from "./docker/public_port.ts";
 import { endSlot } from "./end_slot.ts";
 import { buildEnvironment } from "./environment.ts";
 import { PmFailure } from "./failure.ts";
@@ -108,6 +109,7 @@ export async function runScripts(
 
   await context.trusted();
   const oldSlot = record.current?.slot;
+  const routed = record.current && routedBy(record, record.current.spec.route, record.current.ports);
   const secrets = Object.fromEntries(spec.secrets.map((secret) => [secret, context.secrets[secret]]));
   record.current = {
     name,
@@ -123,7 +125,8 @@ export async function runScripts(
   record.history = remember(record.history, name);
   await writeRecord(machine, folder, record);
   if (oldSlot) {
-    await pm.supervisor.release(folder); // it was a binary before
+    if (routed) await requireRouter(pm).remove(routed.route);
+    await pm.supervisor.release(folder); // it was a binary or a container before
     await endSlot(pm, folder, oldSlot);
   }
   await publish(machine, folder, record, spec.keepReleases);

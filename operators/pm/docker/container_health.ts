@@ -6,6 +6,7 @@ import type { Machine } from "../machine.ts";
 import type { PmParts } from "../pm_parts.ts";
 import type { DockerRuntime } from "./container_plan.ts";
 import { requireEngine } from "./container_slots.ts";
+import { isEngineError } from "./engine.ts";
 import type { ContainerFacts, Engine } from "./engine.ts";
 
 /** A check that names a number means the port inside, as all of the runtime does. */
@@ -20,10 +21,17 @@ export function checksOf({ ports = {} }: DockerRuntime, checks: readonly HealthC
   });
 }
 
-/** The machine, but programs run in the container. */
+/** The machine, but programs run in the container. An engine that is away for a moment is a check without an answer. */
 export const healthMachine = (machine: Machine, engine: Engine, container: string): Machine => ({
   ...machine,
-  run: ({ command, timeoutMs }) => engine.runInside(container, command, timeoutMs),
+  async run({ command, timeoutMs }) {
+    try {
+      return await engine.runInside(container, command, timeoutMs);
+    } catch (error: unknown) {
+      if (!isEngineError(error)) throw error;
+      return { code: null, output: `the container engine does not answer (${error.message})` };
+    }
+  },
 });
 
 /** undefined when every check is good now; else what is not. */

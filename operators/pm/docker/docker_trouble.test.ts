@@ -173,6 +173,11 @@ describe.skipIf(!engine.available || !registry.available)(
       await expect(pm.ask(first)).rejects.toThrow();
       const back = await deploy(v1, "v1");
       expect(await pm.ask(back)).toContain("VERSION=v1");
+      const bundle = await pm.freeze({ "deploy.sh": "exit 0\n" });
+      const script = { ...binary, bundle, artifacts: {}, runtime: { mode: "script" as const, deploy: "deploy.sh" } };
+      expect(await pm.operator.run(pm.operationOf(script, { version: "v3", versionId: "v3" }), pm.context()))
+        .toMatchObject({ status: "success" });
+      expect([await pm.container("a"), pm.routes.size]).toEqual([undefined, 0]);
       const { pid } = second.details as { pid: number };
       expect(() => Deno.kill(pid, "SIGCONT")).toThrow();
     });
