@@ -20,12 +20,12 @@ afterEach(async () => {
   await proxy.close();
 });
 
-/** Answers its version a moment later; ends at once when told to, as careless programs do. */
+/** Answers its version later than a switch takes; ends at once when told to, as careless programs do. */
 const SERVER = `
 const version = Deno.env.get("BOREAS_VERSION");
 Deno.serve({ port: Number(Deno.env.get("PORT")), hostname: "127.0.0.1", onListen() {} }, async (request) => {
   await request.text();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   return new Response(version);
 });
 `;
