@@ -7,11 +7,11 @@ import type { Vault } from "../db/secrets/vault.ts";
 import type { QueryStore } from "../db/queries/query_store.ts";
 import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
 import type { TaskStore } from "../db/tasks/task_store.ts";
+import type { UpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import type { Dispatch } from "../protocol/agent_messages.ts";
 import type { IdentityStore } from "../db/agents/identity_store.ts";
 import type { Session } from "./agent_sessions.ts";
 import type { Leadership } from "./leadership.ts";
-import type { UpgradeStore } from "./upgrade_loop.ts";
 
 /** What the heart of the scheduler needs, and nothing that a simulation could not give it. Seconds throughout. */
 export interface CoreDeps {

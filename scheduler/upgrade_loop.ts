@@ -8,21 +8,11 @@
  * already passes over what it is told twice.
  */
 import { moveUpgrades } from "../db/upgrades/move_upgrades.ts";
-import type { AskedUpgrade } from "../db/upgrades/note_upgrade.ts";
-import type { UpgradeReport } from "../protocol/release.ts";
+import type { UpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
 import type { CoreDeps, SchedulerDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-
-/** What the heart of the scheduler needs of the database for upgrades. */
-export interface UpgradeStore {
-  /** Who of these agents has been asked and has not ended yet. */
-  readAsked(agentIds: readonly string[]): Promise<AskedUpgrade[]>;
-  note(agentId: string, report: UpgradeReport): Promise<void>;
-  /** base64url raw Ed25519: what releases are signed with. */
-  releaseKey: string | undefined;
-}
 
 /** Between two looks while an upgrade runs; agents that come back wake it by their events. */
 const DRIVER_SECONDS = 10;
