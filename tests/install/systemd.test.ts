@@ -54,7 +54,7 @@ describe.skipIf(!machines.available)(`the enrolment line on a machine with syste
     const refused = await runScript(machine, world, "", { token, edit });
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("is not what the master vouched for")]);
     await machine.run(
-      "test ! -e /opt/boreas/agent/current && test ! -e /opt/boreas/.stage && ! pgrep -f '[b]oreas-agent'",
+      "test ! -e /opt/boreas/agent/current && test ! -e /opt/boreas/.stage && ! pgrep -f '[b]oreas-agent[.]js'",
     );
     const wrongRuntime = (script: string) => script.replace(/(deno-linux-\w+) [0-9a-f]{64}/, `$1 ${"1".repeat(64)}`);
     expect((await runScript(machine, world, "", { token, edit: wrongRuntime })).code).toBe(1);
@@ -102,8 +102,7 @@ describe.skipIf(!machines.available)(`the enrolment line on a machine with syste
 
   it("changes nothing when it is run again, and brings back what was altered, with configuration and identity kept", async () => {
     await machine.run("echo '# mine' >>/etc/boreas/agent.yaml");
-    const kept = () =>
-      machine.run("cat /etc/boreas/agent.yaml; grep -o 'agentId.*' /var/lib/boreas/identity.json | head -n 1");
+    const kept = () => machine.run("cat /etc/boreas/agent.yaml; grep -o 'agentId[^,]*' /var/lib/boreas/identity.json");
     const [first, config] = [await pid(), await kept()];
     const again = await runScript(machine, world, "");
     expect([again.code, again.stdout]).toEqual([0, expect.stringContaining("the agent is up to date and runs")]);
@@ -125,7 +124,9 @@ describe.skipIf(!machines.available)(`the enrolment line on a machine with syste
 
   it("goes away with --uninstall, keeps its identity for another time, and forgets it with --purge", async () => {
     expect((await runScript(machine, world, "--uninstall")).code).toBe(0);
-    await machine.run("test ! -e /opt/boreas && test ! -e /usr/local/bin/boreas-agent && ! pgrep -f '[b]oreas-agent'");
+    await machine.run(
+      "test ! -e /opt/boreas && test ! -e /usr/local/bin/boreas-agent && ! pgrep -f '[b]oreas-agent[.]js'",
+    );
     await machine.run("test -s /etc/boreas/agent.yaml && test -s /var/lib/boreas/identity.json");
     expect((await machine.attempt("systemctl cat boreas-agent")).code).not.toBe(0);
     const purged = await runScript(machine, world, "--uninstall --purge");
