@@ -78,6 +78,8 @@ export async function deployBinary(
     const isSame = !operation.reapply && record.current?.fingerprint === fingerprint;
     if (!saved && isSame && await isHealthyNow(pm, folder, record)) {
       await context.trusted();
+      const routed = routedBy(record, spec.route, record.current!.ports);
+      if (routed) await requireRouter(pm).switchTo(routed.route, routed.backend);
       await writeRecord(machine, folder, { ...record, generation: operation.generation });
       await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
       return succeedBinary(pm, folder, operation, record, "runs already and is healthy");

@@ -28,7 +28,7 @@ export async function finishBinary(
   await supervisor.keep(folder, current, kept);
   const unit = (await readStart(machine, folder, current.slot!))?.unit;
   if (unit) await requireUnits(machine).enable(unit.name);
-  await leaveOld(pm, record, log);
+  await leaveOld(pm, record, (text) => log.say(text));
   try {
     await endSlot(pm, folder, otherSlot(current.slot), { keep: true });
   } catch (error: unknown) {
@@ -46,14 +46,18 @@ export async function finishBinary(
 }
 
 /** Requests go to the new release already; the old one answers those it has. */
-async function leaveOld(pm: PmParts, { pending, current }: AppRecord, log: TaskLog): Promise<void> {
+export async function leaveOld(
+  pm: PmParts,
+  { pending, current }: AppRecord,
+  say: (text: string) => Promise<void>,
+): Promise<void> {
   if (!pending?.from) return;
   const { from, to } = pending;
   const router = requireRouter(pm);
   const { route } = current!.spec;
   if (route.mode === "proxy" && !pending.stoppedOld) {
     const open = await router.drain(from.route, from.backend, route.drainSeconds);
-    if (open > 0) await log.say(`${open} requests to the old release were still open after ${route.drainSeconds} s.`);
+    if (open > 0) await say(`${open} requests to the old release were still open after ${route.drainSeconds} s.`);
   }
   if (to?.route.listen !== from.route.listen || to.route.host !== from.route.host) await router.remove(from.route);
 }

@@ -15,8 +15,10 @@ import type { AppRecord } from "./app_record.ts";
 import { deployBinary } from "./deploy_binary.ts";
 import { deployDocker } from "./docker/deploy_docker.ts";
 import type { Engine } from "./docker/engine.ts";
+import { routedBy } from "./docker/public_port.ts";
 import { keepRunning } from "./end_slot.ts";
 import { asFailure, PmFailure } from "./failure.ts";
+import { leaveOld } from "./finish_binary.ts";
 import { refuseByPolicy } from "./local_policy.ts";
 import type { Machine } from "./machine.ts";
 import { listApps, observeApp } from "./observe.ts";
@@ -120,6 +122,7 @@ export function createPmOperator(options: PmOptions): Operator {
     const { pending, current } = record;
     if (current?.slot === pending.slot) { // the record names it: then only the old release is left to end
       if (current.spec.runtime.mode === "docker") await keepRunning(pm, folder, current);
+      await leaveOld(pm, record, async (text) => logger.log("WARN", text, { app: record.app }));
       const old = { ...pending, slot: otherSlot(pending.slot), stoppedOld: false, from: undefined, to: undefined };
       await undoPending(pm, folder, { ...record, pending: old });
     } else await undoPending(pm, folder, record);
@@ -129,13 +132,27 @@ export function createPmOperator(options: PmOptions): Operator {
     });
   }
 
+  /** The proxy may have lost its routes, or the port to somebody, while no agent looked. */
+  async function serveAgain(record: AppRecord): Promise<void> {
+    const routed = record.current && routedBy(record, record.current.spec.route, record.current.ports);
+    if (!routed || !router) return;
+    try {
+      const serving = await router.serving(routed.route);
+      const { host, port } = routed.backend;
+      if (serving?.host !== host || serving.port !== port) await router.switchTo(routed.route, routed.backend);
+    } catch (error: unknown) {
+      const context = { app: record.app, environment: record.environment, error: String(error) };
+      logger.log("ERROR", "the public port of an application is not served", context);
+    }
+  }
+
   async function takeUp(folder: AppFolder, record: AppRecord): Promise<void> {
     const committed = record.current?.slot !== undefined && record.current?.slot === record.pending?.slot;
     const isOurs = record.current?.spec.runtime.mode !== "docker"; // the engine brings containers back by itself
     if (record.current && isOurs && (!record.pending?.stoppedOld || committed)) {
       await supervisor.keep(folder, record.current);
     }
-    if (!record.pending) return;
+    if (!record.pending) return await serveAgain(record);
     const timer = clock.after(PENDING_MS, () => {
       timers.delete(timer);
       locks.hold(folder.path, () => settlePending(folder)).catch((error: unknown) =>

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { findTagged } from "../../host/process_table.ts";
 import { freePorts } from "../../tests/helpers/free_ports.ts";
 import { startAgentProcess } from "../../tests/helpers/pm_agent_process.ts";
 import { clock, createPmFixture, operationOf, serverCommand, specOf } from "../../tests/helpers/pm_fixture.ts";
@@ -138,4 +139,32 @@ describe("a request every 5 ms while a binary changes its version", () => {
     await load.reach(50);
     expect((await load.end()).failed).toEqual([]);
   });
+});
+
+it("serves again when the proxy and its routes were lost while no agent looked", async () => {
+  const [port] = freePorts(1) as [number];
+  const spec = await specFor(port);
+  const first = operatorOf();
+  await first.run(operationOf(spec), pm.context());
+  await first.stop!();
+  Deno.kill((await proxy.client.status())!.pid, "SIGKILL");
+  await Deno.remove(`${proxy.folder}/routes.json`);
+  await expect.poll(() => proxy.client.status(), { timeout: 20_000 }).toBeUndefined();
+  const operator = operatorOf();
+  await operator.start!();
+  expect(await ask(port)).toBe("v1");
+  expect(await Array.fromAsync(operator.observe())).toMatchObject([{ health: "healthy", differences: [] }]);
+});
+
+it("names the program that holds the public port, and what to do, and leaves nothing of the release running", async () => {
+  const listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const context = pm.context();
+  const outcome = await operatorOf().run(operationOf(await specFor(port)), context);
+  listener.close();
+  expect(outcome).toMatchObject({ status: "failed", code: "port.taken", details: { port } });
+  expect(outcome.message).toMatch(
+    new RegExp(`^order cannot be reached on port ${port}: port ${port} is taken by .*\\. Stop that program, or give`),
+  );
+  expect(await findTagged([`BOREAS_TASK_ID=${context.taskId}`])).toEqual([]);
 });
