@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { buildAgent } from "./build_agent.ts";
+import { buildRuntime } from "./build_runtime.ts";
 import { pinned, root } from "./build_once.ts";
 import { taskCommand } from "./run_task.ts";
 import { localAgent } from "./local_agent.ts";
@@ -13,6 +14,7 @@ const say = (sentence: string) => console.error(`boreas: ${sentence}`);
 const WATCHED = ["main.ts", "compose", "api", "scheduler", "db", "operators", "agents", "host", "protocol", "domain"];
 
 await buildAgent(say);
+await buildRuntime(say);
 const web = new Deno.Command(Deno.execPath(), {
   args: ["run", "-A", pinned("vite"), "--config", "web/vite.config.ts"],
   cwd: root,

@@ -17,8 +17,11 @@ import { fillScript } from "../install/fill_script.ts";
 import { authorityFingerprint, publicAddress } from "../install/public_address.ts";
 import { tarOf } from "../install/tar.ts";
 import { pullStream } from "../live/pull_stream.ts";
+import { limit } from "../middleware/rate_limit.ts";
 import { actorOf, createRouter, json, problemResponses } from "../route.ts";
 
+/** Per minute from one address: a rack of a hundred machines may be behind one, and each takes about five files. */
+const DOWNLOADS_PER_ADDRESS = 600;
 const tags = ["agents"];
 const binary = (description: string, type = "application/octet-stream") => ({
   description,
@@ -96,6 +99,7 @@ export function installRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     return c.json(AgentRuntime.parse(row), 200);
   });
   router.openapi(offline, async (c) => {
+    await limit(deps.limiter, `install:${c.get("peer")}`, DOWNLOADS_PER_ADDRESS, 60);
     const [, arch] = c.req.valid("param").archive.match(/^linux-(.+)\.tar$/)!;
     const archive = await offlineArchive(deps, c, arch!);
     return c.body(archive.body, 200, {
@@ -105,6 +109,7 @@ export function installRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     });
   });
   router.openapi(file, async (c) => {
+    await limit(deps.limiter, `install:${c.get("peer")}`, DOWNLOADS_PER_ADDRESS, 60);
     const { name } = c.req.valid("param");
     const isPacked = name.endsWith(".gz");
     const plain = isPacked ? name.slice(0, -".gz".length) : name;
