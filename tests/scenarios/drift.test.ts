@@ -71,9 +71,10 @@ async function setUp(mode: "report" | "heal", policy: Record<string, unknown> = 
   });
   const hints = createHints();
   const options = { hints, sweepSeconds: 0.2, driftSettleSeconds: 0.3 };
-  const started: StartedScheduler[] = [await startScheduler(db, options)];
   const machines = { m1: createMachine(`m1-${app}`), m2: createMachine(`m2-${app}`) };
   const ids = { m1: await world.agent(`m1-${app}`, { a: app }), m2: await world.agent(`m2-${app}`, { a: app }) };
+  // After its machines: a master binds those that live within it to environments by itself.
+  const started: StartedScheduler[] = [await startScheduler(db, options)];
   const connect = async (scheduler: StartedScheduler) => {
     for (const m of ["m1", "m2"] as const) await scheduler.agent(ids[m], { operators: [machines[m].operator] });
   };

@@ -86,9 +86,9 @@ async function setUp() {
     applications: { [app]: { runtime: { script: { deploy: "x.sh" } }, nodes: { names: [`m1-${app}`] } } },
   });
   const hints = createHints();
-  const master = await startScheduler(db, { hints, sweepSeconds: 0.2 });
   const talker = createTalker();
   const agentId = await world.agent(`m1-${app}`);
+  const master = await startScheduler(db, { hints, sweepSeconds: 0.2 });
   const { agent, cut } = await master.agent(agentId, { operators: [talker.operator] });
   const deps = { ...world.deps, hints };
   const id = await createDeployment(deps, {
