@@ -55,6 +55,7 @@ export function proxyCommand(
       BOREAS_STATE_DIR: stateDir,
       BOREAS_PROXY_VERSION: version,
       BOREAS_LOG_FORMAT: "json",
+      DENO_NO_UPDATE_CHECK: "1",
       MALLOC_ARENA_MAX: "1",
       MALLOC_TRIM_THRESHOLD_: "131072",
     },
