@@ -63,6 +63,7 @@ export async function runAgent(given: Env, makeOperators = machineOperators): Pr
     env,
     version: PRODUCT_VERSION,
     address,
+    clock,
     logger,
     facts,
     restart() {

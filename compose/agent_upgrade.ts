@@ -2,7 +2,7 @@
 import { createUpgrader } from "../agents/upgrade/upgrader.ts";
 import type { Upgrader } from "../agents/upgrade/upgrader.ts";
 import { watchUpgrade } from "../agents/upgrade/watch_upgrade.ts";
-import type { Logger } from "../domain/ports.ts";
+import type { Clock, Logger } from "../domain/ports.ts";
 import { BUNDLE, createAgentVersions, findVersions, LAUNCHER } from "../host/agent_versions.ts";
 import { createClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
@@ -44,12 +44,13 @@ export async function createAgentUpgrade(
     env: Env;
     version: string;
     address: MasterAddress;
+    clock: Clock;
     logger: Logger;
     facts: { os: string; arch: string };
     restart(): void;
   },
 ): Promise<AgentUpgrade> {
-  const { env, version, address, logger, facts, restart } = parts;
+  const { env, version, address, clock, logger, facts, restart } = parts;
   const stateDir = stateDirOf(env);
   const versions = await findVersions(Deno.mainModule);
   const notes = createUpgradeNotes(stateDir);
@@ -72,6 +73,7 @@ export async function createAgentUpgrade(
     notes,
     place,
     restart,
+    clock,
     logger,
     crashPoint: readCrashPoint(env),
   });

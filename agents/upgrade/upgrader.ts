@@ -11,7 +11,7 @@
  * runs: it goes on as if freshly switched, and sees to it that it is watched. Deployed programs, and
  * those of running tasks, are touched by none of this: they are in units or sessions of their own, and are adopted.
  */
-import type { CrashPoint, Logger } from "../../domain/ports.ts";
+import type { Clock, CrashPoint, Logger } from "../../domain/ports.ts";
 import type { ToAgent } from "../../protocol/agent_messages.ts";
 import type { ReleaseManifest, UpgradeReport } from "../../protocol/release.ts";
 import { verifyRelease } from "./verify_release.ts";
@@ -59,6 +59,7 @@ export interface UpgraderOptions {
   place: UpgradePlace | undefined;
   /** This process ends soon after, and its supervisor starts whatever `current` names. */
   restart(): void;
+  clock: Clock;
   logger: Logger;
   crashPoint: CrashPoint;
 }
@@ -69,6 +70,10 @@ export interface UpgradeHost {
   protocol(): number;
   send(report: UpgradeReport): void;
 }
+
+/** For fetching and testing; less than the master's patience with one that is silent. */
+const PREPARE_MS = 9 * 60_000;
+const LATE = new Error("The release could not be fetched and tested within nine minutes; nothing was changed.");
 
 export type Upgrader = ReturnType<typeof createUpgrader>;
 
@@ -146,12 +151,19 @@ export function createUpgrader(options: UpgraderOptions) {
     if (running?.id === id || to === version) return; // told again on a new connection; or it has come about
     if (running) return say(id, "failed", "Another upgrade is under way on this machine.");
     const mine = running = { id, cancel: new AbortController(), isSwitching: false };
-    take(mine, to, downgrade).catch((error: unknown) => {
-      if (mine.cancel.signal.aborted && !mine.isSwitching) return say(id, "cancelled", "Left as it was asked to.");
+    const { signal } = mine.cancel;
+    const late = options.clock.after(PREPARE_MS, () => mine.isSwitching ? undefined : mine.cancel.abort(LATE));
+    // What hangs in the network is let go of; before it writes its plan it looks whether it is still wanted.
+    const givenUp = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    Promise.race([take(mine, to, downgrade), givenUp]).catch((error: unknown) => {
+      if (signal.aborted && signal.reason !== LATE) return say(id, "cancelled", "Left as it was asked to.");
       const why = error instanceof Error ? error.message : String(error);
       logger.log("ERROR", "An upgrade failed; nothing was changed.", { to, error: why });
       say(id, "failed", why);
-    }).finally(() => running = undefined);
+    }).finally(() => {
+      late.cancel();
+      if (running === mine) running = undefined;
+    });
   }
 
   async function take(mine: NonNullable<typeof running>, to: string, downgrade: boolean): Promise<void> {
