@@ -46,7 +46,9 @@ export async function createEnrollmentToken(
       insert into enrollment_token (id, project_id, hash, kind, uses_left, labels, environment_ids, approve_first,
         expires_at, created_by)
       values (${id}, ${actor.projectId}, ${hash}, ${input.kind}, ${input.uses}, ${tx.json(input.labels)},
-        ${known.map((e) => e.id)}::uuid[], ${input.approveFirst ?? false}, boreas_now() + make_interval(secs => ${input.expiresIn}), ${actor.name})
+        ${known.map((e) => e.id)}::uuid[], ${
+      input.approveFirst ?? false
+    }, boreas_now() + make_interval(secs => ${input.expiresIn}), ${actor.name})
       returning id, kind, uses_left, labels, environment_ids, approve_first, expires_at, created_by, created_at`;
     await recordAudit(db, tx, actor, "enrollment_token.create", `enrollment-token:${id}`, { ...input });
     return made!;
