@@ -45,7 +45,11 @@ leave --purge out."
   fi
   stop_supervisor
   rm -f "$LINK" "$PIDFILE"
-  rm -rf "$OPT"
+  if [ -z "$purge" ] && ls /etc/systemd/system/boreas-proxy@*.service >/dev/null 2>&1; then
+    say "$OPT stays: what holds the public ports of applications is started from there."
+  else
+    rm -rf "$OPT"
+  fi
   if [ -n "$purge" ]; then
     rm -rf "$ETC" "$STATE"
     say "removed, with its identity. Revoke this machine in the dashboard (Agents), so that its name is free again."
