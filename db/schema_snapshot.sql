@@ -605,6 +605,8 @@ CREATE INDEX agent_environment_by_environment ON public.agent_environment USING 
 
 CREATE INDEX agent_query_by_agent ON public.agent_query USING btree (agent_id);
 
+CREATE INDEX app_state_agent ON public.app_state USING btree (agent_id);
+
 CREATE INDEX app_state_version ON public.app_state USING btree (version_id);
 
 CREATE INDEX audit_project ON public.audit USING btree (project_id, id);

@@ -325,6 +325,8 @@ export const appState = pgTable(
   ) => [
     primaryKey({ columns: [t.environmentId, t.applicationId, t.target] }),
     index("app_state_version").on(t.versionId),
+    /** An agent's reports are of its own rows: few, however many machines share an environment. */
+    index("app_state_agent").on(t.agentId).concurrently(),
   ],
 );
 

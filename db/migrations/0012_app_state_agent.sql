@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY "app_state_agent" ON "app_state" USING btree ("agent_id");
