@@ -51,7 +51,7 @@ describe.skipIf(!chromium.available)(`what runs, in a browser${chromium.reason}`
     await page.locator("[data-difference='labels.team']", { hasText: "(ignored)" }).waitFor();
     await page.getByText("Applied again 2 times within the hour").waitFor();
     await page.locator("[data-resource=process]", { hasText: "pid 804" }).waitFor();
-    await page.locator("tr[data-target]", { hasText: "Offline since" }).first().waitFor();
+    await page.locator("tr[data-target]", { hasText: "Offline, last seen" }).first().waitFor();
     if (Deno.env.get("BOREAS_SCREENSHOTS")) {
       await page.screenshot({ path: `${Deno.env.get("BOREAS_SCREENSHOTS")}/environment.png`, fullPage: true });
     }

@@ -232,7 +232,7 @@ export const en = {
   "running.title": "What runs",
   "running.seen": "Seen",
   "running.details": "Details",
-  "running.offline": "Offline since",
+  "running.offline": "Offline, last seen",
   "running.differences": "Difference",
   "running.expected": "The version says",
   "running.actual": "What runs",

@@ -272,7 +272,7 @@ export const zh: Record<keyof typeof en, string> = {
   "running.title": "运行情况",
   "running.seen": "观测",
   "running.details": "详情",
-  "running.offline": "离线自",
+  "running.offline": "离线，最近在线",
   "running.differences": "差异",
   "running.expected": "版本要求",
   "running.actual": "实际运行",
