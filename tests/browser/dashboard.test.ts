@@ -293,6 +293,13 @@ describe.skipIf(!chromium.available)(`the dashboard in a browser${chromium.reaso
     await page.locator("[data-delivery][data-state=failed]").getByText("boreas.yaml:14").waitFor();
   });
 
+  it("shows how an upgrade of agents goes, machine by machine, and stops it", async () => {
+    await enter("/agents");
+    await page.getByText("Fetching 0.2.0.").waitFor();
+    await page.locator("[data-action=cancel-upgrade]").click();
+    await expect.poll(() => server.calls.some(({ path }) => /^\/agent-upgrades\/.+\/cancel$/.test(path))).toBe(true);
+  });
+
   it("offers a viewer nothing to press", async () => {
     server.role = "viewer";
     await enter(`/deployments/${running.id}`);

@@ -10,6 +10,7 @@ import type {
   Environment,
   Repository,
   Task,
+  Upgrade,
   Version,
 } from "../../protocol/http_api.ts";
 
@@ -113,6 +114,7 @@ export const agents: Agent[] = ["m1.eu", "m2.eu", "m3.eu", "build-7"].map((name,
     arch: "amd64",
     cpus: 8,
     memoryBytes: 16 * 2 ** 30,
+    installed: true,
     ...(at === 0 ? { policy: MACHINE_POLICY } : {}),
   },
   versions: { boreas: "0.1.0" },
@@ -125,6 +127,32 @@ export const agents: Agent[] = ["m1.eu", "m2.eu", "m3.eu", "build-7"].map((name,
   lastSeenAt: secondsAgo(at === 3 ? 5000 : 3),
   createdAt: secondsAgo(20 * 86_400),
 }));
+
+/** One machine is back with the new version, the next one is at it. */
+export const upgrades: Upgrade[] = [{
+  id: newId(),
+  version: "0.2.0",
+  downgrade: false,
+  batch: 5,
+  status: "running",
+  reason: reason("upgrade.running", { actor: "admin", batch: 5 }),
+  agents: agents.slice(0, 3).map(({ id, name }, at) => ({
+    agentId: id,
+    name,
+    state: (["succeeded", "asked", "waiting"] as const)[at]!,
+    reason: [
+      reason("upgrade.succeeded", { version: "0.2.0" }),
+      reason("upgrade.progress", { detail: "Fetching 0.2.0." }),
+      reason("upgrade.waiting"),
+    ][at]!,
+    fromVersion: "0.1.0",
+    askedAt: at < 2 ? secondsAgo(30) : null,
+    updatedAt: secondsAgo(5),
+  })),
+  createdBy: "admin",
+  createdAt: secondsAgo(60),
+  completedAt: null,
+}];
 
 export interface TaskInput {
   name: string;

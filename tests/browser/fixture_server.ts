@@ -141,6 +141,7 @@ export function startFixtureServer(folder: string): FixtureServer {
       environments: data.environments,
       versions: data.versions,
       agents: data.agents,
+      "agent-upgrades": data.upgrades,
       repositories: data.repositories,
       tokens: [
         {
