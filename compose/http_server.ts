@@ -55,7 +55,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       request,
       socket,
       head,
-      (ws) => options.gateway!.accept(createWsLink(ws, options.clock, options.pingSeconds, request.socket.remoteAddress)),
+      (ws) =>
+        options.gateway!.accept(createWsLink(ws, options.clock, options.pingSeconds, request.socket.remoteAddress)),
     );
   });
   await new Promise<void>((resolve, reject) => {

@@ -147,16 +147,17 @@ environments: { rack: {} }
     [`${status}: ${reason.text}`, ...tasks.map((task) => `${task.name} ${task.status}: ${task.reason.text}`)].join(
       "\n",
     );
-  async function ended(id: string): Promise<Deployment> {
-    return await eventually(
-      async () => {
-        const found = await read(id);
-        return found.completedAt !== null && found;
-      },
-      "the deployment's end",
-      170,
-    );
+  /** Waits for it; what it came to instead is said in its own words. */
+  async function until(id: string, holds: (found: Deployment) => boolean, what: string): Promise<Deployment> {
+    let last: Deployment | undefined;
+    try {
+      return await eventually(async () => (last = await read(id), holds(last) && last), what, 170);
+    } catch (error: unknown) {
+      throw new Error(`${(error as Error).message}:\n${last && described(last)}`, { cause: error });
+    }
   }
+  const ended = (id: string) => until(id, (found) => found.completedAt !== null, "the deployment's end");
+  const rolledBack = (id: string) => until(id, (found) => found.status === "rolled_back", "the rollback");
   /** What the machine's own users get at a public port. */
   const ask = async (machine: SystemdMachine, port: number) =>
     (await machine.run(`curl -fsS --max-time 10 http://127.0.0.1:${port}/`)).trim();
@@ -234,7 +235,7 @@ environments: { rack: {} }
     expect(await ask(machines[2]!, API_PORT)).toBe("v2");
     const back = await master.api("POST", `/deployments/${id}/rollback`, {});
     expect(back.status).toMatch(/rolling_back|rolled_back/);
-    await eventually(async () => (await read(id)).status === "rolled_back", "the rollback", 120);
+    await rolledBack(id);
     await expectNoneFailed(ends, ["v1", "v2"]);
     for (const machine of machines) expect(await ask(machine, API_PORT)).toBe("v1");
   });
@@ -243,8 +244,9 @@ environments: { rack: {} }
     const ends = await loads();
     const id = await start(await push("v3"));
     const isUnderWay = (name: string) =>
-      eventually(
-        async () => (await read(id)).tasks.some((task) => task.name === name && task.status === "running"),
+      until(
+        id,
+        ({ tasks }) => tasks.some((task) => task.name === name && task.status === "running"),
         `${name} under way`,
       );
     await isUnderWay("api");
@@ -259,7 +261,7 @@ environments: { rack: {} }
   it("go back, all of them, from a version that was well for five seconds, and leave it alone from then on", async () => {
     const versionId = await push("v4", '(sleep 5; rm "$folder/healthz") &');
     const id = await start(versionId);
-    await eventually(async () => (await read(id)).status === "rolled_back", "the rollback", 170);
+    await rolledBack(id);
     for (const machine of machines) expect(await ask(machine, API_PORT)).toBe("v3");
     expect(await ask(machines[0]!, SHOP_PORT)).toBe("v3");
     const version = await master.api<{ status: string; reason: { text: string } }>("GET", `/versions/${versionId}`);
