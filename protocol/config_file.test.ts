@@ -164,21 +164,27 @@ describe("renderSpec", () => {
     ["a cluster's runtime", { runtime: { k8s: { renderer: "manifests" as const } } }, /use docker, binary or script/],
     [
       "a proxy without a port of its own",
-      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "proxy" as const } },
+      { runtime: { binary: { artifact: "b", exec: ["./b"] } }, route: { mode: "proxy" as const } },
       /needs `listen`/,
     ],
     [
       "a proxy that leads nowhere",
-      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "proxy" as const, listen: 80 } },
+      { runtime: { binary: { artifact: "b", exec: ["./b"] } }, route: { mode: "proxy" as const, listen: 80 } },
       /leads to the port http, which its runtime does not name/,
     ],
     [
       "a load balancer without its scripts",
-      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "hooks" as const, drain: "30s" } },
+      { runtime: { binary: { artifact: "b", exec: ["./b"] } }, route: { mode: "hooks" as const, drain: "30s" } },
       /needs the paths of two scripts/,
     ],
+    [
+      "a route of scripts",
+      { runtime: { script: { deploy: "a.sh" } }, route: { mode: "proxy" as const, listen: 80 } },
+      /its scripts decide themselves/,
+    ],
   ])("refuses %s, and says what to write", (_name, config, said) => {
-    expect(() => renderSpec({ ...input, config })).toThrow(said);
+    const artifacts = "route" in config ? { b: { kind: "blob" as const, sha256: "0".repeat(64), size: 1 } } : {};
+    expect(() => renderSpec({ ...input, artifacts, config })).toThrow(said);
   });
 
   it("plays the mock script in a mock environment, whatever the runtime", () => {
