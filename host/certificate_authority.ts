@@ -80,6 +80,9 @@ export async function certificateFingerprint(pem: string): Promise<string> {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** The certificate whose fingerprint that is, without what else stands in the text. */
+export const firstCertificate = (pem: string): string => new x509.X509Certificate(pem).toString("pem");
+
 /** RFC 5280: positive and at most 20 bytes; 16 random bytes cannot be guessed or repeated. */
 function serialNumber(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -27,13 +27,13 @@ async function listen(server: http.Server | https.Server | net.Server): Promise<
 }
 
 /** A master with a CA of its own: shows it, enrols, hands out a blob, echoes frames. */
-async function serveMaster() {
+async function serveMaster(show = (own: string) => own) {
   const authority = await createAuthority("Test CA", new Date());
   const { cert, key } = await issueCertificate(authority, ["localhost", "127.0.0.1"], new Date());
   const seen: string[] = [];
   const server = https.createServer({ cert, key }, (request, response) => {
     seen.push(`${request.method} ${request.url} ${request.headers.authorization ?? ""}`.trim());
-    if (request.url === "/api/v1/ca.pem") return response.end(authority.cert);
+    if (request.url === "/api/v1/ca.pem") return response.end(show(authority.cert));
     if (request.url === `/api/v1/blobs/${SHA}`) return response.end(BLOB);
     if (request.url?.startsWith("/api/v1/blobs/")) return response.end("something else");
     if (request.url === "/api/v1/echo") return request.pipe(response);
@@ -98,6 +98,14 @@ describe("dialling the master", () => {
       .rejects.toThrow("is not the one in BOREAS_CA_FINGERPRINT");
     const unpinned = await resolveMaster({ url: master.url });
     await expect(createDialer(unpinned, limits).dial()).rejects.toThrow(/certificate/i);
+  });
+
+  it("trusts nothing that stands behind the CA whose fingerprint was pinned", async () => {
+    const genuine = await createAuthority("Genuine CA", new Date());
+    const between = await serveMaster((own) => `${genuine.cert}\n${own}\n`);
+    const caFingerprint = await certificateFingerprint(genuine.cert);
+    const address = await resolveMaster({ url: between.url, caFingerprint });
+    await expect(createDialer(address, limits).dial()).rejects.toThrow(/certificate/i);
   });
 
   it("goes through an HTTPS proxy, with its password, for everything", async () => {

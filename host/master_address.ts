@@ -1,5 +1,5 @@
 /** Where the master is and what of it is believed: one place for the socket, enrolment and downloads. */
-import { certificateFingerprint } from "./certificate_authority.ts";
+import { certificateFingerprint, firstCertificate } from "./certificate_authority.ts";
 import { requestOnce } from "./http_request.ts";
 import type { MasterAddress } from "./master_socket.ts";
 
@@ -51,7 +51,8 @@ async function fetchPinnedAuthority(address: MasterAddress, fingerprint: string)
         `master has a new CA: copy the enrolment line from its dashboard again.`,
     );
   }
-  return answer.text;
+  // Whoever stands between could have put another one behind it, and every certificate of the text would be trusted.
+  return firstCertificate(answer.text);
 }
 
 export const isLoopback = (host: string): boolean =>

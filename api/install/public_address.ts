@@ -27,13 +27,16 @@ export function authorityFingerprint(pem: string | undefined): string | undefine
 /**
  * What a person pastes on the machine. Token and proxy go ahead of the script through its pipe: in the environment of
  * `sudo` they would have to be named, and what is named there is written to the machine's log. An authority of our own
- * is fetched without trust and compared with its fingerprint before anything is believed that it vouches for.
+ * is fetched without trust and compared, byte for byte, before anything is believed that it vouches for: curl would trust
+ * every certificate of the file, also one that stands behind ours.
+ * @param authority PEM, as `/api/v1/ca.pem` shows it
  */
-export function enrollmentLine(address: string, token: string, fingerprint: string | undefined): string {
+export function enrollmentLine(address: string, token: string, authority: string | undefined): string {
   const told = `BOREAS_TOKEN=${token} HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'`;
   const run = (options: string) => `{ echo "${told}"; curl -fsS ${options}${address}/api/v1/install.sh; } | sudo sh`;
-  if (!fingerprint) return run("");
+  if (!authority) return run("");
+  const digest = createHash("sha256").update(authority).digest("hex");
   return `c=$(mktemp) && curl -fsSk ${address}/api/v1/ca.pem >"$c" && ` +
-    `{ sed /-----/d "$c" | base64 -d | sha256sum | grep -q ^${fingerprint} || ` +
+    `{ sha256sum <"$c" | grep -q ^${digest} || ` +
     `! echo "This is not the Boreas that made this line."; } && ${run('--cacert "$c" ')}`;
 }

@@ -15,7 +15,7 @@ import {
   ListQuery,
 } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
-import { authorityFingerprint, enrollmentLine, publicAddress } from "../install/public_address.ts";
+import { enrollmentLine, publicAddress } from "../install/public_address.ts";
 import { limit } from "../middleware/rate_limit.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, problemResponses } from "../route.ts";
@@ -61,7 +61,7 @@ export function enrollmentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   router.openapi(create, async (c) => {
     const { row, token } = await createEnrollmentToken(deps, c.req.valid("json"), actorOf(c));
-    const line = enrollmentLine(publicAddress(deps, c), token, authorityFingerprint(deps.caCertificate));
+    const line = enrollmentLine(publicAddress(deps, c), token, deps.caCertificate);
     return c.json(CreatedEnrollmentToken.parse({ ...row, token, line }), 201);
   });
   router.openapi(list, async (c) => {

@@ -3,9 +3,10 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { findUnusedBlobs } from "../../db/retention/remove_unused.ts";
 import { createTestApi } from "../../tests/helpers/test_api.ts";
+import { temporaryFolder } from "../../tests/helpers/temporary_folder.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { AgentFiles } from "../install/handed_out.ts";
-import { authorityFingerprint, enrollmentLine } from "../install/public_address.ts";
+import { enrollmentLine } from "../install/public_address.ts";
 
 const db = await createTestDatabase();
 const text = (body: string) => new TextEncoder().encode(body);
@@ -114,14 +115,35 @@ it("refuses what is no program for those machines, and says what is wrong", asyn
 it("writes one line to paste: no token among arguments, its own authority pinned", async () => {
   const { body } = await api.request("POST", "/enrollment-tokens", { approveFirst: true });
   expect(body).toMatchObject({ approveFirst: true, kind: "agent", usesLeft: 1 });
-  expect(body.line).toBe(enrollmentLine("https://boreas.example.com", body.token, authorityFingerprint(PEM)));
-  expect(body.line).toContain(`grep -q ^${sha(text("abc"))}`);
+  expect(body.line).toBe(enrollmentLine("https://boreas.example.com", body.token, PEM));
+  expect(body.line).toContain(`grep -q ^${sha(text(PEM))}`);
   expect(body.line).toMatch(/\| sudo sh$/);
   expect(body.line.split(body.token)).toHaveLength(2);
   expect(enrollmentLine("https://b.example", "bet_x", undefined)).toBe(
     `{ echo "BOREAS_TOKEN=bet_x HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'"; ` +
       "curl -fsS https://b.example/api/v1/install.sh; } | sudo sh",
   );
+});
+
+it("believes of its own authority what it has pinned, and nothing that stands behind it", async () => {
+  const folder = await temporaryFolder("line");
+  const program = (name: string, script: string) =>
+    Deno.writeTextFile(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  await program("curl", `case "$*" in *ca.pem*) cat ${folder}/shown ;; *) echo "echo the script ran" ;; esac`);
+  await program("sudo", 'exec "$@"');
+  const paste = async (shown: string) => {
+    await Deno.writeTextFile(`${folder}/shown`, shown);
+    const line = enrollmentLine("https://b.example", "bet_x", PEM);
+    const env = { PATH: `${folder}:/usr/bin:/bin`, TMPDIR: folder };
+    const { code, stdout } = await new Deno.Command("sh", { args: ["-c", line], env, clearEnv: true }).output();
+    return [code, new TextDecoder().decode(stdout).trim()];
+  };
+  expect(await paste(PEM)).toEqual([0, "the script ran"]);
+  // What a decoder stops at, a reader of certificates passes over.
+  const another = "!\n-----BEGIN CERTIFICATE-----\neHl6\n-----END CERTIFICATE-----\n";
+  for (const shown of [PEM + another, another + PEM, PEM.replace("YWJj", "eHl6"), ""]) {
+    expect(await paste(shown)).toEqual([1, "This is not the Boreas that made this line."]);
+  }
 });
 
 it("names itself as it was asked for where its public address is only this machine, and never by a host that is none", async () => {
