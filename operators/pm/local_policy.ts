@@ -30,25 +30,44 @@ export function refuseByPolicy(
       message: `${node} does not run ${runtime.mode} applications: its policy allows ${list(policy.modes)}.`,
     };
   }
+  // Scripts on this machine, whatever the application itself is; they run as the agent's own user.
+  if (spec.route.mode === "hooks") {
+    if (!policy.modes.includes("script")) {
+      return {
+        code: "mode.refused",
+        message: `${node} does not run the route's scripts of ${app}: its policy allows ${list(policy.modes)}.`,
+      };
+    }
+    if (!isUserAllowed(policy, user)) return userRefusal(policy, node, `the route's scripts of ${app}`, user);
+  }
   if (runtime.mode === "docker") return undefined;
   const runsAs = (runtime.mode === "binary" ? runtime.user : undefined) ?? user;
-  if (policy.users && (runsAs === undefined || !policy.users.includes(runsAs))) {
-    return {
-      code: "policy.user",
-      message: `${node} does not run ${app} as ${runsAs ?? "the agent's own user"}: its policy allows the users ${
-        list(policy.users)
-      }.`,
-    };
-  }
+  if (!isUserAllowed(policy, runsAs)) return userRefusal(policy, node, app, runsAs);
   const programs = [
     ...(runtime.mode === "binary" ? [runtime.exec[0]!] : []),
     ...spec.health.flatMap((check) => "exec" in check ? [check.exec[0]!] : []),
   ];
-  const outside = policy.paths && programs.find((path) => path.startsWith("/") && !isBelowOne(path, policy.paths!));
+  const outside = policy.paths && programs.find((path) => !isInside(path, policy.paths!));
   return outside === undefined ? undefined : {
     code: "policy.path",
     message: `${node} does not start ${outside} for ${app}: its policy allows the paths ${list(policy.paths!)}.`,
   };
+}
+
+const isUserAllowed = ({ users }: PmPolicy, user: string | undefined) =>
+  !users || user !== undefined && users.includes(user);
+const userRefusal = (policy: PmPolicy, node: string, what: string, user: string | undefined): PolicyRefusal => ({
+  code: "policy.user",
+  message: `${node} does not run ${what} as ${user ?? "the agent's own user"}: its policy allows the users ${
+    list(policy.users!)
+  }.`,
+});
+
+/** Of the release, or named. A bare name is the PATH's, and what a variable holds is filled in later. */
+function isInside(program: string, folders: readonly string[]): boolean {
+  if (program.includes("${env.")) return false;
+  if (program.startsWith("/")) return isBelowOne(program, folders);
+  return program.includes("/") && !program.split("/").includes("..");
 }
 
 const list = (names: readonly string[]) => names.length === 0 ? "none" : names.join(", ");

@@ -39,6 +39,7 @@ const binary = (more: Record<string, unknown> = {}) =>
   specOf({ mode: "binary", artifact: "bin", exec: ["bin/order"], ...more });
 const docker = (ref: string, volumes: string[] = []) =>
   specOf({ mode: "docker", image: "image", volumes }, { artifacts: { image: { kind: "image", ref, digest: DIGEST } } });
+const hooks = { mode: "hooks", drain: "ops/drain.sh", undrain: "ops/undrain.sh" } as const;
 const script = specOf({ mode: "script", deploy: "ops/deploy.sh" });
 
 describe("S28: a hostile master", () => {
@@ -92,6 +93,30 @@ describe("S28: a hostile master", () => {
       { ...ALL, paths: ["/srv"] },
       binary({ exec: ["/bin/sh", "-c", "id"] }),
       /start \/bin\/sh/,
+    ],
+    [
+      "a program of the machine by its bare name",
+      { ...ALL, paths: ["/srv"] },
+      binary({ exec: ["sh", "-c", "id"] }),
+      /start sh for/,
+    ],
+    [
+      "a program that a variable names",
+      { ...ALL, paths: ["/srv"] },
+      { ...binary({ exec: ["${env.PROGRAM}"] }), env: { PROGRAM: "/bin/sh" } },
+      /start \$\{env\.PROGRAM\}/,
+    ],
+    [
+      "a script of a container's route where only containers are allowed",
+      { modes: ["docker"] },
+      { ...docker("reg.example.com/order"), route: hooks },
+      /route's scripts of .*allows docker/,
+    ],
+    [
+      "a script of a binary's route as the agent itself",
+      { ...ALL, users: ["order"] },
+      { ...binary({ user: "order" }), route: hooks },
+      /route's scripts of .* as boreas.*users order/,
     ],
     [
       "a program that only seems to be below",
