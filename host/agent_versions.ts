@@ -3,6 +3,7 @@
  * runs, and runtimes lie in `/opt/boreas/runtime/<hash>/`. A folder is there under its name only when it is whole.
  */
 import { createHash } from "node:crypto";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { isMissing, pointLinkDurably, syncFolder } from "./durable_files.ts";
 import { openRequest, requestOnce } from "./http_request.ts";
@@ -62,7 +63,8 @@ export function createAgentVersions({ root, address, env, os, arch }: VersionsOp
       const digest = createHash("sha256");
       using target = await Deno.open(to, { write: true, createNew: true, mode });
       let size = 0;
-      for await (const part of answer.pipe(createGunzip())) {
+      // A plain pipe would wait for ever for the rest of an answer that was cut off.
+      for await (const part of pipeline(answer, createGunzip(), () => {})) {
         const bytes = part as Uint8Array;
         size += bytes.length;
         if (size > file.size) throw new Error(`${file.name} is larger than the manifest says; nothing of it was used.`);

@@ -73,6 +73,8 @@ export interface UpgradeHost {
 
 /** For fetching and testing; less than the master's patience with one that is silent. */
 const PREPARE_MS = 9 * 60_000;
+/** What the wire has room for: a longer one would end the connection. */
+const MESSAGE_CHARACTERS = 2000;
 const LATE = new Error("The release could not be fetched and tested within nine minutes; nothing was changed.");
 
 export type Upgrader = ReturnType<typeof createUpgrader>;
@@ -113,7 +115,7 @@ export function createUpgrader(options: UpgraderOptions) {
         ? `The agent ended before it had switched to ${plan.to}; it runs ${version}.`
         : `${version} was installed by hand meanwhile.`,
     });
-    untold = { id: plan.id, state: "failed", message: said.reason };
+    untold = { id: plan.id, state: "failed", message: said.reason.slice(0, MESSAGE_CHARACTERS) };
     logger.log("WARN", "An upgrade did not succeed.", { ...plan, why: said.reason });
     return true;
   }
@@ -205,7 +207,7 @@ export function createUpgrader(options: UpgraderOptions) {
   }
 
   function say(id: string, state: UpgradeReport["state"], message: string): void {
-    host?.send({ id, state, message });
+    host?.send({ id, state, message: message.slice(0, MESSAGE_CHARACTERS) });
   }
 
   return {
