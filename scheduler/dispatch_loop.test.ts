@@ -75,7 +75,7 @@ async function setUp() {
     agentId: AGENT,
     outcome: Outcome.parse({ status: "success", message: "Done." }),
   };
-  return { clock, dispatcher, result, session, given, calls, gate, logged };
+  return { clock, dispatcher, result, session, sessions, given, calls, gate, logged };
 }
 
 it("what becomes ready goes to the agent whose only slot has just become free, in the same act", async () => {
@@ -107,6 +107,15 @@ it("while the loop has the free slots, a result is taken alone, and the loop han
   await clock.settle();
   expect(given).toEqual(["second"]);
   await dispatcher.loop.stop();
+});
+
+it("what was claimed for a connection is not sent on a newer one, whose hello may have given it back", async () => {
+  const { clock, dispatcher, result, session, sessions, given } = await setUp();
+  const taken = dispatcher.finish([result]);
+  sessions.add({ ...session, id: "newer", held: new Map() });
+  expect(await taken).toEqual(["first"]);
+  await clock.settle();
+  expect(given).toEqual([]);
 });
 
 it("a forged result is refused, and nothing is handed on", async () => {

@@ -9,10 +9,11 @@
  * it claims what became ready: so nobody who waits is passed over for long.
  *
  * A crash between claim and dispatch leaves a leased task that its agent does not know: the agent's next hello, or the
- * end of the lease, gives it back.
+ * end of the lease, gives it back. So it is sent on the connection it was claimed for and on no newer one: that one's
+ * hello may have given it back, and somebody else may have it.
  */
 import { AppError } from "../domain/app_error.ts";
-import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
+import type { ClaimedTask, FreeSlots } from "../db/tasks/claim_tasks.ts";
 import type { TaskResult } from "../db/tasks/finish_tasks.ts";
 import type { Dispatch } from "../protocol/agent_messages.ts";
 import { Outcome } from "../protocol/operation.ts";
@@ -64,20 +65,26 @@ export function createDispatcher(deps: CoreDeps, sessions: Sessions): Dispatcher
     session.send(...ready.map((dispatch) => ({ ...dispatch, leaseAge })));
   }
 
-  async function handOut(claimed: readonly ClaimedTask[], askedAt: number): Promise<void> {
+  async function handOut(
+    claimed: readonly ClaimedTask[],
+    agents: readonly FreeSlots[],
+    askedAt: number,
+  ): Promise<void> {
+    const sessionIds = new Map(agents.map((agent) => [agent.agentId, agent.sessionId]));
     deps.crashPoint("claimed");
     for (const [agentId, tasks] of Map.groupBy(claimed, (task) => task.agentId)) {
       // One that went away meanwhile: its next hello or the end of the lease gives the tasks back.
       const session = sessions.byAgent(agentId);
-      if (session) await dispatchTo(session, tasks, askedAt);
+      if (session && session.id === sessionIds.get(agentId)) await dispatchTo(session, tasks, askedAt);
     }
     deps.crashPoint("dispatched");
     deps.hints.announce("events");
   }
   async function claimAndHandOut(): Promise<ClaimedTask[]> {
     const askedAt = deps.clock.monotonic();
-    const claimed = await deps.store.claimTasks(sessions.free(), deps.leaseSeconds);
-    if (claimed.length > 0) await handOut(claimed, askedAt);
+    const agents = sessions.free();
+    const claimed = await deps.store.claimTasks(agents, deps.leaseSeconds);
+    if (claimed.length > 0) await handOut(claimed, agents, askedAt);
     return claimed;
   }
   /** Has the slots until it is done. */
@@ -119,7 +126,7 @@ export function createDispatcher(deps: CoreDeps, sessions: Sessions): Dispatcher
       const finished = await store.finishAndHandOn(results, chance, agents, leaseSeconds);
       isTaken = true;
       resolve(finished.taken);
-      if (finished.claimed.length > 0) await handOut(finished.claimed, askedAt);
+      if (finished.claimed.length > 0) await handOut(finished.claimed, agents, askedAt);
     });
     handingOn.catch((error: unknown) => {
       // They were taken; what was claimed comes back as after a crash.
