@@ -113,7 +113,11 @@ export function createMessageHandlers(
 
   const handlers: Handlers = {
     "agent.hello": async (session) => session.close(4400, "a session greets once"),
-    "task.accept": async (session, messages) => begun.add(session, messages.map(lease(session))),
+    "task.accept": async (session, messages) => {
+      // Nobody waits for these, so only what it was given may stand in the line.
+      const own = messages.filter((m) => session.held.get(m.taskId) === m.fence);
+      begun.add(session, own.map(lease(session)));
+    },
     "task.refuse": async (session, messages) => {
       const refused = messages.map((m) => ({
         ...m,
