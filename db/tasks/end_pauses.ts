@@ -17,7 +17,8 @@ export async function endPauses(db: Database): Promise<{ ended: number; nextInSe
       select t.id, t.type = 'gate' and t.run_after + ${longestBlind(tx)} > boreas_now() and exists (${
       unseen(tx)
     }) as is_blind
-      from task t where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now() order by run_after limit ${AT_ONCE}`;
+      from task t where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now()
+      order by is_blind, run_after limit ${AT_ONCE}`; // what can end is not kept from it by what goes on
     const ids = due.filter((one) => !one.isBlind).map((one) => one.id);
     if (ids.length > 0) {
       const deployments = await lockDeployments(tx, ids);
@@ -32,7 +33,7 @@ export async function endPauses(db: Database): Promise<{ ended: number; nextInSe
       await moveDeployments(db, tx, deployments);
     }
     await sayBlind(tx, due.filter((one) => one.isBlind).map((one) => one.id));
-    if (due.length === AT_ONCE) return { ended: ids.length, nextInSeconds: 0 };
+    if (ids.length === AT_ONCE) return { ended: ids.length, nextInSeconds: 0 };
     const [next] = await tx<{ seconds: number | null }[]>`
       select extract(epoch from min(greatest(run_after, boreas_now() + interval '1 s')) - boreas_now())::float8 as seconds
       from task where state = 'pending' and open and type in ('pause', 'gate')`;
