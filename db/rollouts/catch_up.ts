@@ -8,7 +8,7 @@
  * a second deployment, which finds the version running and does nothing.
  */
 import { AppError } from "../../domain/app_error.ts";
-import { isEnded } from "../../domain/deployment_state.ts";
+import { ACTIVE_DEPLOYMENT_STATES, EDITABLE_DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import { reason } from "../../domain/reason.ts";
 import { systemActor } from "../database.ts";
@@ -30,15 +30,12 @@ interface Missed {
   /** A later deployment of one of these applications, which succeeded or decides for itself who is left out. */
   isOutdated: boolean;
   isReverted: boolean;
-  /** One of the applications is being deployed just now: what to do is seen when that is over. */
-  isBusy: boolean;
 }
 
 /** @returns how many deployments were made */
 export async function catchUp(deps: DeploymentDeps): Promise<number> {
   let made = 0;
   for (const missed of await findMissed(deps.db)) {
-    if (!isEnded(missed.status) || missed.isBusy) continue;
     const declined = missed.status !== "completed"
       ? `the deployment ended ${missed.status}`
       : missed.isReverted
@@ -57,17 +54,22 @@ export async function catchUp(deps: DeploymentDeps): Promise<number> {
   return made;
 }
 
+const NOT_ENDED = [...EDITABLE_DEPLOYMENT_STATES, ...ACTIVE_DEPLOYMENT_STATES];
+
+/** While one of the applications is being deployed, it is too early to say: what to do is seen when that is over. */
 async function findMissed(db: Database): Promise<Missed[]> {
   return await db.sql<Missed[]>`
     select array_agg(t.id) as ids, array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
       d.version_id, v.version, d.status, v.status = 'revert' as is_reverted,
       bool_or(exists (select from deployment n where n.environment_id = d.environment_id and n.id > d.id and p.name = any(n.applications)
-        and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated,
-      bool_or(exists (select from deployment_lock l where l.application_id = t.app_id and l.environment_id = d.environment_id)) as is_busy
+        and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated
     from task t join agent a on a.id = t.target_agent_id join deployment d on d.id = t.deployment_id
     join version v on v.id = d.version_id join application p on p.id = t.app_id
     where t.state = 'skipped' and t.payload ? 'leftOut' and d.retired_at is null and a.status = 'connected' and not a.cordoned
-    group by a.name, d.id, v.id order by d.id limit ${AT_ONCE}`;
+      and d.status <> all(${NOT_ENDED}::text[])
+    group by a.name, d.id, v.id
+    having not bool_or(exists (select from deployment_lock l where l.application_id = t.app_id and l.environment_id = d.environment_id))
+    order by d.id limit ${AT_ONCE}`;
 }
 
 async function deploy(

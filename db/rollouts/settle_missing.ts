@@ -38,18 +38,29 @@ const TELL_AFTER_MS = 2000;
 
 /** @returns whether anything ended or was said */
 export async function settleMissing(db: Database): Promise<boolean> {
-  const rows = await db.sql<Row[]>`
+  let changed = 0;
+  // All of them, part by part: a thousand that wait for long must not keep others from their deadline.
+  for (let after = "00000000-0000-0000-0000-000000000000", isMore = true; isMore;) {
+    const rows = await readMissing(db, after);
+    const missing = rows.map((row): Missing => ({ ...row, fate: decideMissing(row, row.policy ?? undefined) }));
+    const over = missing.filter(({ fate, now }) => fate.until <= now);
+    const waiting = missing.filter(({ fate, now, since }) => fate.until > now && now - since >= TELL_AFTER_MS);
+    changed += await endMissing(db, over) + await tell(db, waiting);
+    isMore = rows.length === AT_ONCE;
+    after = rows.at(-1)?.id ?? after;
+  }
+  return changed + await forgetReturned(db) > 0;
+}
+
+async function readMissing(db: Database, after: string): Promise<Row[]> {
+  return await db.sql<Row[]>`
     select t.id, a.name as machine, a.status, a.cordoned, t.is_rollback, coalesce(t.payload ->> 'version', '') as version,
       e.config -> 'offline' as policy, t.reason as said, extract(epoch from boreas_now())::float8 * 1000 as now,
       extract(epoch from greatest(t.state_since, case when a.status = 'connected' then t.state_since else a.last_seen_at end))::float8 * 1000 as since
     from task t join agent a on a.id = t.target_agent_id join environment e on e.id = t.environment_id
     where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null and (a.status <> 'connected' or a.cordoned)
+      and t.id > ${after}
     order by t.id limit ${AT_ONCE}`;
-  const missing = rows.map((row): Missing => ({ ...row, fate: decideMissing(row, row.policy ?? undefined) }));
-  const over = missing.filter(({ fate, now }) => fate.until <= now);
-  const waiting = missing.filter(({ fate, now, since }) => fate.until > now && now - since >= TELL_AFTER_MS);
-  const [ended, told, back] = [await endMissing(db, over), await tell(db, waiting), await forgetReturned(db)];
-  return ended + told + back > 0;
 }
 
 async function endMissing(db: Database, over: readonly Missing[]): Promise<number> {
