@@ -162,7 +162,7 @@ async function gather(deps: OutputDeps, id: string, waiter: Waiter): Promise<Ans
     if (!answer) return undefined;
     chunks.push(...answer.chunks);
     const isDone = chunks.length === 0 || answer.ended !== null || quiet && answer.chunks.length === 0;
-    if (answer.chunks.length === 0 && (isDone || looks > MOST_LOOKS)) return { ...answer, chunks };
+    if (answer.chunks.length === 0 && isDone || looks > MOST_LOOKS) return { ...answer, chunks };
     quiet = answer.chunks.length === 0;
     if (quiet && !waiter.closed) await waiter.wait(QUIET_MS);
   }
