@@ -127,8 +127,12 @@ describe("the running thing", () => {
   it("is observed anew when somebody asks, and unknown with its last state once its agent is gone", async () => {
     const w = await setUp();
     w.talker.turn("degraded");
-    const fresh = await api.request("GET", `${w.path}/resources`, undefined, "viewer");
-    expect(fresh.body.items).toMatchObject([{
+    // An agent on a busy machine may answer later than whoever asks is kept waiting.
+    const fresh = await until(w.hints, async () => {
+      const { body } = await api.request("GET", `${w.path}/resources`, undefined, "viewer");
+      return body.items[0].health === "degraded" && body.items;
+    }, "what it sees now");
+    expect(fresh).toMatchObject([{
       ...{ target: `m1-${w.app}`, health: "degraded", sync: "synced", version: `v1-${w.app}`, drift: [] },
       resources: [{ name: "pid 7", state: "running" }],
       agent: { connected: true },
@@ -174,7 +178,7 @@ describe("the running thing", () => {
     await first.untilHolds("after\n");
     first.leave();
     second.leave();
-    await until(w.hints, async () => served.sockets.size >= 0 && w.talker.reading() === 1, "one reading left");
+    await until(w.hints, async () => w.talker.reading() === 1, "one reading left");
     await db.sql`update agent_query set wanted_until = boreas_now()`; // as after half a minute
     await until(w.hints, async () => w.talker.reading() === 0, "the end of reading");
     await until(w.hints, async () => (await db.sql`select 1 from agent_query`).length === 0, "the end of the question");
