@@ -29,6 +29,7 @@ leave --purge out."
     return
   fi
   one_at_a_time
+  end_upgrade
   if [ "$init" = systemd ] && [ -f "$UNIT" ]; then
     systemctl disable --now --quiet boreas-agent.service
     rm -f "$UNIT"

@@ -22,6 +22,7 @@ STATE=/var/lib/boreas
 CONFIG=$ETC/agent.yaml
 LINK=/usr/local/bin/boreas-agent
 UNIT=/etc/systemd/system/boreas-agent.service
+WATCHER=/etc/systemd/system/boreas-agent-watch.service
 SUPERVISOR=$OPT/boreas-supervise
 PIDFILE=/run/boreas-agent.pid
 

@@ -83,6 +83,16 @@ install_version() {
   changed=1
 }
 
+# An upgrade under way counts no more: going back from it would lead to a version that is gone afterwards.
+end_upgrade() {
+  if [ "$init" = systemd ] && [ -f "$WATCHER" ]; then
+    systemctl disable --now --quiet "${WATCHER##*/}"
+    rm -f "$WATCHER"
+    systemctl daemon-reload
+  fi
+  rm -f "$STATE/upgrade/plan.json" "$STATE/upgrade/verdict.json"
+}
+
 # The link is replaced in one step: there is always an agent to start.
 switch_current() {
   before=$(readlink "$OPT/agent/current" || true)

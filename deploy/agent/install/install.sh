@@ -33,6 +33,7 @@ boreas runtime upload --os linux --arch $arch FILE (FILE is the deno program for
   write_config
   (umask 077 && mkdir -p "$STATE") && chmod 700 "$STATE"
   enrol
+  end_upgrade
   switch_current
   case $init in
     systemd) set_up_systemd ;;
