@@ -70,7 +70,21 @@ export function forward(request: IncomingMessage, response: ServerResponse, lane
       else connected();
     });
     if (!hasBody) sent.end();
-    sent.on("response", (answer) => pass(answer, response, lane.isLast()));
+    sent.on("response", (answer) => {
+      try {
+        pass(answer, response, lane.isLast());
+      } catch (error: unknown) {
+        // Its status or its reason is one that nobody may pass on: that is one bad answer, and no more.
+        for (const name of response.getHeaderNames()) response.removeHeader(name);
+        response.statusMessage = "";
+        answerPlainly(response, 502, `The application's answer is not HTTP (${(error as Error).message}).`);
+      }
+    });
+    sent.on("upgrade", (_answer, socket) => {
+      outgoing = undefined; // what its end says is nobody's business
+      socket.destroy();
+      answerPlainly(response, 502, "The application changed to a protocol that nobody asked for.");
+    });
     sent.on("error", (error) => {
       if (isOver || outgoing !== sent) return;
       // Half an answer must not look like a whole one.

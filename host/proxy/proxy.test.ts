@@ -1,5 +1,7 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { freePorts } from "../../tests/helpers/free_ports.ts";
@@ -138,6 +140,24 @@ describe("the proxy of public ports", () => {
     const [nobody] = freePorts(1) as [number];
     await proxy.client.switchTo(routeOf(port), { host: "127.0.0.1", port: nobody });
     expect((await ask(port)).status).toBe(502);
+  });
+
+  it("answers 502 for a head that nobody may pass on, and goes on serving", async () => {
+    const [port] = freePorts(1) as [number];
+    let head = "";
+    const server = createTcpServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end(`${head}\r\nContent-Length: 2\r\n\r\nhi`, "latin1"));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await proxy.client.switchTo(routeOf(port), { host: "127.0.0.1", port: (server.address() as AddressInfo).port });
+    const { pid } = (await proxy.client.status())!;
+    const heads = ["HTTP/1.1 000 ok", "HTTP/1.1 200 o\x01k", "HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: x"];
+    for (head of heads) expect([head, (await ask(port)).status]).toEqual([head, 502]);
+    head = "HTTP/1.1 200 ok";
+    expect(await (await ask(port)).text()).toBe("hi");
+    expect((await proxy.client.status())!.pid).toBe(pid);
+    server.close();
   });
 
   it("asks again when a kept connection breaks under a request, and never when the request changes something", async () => {
