@@ -56,9 +56,13 @@ export function createProxyClient({ folder, version, command, env, units, log }:
       throw new Error(`the path ${socket} is too long for a socket; choose a shorter BOREAS_STATE_DIR`);
     }
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    const first = await adoptProcess(runOf("a"));
-    const [slot, other] = first && !first.hasEnded() ? ["b", "a"] as const : ["a", "b"] as const;
-    first?.forget();
+    const runs = { a: await adoptProcess(runOf("a")), b: await adoptProcess(runOf("b")) };
+    const isUp = (slot: Slot) => runs[slot] !== undefined && !runs[slot].hasEnded();
+    const serves = (await status())?.pid;
+    const isAServing = isUp("a") && (runs.a!.pid === serves || !isUp("b"));
+    const [slot, other] = isAServing ? ["b", "a"] as const : ["a", "b"] as const;
+    if (isUp(slot)) await endRetired(slot, runs[slot]!);
+    for (const run of Object.values(runs)) run?.forget();
     const kept = await startIn(slot);
     for (let waited = 0; waited < START_MS; waited += LOOK_MS) {
       if ((await status())?.pid === kept.pid) {
@@ -72,6 +76,14 @@ export function createProxyClient({ folder, version, command, env, units, log }:
     const said = (await kept.lastLines(5)).join(" / ");
     await kept.signal("KILL");
     throw new Error(`the proxy did not start${said ? `: ${said}` : ""}`);
+  }
+
+  /** Replaced before, it still has connections; but its run is needed, and two proxies at a time are enough. */
+  async function endRetired(slot: Slot, kept: KeptProcess): Promise<void> {
+    log("WARN", "ending a proxy that was replaced long since, with the connections it still had", { pid: kept.pid });
+    await units?.remove(unitOf(slot), `${folder}/${slot}`, 5);
+    await kept.signal("KILL");
+    await kept.ended;
   }
 
   async function startIn(slot: Slot): Promise<KeptProcess> {

@@ -8,6 +8,7 @@ import { freePorts } from "../../tests/helpers/free_ports.ts";
 import { startLoad } from "../../tests/helpers/request_load.ts";
 import { createTestProxy } from "../../tests/helpers/test_proxy.ts";
 import type { TestProxy } from "../../tests/helpers/test_proxy.ts";
+import { adoptProcess } from "../process.ts";
 
 let proxy: TestProxy;
 const servers: Server[] = [];
@@ -267,5 +268,28 @@ describe("a new proxy in the place of an old one", () => {
     finish.resolve();
     expect(await (await slow).text()).toBe("fine");
     expect(await drained).toBe(0);
+  });
+
+  it("takes the run of the one before the last, which still had a connection", async () => {
+    const [port] = freePorts(1) as [number];
+    const begun = Promise.withResolvers<void>();
+    const { at } = await backend((request, response) => {
+      if (request.url === "/slow") begun.resolve();
+      else response.end("fine");
+    });
+    await proxy.client.switchTo(routeOf(port), at);
+    const slow = fetch(`http://127.0.0.1:${port}/slow`);
+    const isBroken = slow.then(() => false, () => true);
+    await begun.promise;
+    proxy.client.close();
+    const second = proxy.createClient({ version: "0.1.1" });
+    await second.start();
+    second.close();
+    const third = proxy.createClient({ version: "0.1.2" });
+    await third.start();
+    const { version, pid } = (await third.status())!;
+    expect([version, (await adoptProcess(`${proxy.folder}/a/run`))?.pid]).toEqual(["0.1.2", pid]);
+    expect(await isBroken).toBe(true);
+    expect(await (await ask(port)).text()).toBe("fine");
   });
 });
