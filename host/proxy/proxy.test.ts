@@ -4,12 +4,14 @@ import { createServer as createTcpServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { proxyCommand } from "../../compose/proxy.ts";
 import { freePorts } from "../../tests/helpers/free_ports.ts";
 import { startLoad } from "../../tests/helpers/request_load.ts";
 import { createTestProxy } from "../../tests/helpers/test_proxy.ts";
 import type { TestProxy } from "../../tests/helpers/test_proxy.ts";
 import { adoptProcess } from "../process.ts";
 
+const MAIN = new URL("../../main.ts", import.meta.url).href;
 let proxy: TestProxy;
 const servers: Server[] = [];
 beforeEach(async () => void (proxy = await createTestProxy()));
@@ -291,5 +293,49 @@ describe("a new proxy in the place of an old one", () => {
     expect([version, (await adoptProcess(`${proxy.folder}/a/run`))?.pid]).toEqual(["0.1.2", pid]);
     expect(await isBroken).toBe(true);
     expect(await (await ask(port)).text()).toBe("fine");
+  });
+
+  it("is found by one that starts in the same moment, and only one of them stays", async () => {
+    const [port] = freePorts(1) as [number];
+    const { at } = await says("here");
+    await proxy.client.switchTo(routeOf(port), at);
+    proxy.client.close();
+    Deno.kill((await proxy.client.status())!.pid, "SIGKILL");
+    await expect.poll(() => proxy.client.status(), { timeout: 30_000 }).toBeUndefined();
+    const { command: [program, ...args], env } = proxyCommand(proxy.stateDir, "0.1.1", MAIN);
+    const started = [1, 2, 3].map(() =>
+      new Deno.Command(program!, { args, env, stdout: "null", stderr: "null" }).spawn()
+    );
+    try {
+      const ended = new Set<number>();
+      for (const { pid, status } of started) void status.then(() => ended.add(pid));
+      await expect.poll(() => ended.size, { timeout: 60_000 }).toBe(2);
+      const { pid, missing } = (await proxy.client.status())!;
+      expect([ended.has(pid), missing]).toEqual([false, []]);
+      expect(await (await ask(port)).text()).toBe("here");
+    } finally {
+      for (const each of started) {
+        try {
+          each.kill("SIGKILL");
+        } catch {
+          // it has ended
+        }
+        await each.status;
+      }
+    }
+  });
+
+  it("retires one that a crash in the middle of this left unaware", async () => {
+    const [port] = freePorts(1) as [number];
+    const { at } = await says("here");
+    await proxy.client.switchTo(routeOf(port), at);
+    proxy.client.close();
+    await Deno.rename(`${proxy.folder}/control.sock`, `${proxy.folder}/retired.sock`);
+    const next = proxy.createClient({ version: "0.1.1" });
+    await next.start();
+    expect(await next.status()).toMatchObject({ version: "0.1.1", missing: [] });
+    const old = await adoptProcess(`${proxy.folder}/a/run`);
+    await expect.poll(() => old?.hasEnded(), { timeout: 30_000 }).toBe(true);
+    expect(await (await ask(port)).text()).toBe("here");
   });
 });

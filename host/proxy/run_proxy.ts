@@ -4,9 +4,10 @@
  *   folder/routes.json   where requests go; written before a switch is answered, and all that a new process needs
  *   folder/control.sock  who is asked (control.ts)
  *   folder/retired.sock  the proxy before this one, while connections of its time live on
+ *   folder/turn.lock     locked by one that starts, until it is asked
  *
  * A new proxy beside a running one (an upgrade) binds the same ports, moves the old one's socket aside, tells it to
- * retire and takes its place. A crash anywhere in between leaves two that serve the same routes from the same file.
+ * retire and takes its place. A crash anywhere in between leaves one that serves, and the next one retires it.
  */
 import type { IncomingMessage } from "node:http";
 import { processFiles } from "../process_files.ts";
@@ -20,7 +21,12 @@ import type { Backend, PublicPort, Route } from "./routes.ts";
 import { Traffic } from "./traffic.ts";
 import { tunnel } from "./tunnel.ts";
 
-export const PROXY_FILES = { routes: "routes.json", control: "control.sock", retired: "retired.sock" };
+export const PROXY_FILES = {
+  routes: "routes.json",
+  control: "control.sock",
+  retired: "retired.sock",
+  turn: "turn.lock",
+};
 
 /** How long a retired proxy waits for the next request on a kept connection, and for what is open. */
 const IDLE_MS = 60_000;
@@ -41,6 +47,10 @@ export async function runProxy({ folder, version, log }: ProxyOptions): Promise<
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   await Deno.chmod(folder, 0o700);
 
+  // Of two that start at once, such as systemd's and the agent's at boot, the second finds the first.
+  const turn = await Deno.open(`${folder}/${PROXY_FILES.turn}`, { create: true, write: true, mode: 0o600 });
+  await turn.lock(true);
+
   let routes = readRoutes(file);
   let isRetired = false;
   const over = Promise.withResolvers<void>();
@@ -58,12 +68,14 @@ export async function runProxy({ folder, version, log }: ProxyOptions): Promise<
   const missing = () => portsOf(routes).filter((port) => !listeners.has(port));
 
   const isBeside = await askProxy(control, { do: "status" }) !== undefined;
+  // A proxy that died right after it had moved that socket aside left one that does not know that it is to retire.
+  const isLeft = !isBeside && await askProxy(retired, { do: "status" }) !== undefined;
   for (const port of portsOf(routes)) {
-    const bound = await listeners.bind(port, isBeside);
+    const bound = await listeners.bind(port, isBeside || isLeft);
     if (!bound.ok) log("a public port cannot be had; trying again every second", { port, why: bound.message });
   }
-  if (isBeside) {
-    await processFiles.rename(control, retired);
+  if (isBeside) await processFiles.rename(control, retired);
+  if (isBeside || isLeft) {
     await askProxy(retired, { do: "retire" });
     routes = readRoutes(file); // it may have switched until that very moment
   }
@@ -145,6 +157,7 @@ export async function runProxy({ folder, version, log }: ProxyOptions): Promise<
     return next;
   };
   serveControl(control, answer, (error) => log("a control connection broke", { error: String(error) }));
+  turn.close(); // and with it the lock, as with the end of the process
   const again = setInterval(async () => {
     for (const port of isRetired ? [] : missing()) {
       if ((await listeners.bind(port)).ok) log("a public port is held now", { port });
