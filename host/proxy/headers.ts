@@ -14,6 +14,9 @@ const OF_A_CONNECTION = [
   "expect",
 ];
 
+/** Without them it would be another message: nobody has them dropped by naming them in `Connection`. */
+const OF_A_MESSAGE = ["host", "content-length"];
+
 /** Names and values in turn, as they came. */
 export type RawHeaders = readonly string[];
 export type Headers = Record<string, string | string[]>;
@@ -23,7 +26,7 @@ export function passedOn(raw: RawHeaders): Headers {
   const named = valuesOf(raw, "connection").flatMap((value) => value.split(",")).map((name) =>
     name.trim().toLowerCase()
   );
-  const dropped = new Set([...OF_A_CONNECTION, ...named]);
+  const dropped = new Set([...OF_A_CONNECTION, ...named.filter((name) => !OF_A_MESSAGE.includes(name))]);
   const headers = new Map<string, { name: string; values: string[] }>();
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const key = raw[at]!.toLowerCase();

@@ -10,6 +10,7 @@ import { startLoad } from "../../tests/helpers/request_load.ts";
 import { createTestProxy } from "../../tests/helpers/test_proxy.ts";
 import type { TestProxy } from "../../tests/helpers/test_proxy.ts";
 import { adoptProcess } from "../process.ts";
+import { passedOn } from "./headers.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).href;
 let proxy: TestProxy;
@@ -72,6 +73,11 @@ describe("the proxy of public ports", () => {
         "x-forwarded-host": `127.0.0.1:${port}`,
       },
     });
+  });
+
+  it("drops what a client names of one connection, and never what makes the message what it is", () => {
+    const raw = ["Host", "a", "Connection", "close, x-own, Host, content-length", "X-Own", "1", "Content-Length", "2"];
+    expect(passedOn(raw)).toEqual({ "Host": "a", "Content-Length": "2" });
   });
 
   it("tells applications on one port apart by their host", async () => {
