@@ -70,6 +70,7 @@ export function createPmOperator(options: PmOptions): Operator {
   const locks = new Locks();
   const watch = new HealthWatch(pm, root);
   const timers = new Set<Timer>();
+  let isOver = false;
 
   async function act(operation: Operation, folder: AppFolder, context: RunContext): Promise<OutcomeInput> {
     const { spec } = operation;
@@ -85,9 +86,12 @@ export function createPmOperator(options: PmOptions): Operator {
     if (refusal) throw new PmFailure(refusal.code, refusal.message);
     if (context.resumed) await letGoOn(machine, context);
     if (runtime.mode === "docker") return deployDocker(pm, folder, operation, spec, runtime, context);
-    return runtime.mode === "binary"
-      ? deployBinary(pm, folder, operation, spec, runtime, context)
-      : runScripts(pm, folder, operation, spec, runtime, context);
+    if (runtime.mode === "binary") return deployBinary(pm, folder, operation, spec, runtime, context);
+    if (!context.resumed) {
+      await context.trusted();
+      await settlePending(folder); // afterwards it would give the port to a program that the scripts replaced
+    }
+    return runScripts(pm, folder, operation, spec, runtime, context);
   }
 
   async function run(operation: Operation, context: RunContext): Promise<OutcomeInput> {
@@ -97,7 +101,7 @@ export function createPmOperator(options: PmOptions): Operator {
     let outcome: OutcomeInput;
     try {
       const folder = appFolderOf(root, operation);
-      outcome = await locks.hold(folder.path, () => act(operation, folder, context));
+      outcome = await locks.hold(folder.path, () => act(operation, folder, context)).finally(() => settleLeft(folder));
     } catch (error: unknown) {
       const failure = asFailure(error, node.name);
       if (context.signal.aborted) {
@@ -153,13 +157,25 @@ export function createPmOperator(options: PmOptions): Operator {
       await supervisor.keep(folder, record.current);
     }
     if (!record.pending) return await serveAgain(record);
+    settleLater(folder);
+  }
+
+  function settleLater(folder: AppFolder): void {
+    if (isOver) return;
     const timer = clock.after(PENDING_MS, () => {
       timers.delete(timer);
-      locks.hold(folder.path, () => settlePending(folder)).catch((error: unknown) =>
-        logger.log("ERROR", "an interrupted deploy could not be cleared", { folder: folder.path, error: String(error) })
-      );
+      locks.hold(folder.path, () => settlePending(folder)).catch((error: unknown) => {
+        const context = { folder: folder.path, error: String(error) };
+        logger.log("ERROR", "an interrupted deploy could not be cleared; trying again in a minute", context);
+        settleLater(folder);
+      });
     });
     timers.add(timer);
+  }
+
+  /** An engine or a proxy that was away may have kept an attempt from taking back, or finishing, what it began. */
+  async function settleLeft(folder: AppFolder): Promise<void> {
+    if ((await readRecord(machine, folder))?.pending) settleLater(folder);
   }
 
   return {
@@ -188,6 +204,7 @@ export function createPmOperator(options: PmOptions): Operator {
       await watch.refresh();
     },
     async stop() {
+      isOver = true;
       watch.close();
       for (const timer of timers) timer.cancel();
       timers.clear();
