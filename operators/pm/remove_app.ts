@@ -20,8 +20,11 @@ export async function removeApp(
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
   await context.trusted();
-  const routed = record.current && routedBy(record, record.current.spec.route, record.current.ports);
-  if (routed) await requireRouter(pm).remove(routed.route);
+  const current = record.current && routedBy(record, record.current.spec.route, record.current.ports);
+  // A deploy that was interrupted may have had a port already.
+  for (const routed of [current, record.pending?.from, record.pending?.to]) {
+    if (routed) await requireRouter(pm).remove(routed.route);
+  }
   await supervisor.release(folder);
   const { ports } = emptyRecord(operation);
   // What is gone must not be brought back by a restart of the agent in the middle of this.

@@ -45,6 +45,25 @@ it("what could not be taken back because the proxy was away is taken back once i
   expect(told).toContain(`switch 80 to ${current!.ports.http}`);
 });
 
+it("an application that is removed lets go of the port that only an interrupted deploy had", async () => {
+  const { router, routes } = createTestRouter();
+  const operator = pm.createOperator({ router });
+  expect(await operator.run(operationOf(await specFor("exec sleep 60")), pm.context())).toMatchObject({
+    status: "success",
+  });
+  expect([...routes.keys()]).toEqual(["80 *"]);
+  const { current, ...record } = await readRecord();
+  const { taskId, fence, slot, ports } = current!;
+  const to = {
+    route: { app: "order", environment: "prod", listen: 80, host: null },
+    backend: { host: "127.0.0.1", port: ports.http! },
+  };
+  const pending = { taskId, fence, slot: slot!, stoppedOld: false, to };
+  await Deno.writeTextFile(`${pm.app()}/release.json`, JSON.stringify({ ...record, current: null, pending }));
+  expect(await operator.run(operationOf(null), pm.context())).toMatchObject({ status: "success" });
+  expect([...routes.keys()]).toEqual([]);
+});
+
 it("scripts that take an application over take back first what an interrupted deploy had begun", async () => {
   const { router, routes } = createTestRouter();
   const operator = pm.createOperator({ router });
