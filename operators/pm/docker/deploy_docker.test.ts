@@ -60,6 +60,17 @@ describe.skipIf(!engine.available || !registry.available)(
       expect(await lastLines(pm.operator, "order", 5)).toEqual(["listening v1"]);
     });
 
+    it("deployed once more as it runs, it gets its requests back that it had lost", async () => {
+      const operation = pm.operationOf(pm.specOf(v1, { deadlineSeconds: 20 }), { version: "v1", versionId: "v1" });
+      await pm.operator.run(operation, pm.context());
+      const before = [...pm.routes];
+      pm.routes.clear();
+      const again = await pm.operator.run({ ...operation, generation: operation.generation + 1 }, pm.context());
+      expect(again).toMatchObject({ status: "success", message: expect.stringContaining("runs already") });
+      expect([...pm.routes]).toEqual(before);
+      expect(before).toHaveLength(1);
+    });
+
     it("v1, v2, a broken v3 that leaves v2 serving, and back to v1", async () => {
       const deploy = (image: PinnedArtifact, version: string, env = {}) =>
         pm.operator.run(

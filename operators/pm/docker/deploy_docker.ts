@@ -91,6 +91,8 @@ export async function deployDocker(
     const isSame = !operation.reapply && record.current?.fingerprint === fingerprint;
     if (!saved && isSame && await isAsDeployed(pm, folder, record)) {
       await context.trusted();
+      const routed = routedBy(record, spec.route, record.current!.ports);
+      if (routed) await requireRouter(pm).switchTo(routed.route, routed.backend);
       await writeRecord(machine, folder, { ...record, generation: operation.generation });
       await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
       return await succeedDocker(pm, folder, operation, record, "runs already and is healthy");
