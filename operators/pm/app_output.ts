@@ -9,7 +9,7 @@ import type { AppFolder } from "./app_folder.ts";
 import { readRecord, readStart } from "./app_record.ts";
 import type { AppRecord, RunningRelease } from "./app_record.ts";
 import { findOwn, requireEngine } from "./docker/container_slots.ts";
-import { isUp, keepContainer } from "./docker/kept_container.ts";
+import { keepContainer } from "./docker/kept_container.ts";
 import type { KeptProcess } from "./machine.ts";
 import type { PmParts } from "./pm_parts.ts";
 
@@ -75,7 +75,7 @@ async function findSource(pm: PmParts, folder: AppFolder, current: RunningReleas
     const env = Object.fromEntries(
       (facts.Config.Env ?? []).map((line) => [line.split("=", 1)[0]!, line.slice(line.indexOf("=") + 1)]),
     );
-    const key = `${facts.Id} ${isUp(facts) ? facts.State.StartedAt : "ended"}`;
+    const key = `${facts.Id} ${facts.State.StartedAt}`;
     return { kept: keepContainer(engine, pm.clock, facts), key, secrets: pick(env) };
   }
   const kept = await pm.machine.adoptProcess(folder.run(slot));
