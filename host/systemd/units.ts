@@ -111,10 +111,15 @@ export class Units {
   async look(name: string): Promise<UnitState | undefined> {
     const text = await processFiles.readText(fileOf(name));
     if (text === undefined) return undefined;
-    const said = await systemctl("show", "--property=ActiveState,SubState,NRestarts,UnitFileState,DropInPaths", name);
+    const said = await systemctl(
+      "show",
+      "--property=ActiveState,SubState,NRestarts,UnitFileState,DropInPaths,Job",
+      name,
+    );
     const of = Object.fromEntries(said.split("\n").map((each) => each.split("=", 2) as [string, string]));
     return {
-      active: of.ActiveState ?? "",
+      // At boot its start may be queued still: whoever started it by hand then would meet it.
+      active: of.ActiveState === "inactive" && of.Job ? "activating" : of.ActiveState ?? "",
       sub: of.SubState ?? "",
       restarts: Number(of.NRestarts ?? 0),
       isEnabled: of.UnitFileState === "enabled",
