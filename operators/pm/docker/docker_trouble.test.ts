@@ -129,7 +129,7 @@ describe.skipIf(!engine.available || !registry.available)(
 
     it("an agent that ended in the middle: the next one takes up the same container and its log without a gap", async () => {
       const context = pm.context();
-      const first = deploy(v1, "v1", { minTimeSeconds: 3 }, context);
+      const first = deploy(v1, "v1", { minTimeSeconds: 600, deadlineSeconds: 900 }, context);
       await until(() => context.text().includes("listening v1"), "started");
       await pm.operator.suspend!(context.taskId); // as an agent does that loses its master, before it dies
       const before = (await pm.container("a"))!;
