@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 /** Until it holds; what it found at last is the failure. */
-const eventually = <T>(look: () => T | Promise<T>) => vi.waitFor(look, { timeout: 25_000, interval: 100 });
+const eventually = <T>(look: () => T | Promise<T>) => vi.waitFor(look, { timeout: 60_000, interval: 100 });
 
 async function install(version = OLD, env: Record<string, string> = {}): Promise<InstalledAgent> {
   const machine = await installAgent(master, await temporaryFolder("upgrade"), version, env);
@@ -78,7 +78,7 @@ describe("an agent that is asked for another version", () => {
     ["ends at once", "if (Deno.args.length === 0) Deno.exit(3);"],
   ])("has the one before again when the new one %s, and says so", async (_, flaw) => {
     master.handOut(await filesOf(NEW, await buildRelease(NEW, flaw)));
-    const machine = await install();
+    const machine = await install(OLD, { BOREAS_WATCH_SECONDS: "4" });
     const over = await ended(await master.upgrade(machine.id()));
     expect([over.status, over.agents[0].state]).toEqual(["failed", "failed"]);
     expect(over.reason.text).toContain(`${NEW} was not welcomed by the master within 4 s, so ${OLD} runs again.`);

@@ -79,7 +79,7 @@ describe("the relay", () => {
   });
 
   it("bounds the head, the time it may take, silence, and how many come from one address", async () => {
-    const { relay, port } = await startSite({ headBytes: 500, handshakeMs: 200, idleMs: 200, perAddress: 3 });
+    const { relay, port } = await startSite({ headBytes: 500, handshakeMs: 2000, idleMs: 200, perAddress: 3 });
     const connect = `CONNECT 127.0.0.1:${port} HTTP/1.1\r\n`;
     expect(await talk(relay, `${connect}X: ${"x".repeat(600)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431/);
     expect(await talk(relay, connect)).toMatch(/^HTTP\/1.1 408/);

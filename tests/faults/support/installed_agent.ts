@@ -156,7 +156,7 @@ export async function installAgent(
           BOREAS_AGENT_CONFIG: config,
           BOREAS_NAME: name,
           BOREAS_TOKEN: token.token,
-          BOREAS_WATCH_SECONDS: "4",
+          BOREAS_WATCH_SECONDS: "60",
           BOREAS_LOG_FORMAT: "text",
           BOREAS_LOG_LEVEL: "INFO",
           DENO_DIR: join(folder, "deno"),
