@@ -17,7 +17,6 @@ WORKDIR /app
 
 FROM base AS build
 COPY --chown=boreas:boreas deno.json deno.lock ./
-COPY --chown=boreas:boreas deploy/agent/unused_packages deploy/agent/unused_packages
 RUN deno install --frozen
 COPY --chown=boreas:boreas . .
 RUN deno run -A scripts/build_web.ts && deno run -A scripts/build_agent.ts

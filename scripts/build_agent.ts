@@ -16,6 +16,9 @@ export const buildAgent = (say: (sentence: string) => void) =>
         "--minify",
         "--platform",
         "deno",
+        // Of packages that do without them: compiled parts for ssh, which nobody here speaks.
+        "--external",
+        "*.node",
         "--output",
         OUTPUT,
         "deploy/agent/boreas_agent.ts",

@@ -1,2 +1,0 @@
-// dockerode asks for it to build images with BuildKit, which Boreas never does.
-module.exports = {};
