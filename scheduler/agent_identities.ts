@@ -69,7 +69,6 @@ export function createAgentIdentities(deps: CoreDeps) {
         return session.send(refused(requestId, "this agent was revoked"));
       }
       session.keysAsked = { ...session.keysAsked, publicKey };
-      deps.crashPoint("key_recorded");
       session.send({ type: "key.recorded", requestId });
     },
 
