@@ -183,7 +183,9 @@ describe("renderSpec", () => {
       /its scripts decide themselves/,
     ],
   ])("refuses %s, and says what to write", (_name, config, said) => {
-    const artifacts = "route" in config ? { b: { kind: "blob" as const, sha256: "0".repeat(64), size: 1 } } : {};
+    const artifacts: typeof input.artifacts = "route" in config
+      ? { b: { kind: "blob" as const, sha256: "0".repeat(64), size: 1 } }
+      : {};
     expect(() => renderSpec({ ...input, artifacts, config })).toThrow(said);
   });
 
