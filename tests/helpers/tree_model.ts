@@ -153,10 +153,7 @@ export class TreeModel {
       isBad(t) && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" && [null, t.id, t.parentId].includes(only)
     );
     if (again.length === 0) return false;
-    for (const task of again) {
-      const maxAttempts = Math.max(task.maxAttempts, task.attempt + 1);
-      Object.assign(task, { state: "blocked", losses: 0, maxAttempts, due: true });
-    }
+    for (const task of again) task.state = "blocked";
     this.bringBackSkipped(tasks, again);
     // Whoever had been let go by a failure that is tried again waits once more.
     for (const task of tasks) if (isWaiting(task)) task.state = "blocked";
@@ -233,7 +230,9 @@ export class TreeModel {
       size = back.size;
       for (const t of skipped) if (back.has(t) && cannot(t)) back.delete(t);
     }
-    for (const t of back) Object.assign(t, { state: "blocked", due: true });
+    // A part that had been lost before a failure had it skipped begins anew, like what failed.
+    const anew = (t: TreeTask) => ({ losses: 0, maxAttempts: Math.max(t.maxAttempts, t.attempt + 1) });
+    for (const t of back) Object.assign(t, { state: "blocked", due: true, ...anew(t) });
   }
 
   /** The rules of the tree, then the deployment's own move, again until nothing changes. */
