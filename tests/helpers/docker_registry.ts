@@ -87,6 +87,7 @@ export async function startRegistry(
 
 /** Asks until it answers; its end while starting is an error. */
 async function untilListening(url: string, child: Deno.ChildProcess): Promise<void> {
+  new URL(url); // a wrong one would never be answered
   let ended = false;
   child.status.then(() => (ended = true));
   for (;;) {

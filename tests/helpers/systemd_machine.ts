@@ -81,13 +81,23 @@ function ownNetwork(): Promise<string> {
   return made ??= docker(["network", "create", name]).then(() => name);
 }
 
+/** This host in a network of the engine. An engine that has just made its bridge names the subnet only, and is its first address. */
+export async function findHostAddress(network: string): Promise<string> {
+  const format = "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}}{{end}}";
+  const [gateway, subnet] = (await docker(["network", "inspect", "--format", format, network])).replace("\n", "").split(
+    " ",
+  );
+  if (gateway) return gateway;
+  if (!subnet) throw new Error(`The network ${network} of the engine has no subnet.`);
+  return subnet.replace(/\.0\/\d+$/, ".1");
+}
+
 export async function startSystemdMachine(options: MachineOptions = {}): Promise<SystemdMachine> {
   await makeImage();
   const network = options.network === "own" ? await ownNetwork() : options.network ?? "bridge";
   const { hosts = {}, mounts = [], only, init = "systemd" } = options;
   const name = `boreas-${options.name ?? "machine"}-${crypto.randomUUID().slice(0, 8)}`;
-  const gateway = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
-  const hostAddress = (await docker(["network", "inspect", "--format", gateway, network])).trim();
+  const hostAddress = await findHostAddress(network);
   await docker([
     ...["create", "--name", name, "--hostname", name, "--network", network, "--stop-signal", "SIGRTMIN+3"],
     // What systemd needs to be the first process; with the host's groups, both versions of cgroups work.

@@ -15,14 +15,13 @@ import { prepareEngine } from "../helpers/machine_engine.ts";
 import { component } from "../helpers/require_component.ts";
 import { eventually, startMaster } from "../helpers/start_product.ts";
 import type { Master } from "../helpers/start_product.ts";
-import { startSystemdMachine } from "../helpers/systemd_machine.ts";
+import { findHostAddress, startSystemdMachine } from "../helpers/systemd_machine.ts";
 import type { SystemdMachine } from "../helpers/systemd_machine.ts";
 
 const needs = [component("docker"), component("netns"), component("registry")];
 const lacking = needs.find((one) => !one.available)?.reason ?? "";
 const SHOP_PORT = 8081;
 const API_PORT = 8082;
-const GATEWAY = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
 
 interface Deployment {
   id: string;
@@ -44,7 +43,7 @@ describe.skipIf(lacking !== "")(`three machines behind NAT${lacking}`, () => {
   let repositoryId: string;
 
   beforeAll(async () => {
-    const host = (await docker(["network", "inspect", "--format", GATEWAY, "bridge"])).trim();
+    const host = await findHostAddress("bridge");
     world = await createDockerWorld();
     registry = await startRegistry({ of: world.registry, address: host });
     master = await startMaster({ BOREAS_PUBLIC_URL: `https://${host}:PORT`, BOREAS_LEASE_SECONDS: "10" });
