@@ -15,18 +15,22 @@ const needs = [component("docker"), component("registry"), component("netns")];
 const lacking = needs.find((one) => !one.available)?.reason ??
   (findProgram("dockerd") ? "" : " [needs dockerd]");
 
-/** An engine of the test's own, without networks, that can be ended: its containers live on, as `live-restore` has it. */
+/** An engine of the test's own, that can be ended: its containers live on, as `live-restore` has it. */
 async function startEngine() {
   const folder = await Deno.makeTempDir({ prefix: "boreas-engine-" });
   const address = `unix://${folder}/engine.sock`;
   const engine = createDockerEngine(address);
-  const flags = ["--live-restore", "--bridge=none", "--iptables=false", "--ip-masq=false", "--log-level=error"];
+  // A bridge of its own: one without any would take away `docker0`, which is another engine's.
+  const bridge = `bor${crypto.randomUUID().slice(0, 8)}`;
+  await run("ip", ["link", "add", bridge, "type", "bridge"]);
+  await run("ip", ["addr", "add", "10.214.0.1/24", "dev", bridge]);
+  await run("ip", ["link", "set", bridge, "up"]);
+  const flags = ["--live-restore", `--bridge=${bridge}`, "--iptables=false", "--ip-masq=false", "--log-level=error"];
   const place = [`--data-root=${folder}/data`, `--exec-root=${folder}/exec`, `--pidfile=${folder}/pid`];
   let child: Deno.ChildProcess;
   const begin = async () => {
-    // In a network of its own: an engine without a bridge takes away `docker0`, which is another engine's.
-    child = new Deno.Command("unshare", {
-      args: ["--net", "dockerd", ...flags, ...place, `--host=${address}`],
+    child = new Deno.Command("dockerd", {
+      args: [...flags, ...place, `--host=${address}`],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -45,6 +49,7 @@ async function startEngine() {
     docker: (args: string[]) => run("docker", ["--host", address, ...args]),
     async close() {
       await end();
+      await run("ip", ["link", "del", bridge]);
       await run("sh", [
         "-c",
         'umount "$1"/data/overlay2/*/merged "$1"/data 2>/dev/null; rm -rf "$1"',
