@@ -1,5 +1,6 @@
 /** The agent in one file, `.build/agent/boreas-agent.js`: what the install script puts on a machine. */
-import { buildOnce, runTool } from "./build_once.ts";
+import { join } from "node:path";
+import { buildOnce, root, runTool } from "./build_once.ts";
 import { buildRuntime } from "./build_runtime.ts";
 
 const OUTPUT = ".build/agent/boreas-agent.js";
@@ -9,8 +10,8 @@ export const buildAgent = (say: (sentence: string) => void) =>
     name: "agent",
     sources: ["deploy/agent", "compose", "agents", "operators", "host", "protocol", "domain", "deno.lock"],
     output: OUTPUT,
-    run: () =>
-      runTool([
+    run: async () => {
+      await runTool([
         "bundle",
         "--quiet",
         "--minify",
@@ -22,7 +23,11 @@ export const buildAgent = (say: (sentence: string) => void) =>
         "--output",
         OUTPUT,
         "deploy/agent/boreas_agent.ts",
-      ]),
+      ]);
+      // Packages that were made for another module system look for files beside them as they load, and read none of them.
+      const path = join(root, OUTPUT);
+      await Deno.writeTextFile(path, `var __dirname="/",__filename="/";${await Deno.readTextFile(path)}`);
+    },
   }, say);
 
 if (import.meta.main) {
