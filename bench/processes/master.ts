@@ -75,11 +75,18 @@ async function open({ target, size, leaseSeconds = 30 }: {
   return { port: listening.port, token: world.token };
 }
 
-/** Holds every agent back, or lets them all go, as a person would. */
-async function setCordoned(cordoned: boolean) {
-  const { deps } = present();
-  await deps.db.sql`update agent set cordoned = ${cordoned} where not embedded`;
-  deps.hints.announce("agents");
+/**
+ * Holds all work back, or lets it go. No person could do that to agents that work is planned for: a cordoned one is
+ * planned around. So claims come to nothing for as long as a trigger stands there, which costs nothing once it is gone.
+ */
+async function holdBack(held: boolean) {
+  const { sql } = present().deps.db;
+  if (held) {
+    await sql`create or replace function bench_hold() returns trigger language plpgsql as 'begin return null; end'`;
+    await sql`create or replace trigger bench_hold before update of state on task for each row
+      when (new.state = 'leased') execute function bench_hold()`;
+  } else await sql`drop trigger if exists bench_hold on task`;
+  present().deps.hints.announce("tasks");
 }
 
 /** The clock runs from before the agents are let go until the last deployment has ended in the database. */
@@ -87,7 +94,7 @@ async function runRelease(ids: string[]) {
   const { deps } = present();
   const { sql } = deps.db;
   const [{ at }] = await sql<[{ at: string }]>`select boreas_now()::text as at`;
-  await setCordoned(false);
+  await holdBack(false);
   while (true) {
     const [left] = await sql<{ open: number; wrong: number; seconds: number }[]>`
       select count(*) filter (where status = 'running')::int as open,
@@ -103,10 +110,10 @@ async function runRelease(ids: string[]) {
 await answerCalls({
   open,
   stats: () => present().scheduler.stats(),
-  hold: () => setCordoned(true),
+  hold: () => holdBack(true),
   openRelease: () => openRelease(present().deps, present().world),
   runRelease,
-  release: () => setCordoned(false),
+  release: () => holdBack(false),
   prepare: () => prepareGraph(present()),
   plans: (input) => explainVerbs(present(), input),
   latency: (input) => measureLatency(present(), input),
