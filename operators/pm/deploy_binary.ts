@@ -36,6 +36,8 @@ import { drainOutside } from "./route/outside.ts";
 import { otherSlot, startSlot } from "./slots.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
+import { finishStream, tellBroken } from "./tell_broken.ts";
+import type { Broken } from "./tell_broken.ts";
 import { sendBack, undoPending } from "./undo_pending.ts";
 import { NO_LIMITS, planUnit } from "./units/plan_unit.ts";
 
@@ -214,49 +216,25 @@ async function isHealthyNow(pm: PmParts, folder: AppFolder, record: AppRecord): 
   return troubles.every((trouble) => trouble === undefined);
 }
 
-interface Broken {
-  error: unknown;
-  kept: KeptProcess | undefined;
-  stream: OutputStream | undefined;
-  log: TaskLog;
-  isMine(of: { taskId: string; fence: number } | null): boolean;
-}
-
 /** Ends the new program and sees that the old one runs. Returns the error to throw, with what is known now. */
 async function goBack(
   pm: PmParts,
   folder: AppFolder,
   record: AppRecord,
   context: RunContext,
-  { error, kept, stream, log, isMine }: Broken,
+  broken: Broken,
 ): Promise<unknown> {
-  const pending = record.pending;
+  const { kept, log, isMine } = broken;
+  const { pending } = record;
   if (pending && isMine(pending)) {
     const grace = context.signal.aborted ? graceOf(context.signal) : undefined;
     await undoPending(pm, folder, record, grace, context.signal.aborted ? undefined : (text) => log.say(text));
   }
-  // A lost lease takes no more lines; its end is told by the signal.
-  await stream?.finish().catch((failed: unknown) => {
-    if (!context.signal.aborted) throw failed;
-  });
-  const old = record.current;
-  const fate = !old
-    ? "Nothing ran before it."
-    : pending?.stoppedOld
-    ? `${old.version} is started again.`
-    : `${old.version} keeps running.`;
-  if (!(error instanceof PmFailure)) return error;
-  if (pending && !context.signal.aborted) await log.say(`${error.message} ${fate}`);
-  return new PmFailure(error.code, `${error.message} ${fate}`, {
-    ...error.more,
-    lastLines: await kept?.lastLines(LAST_LINES) ?? [],
-    details: {
-      ...error.more.details,
-      release: old?.name ?? null,
-      version: old?.version ?? null,
-      ports: old?.ports ?? {},
-      pid: pm.supervisor.running(folder)?.pid ?? null,
-      keptPrevious: old !== null,
-    },
+  await finishStream(broken, context);
+  return await tellBroken(broken, context, {
+    old: record.current,
+    pending,
+    lastLines: async () => await kept?.lastLines(LAST_LINES) ?? [],
+    pid: pm.supervisor.running(folder)?.pid ?? null,
   });
 }

@@ -28,6 +28,8 @@ import { otherSlot } from "../slots.ts";
 import { TaskLog } from "../task_log.ts";
 import type { OutputStream } from "../task_log.ts";
 import { drainOutside } from "../route/outside.ts";
+import { finishStream, tellBroken } from "../tell_broken.ts";
+import type { Broken } from "../tell_broken.ts";
 import { sendBack, undoPending } from "../undo_pending.ts";
 import { findOwn, requireEngine } from "./container_slots.ts";
 import { containerName, LABEL } from "./container_plan.ts";
@@ -221,48 +223,21 @@ async function isAsDeployed(pm: PmParts, folder: AppFolder, { current, app }: Ap
   return await askHealth(pm, app, current, facts) === undefined;
 }
 
-interface Broken {
-  error: unknown;
-  kept: KeptProcess | undefined;
-  stream: OutputStream | undefined;
-  log: TaskLog;
-  isMine(of: { taskId: string; fence: number } | null): boolean;
-}
-
 /** Ends the new container and sees that the old release serves. Returns the error to throw, with what is known now. */
 async function goBack(
   pm: PmParts,
   folder: AppFolder,
   record: AppRecord,
   context: RunContext,
-  { error, kept, stream, log, isMine }: Broken,
+  broken: Broken,
 ): Promise<unknown> {
+  const { error, kept, isMine } = broken;
   const { pending, current: old } = record;
-  // A lost lease takes no more lines; its end is told by the signal.
-  await stream?.finish().catch((failed: unknown) => {
-    if (!context.signal.aborted) throw failed;
-  });
+  await finishStream(broken, context);
+  // Its container keeps them only until it is taken back.
   const lastLines = error instanceof PmFailure && kept ? await kept.lastLines(LAST_LINES) : [];
   if (pending && isMine(pending)) {
     await undoPending(pm, folder, record, context.signal.aborted ? graceOf(context.signal) : undefined);
   }
-  const fate = !old
-    ? "Nothing ran before it."
-    : pending?.stoppedOld
-    ? `${old.version} is started again.`
-    : `${old.version} keeps running.`;
-  if (!(error instanceof PmFailure)) return error;
-  if (pending && !context.signal.aborted) await log.say(`${error.message} ${fate}`);
-  return new PmFailure(error.code, `${error.message} ${fate}`, {
-    ...error.more,
-    lastLines,
-    details: {
-      ...error.more.details,
-      release: old?.name ?? null,
-      version: old?.version ?? null,
-      ports: old?.ports ?? {},
-      pid: null,
-      keptPrevious: old !== null,
-    },
-  });
+  return await tellBroken(broken, context, { old, pending, lastLines: async () => lastLines, pid: null });
 }
