@@ -1,3 +1,4 @@
+import type { Reason } from "../../domain/reason.ts";
 import type { Tx } from "../database.ts";
 
 export interface NewEvent {
@@ -28,3 +29,15 @@ export async function recordEvents(tx: Tx, events: NewEvent[]): Promise<void> {
     select * from jsonb_to_recordset(${tx.json(rows as never)})
       as r("projectId" uuid, topic text, "subjectId" uuid, "deploymentId" uuid, kind text, data jsonb)`;
 }
+
+/** What a task waits for from now on. */
+export const pendingEvent = (
+  task: { id: string; projectId: string; deploymentId: string; name: string; reason: Reason },
+): NewEvent => ({
+  topic: "task",
+  projectId: task.projectId,
+  subjectId: task.id,
+  deploymentId: task.deploymentId,
+  kind: "task.pending",
+  data: { name: task.name, reason: task.reason },
+});

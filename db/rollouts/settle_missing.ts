@@ -12,7 +12,7 @@ import { reason } from "../../domain/reason.ts";
 import type { Reason } from "../../domain/reason.ts";
 import type { Database, Tx } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
-import { recordEvents } from "../events/record_event.ts";
+import { pendingEvent, recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { lockDeployments, settleTasks } from "../tasks/settle_tasks.ts";
 import type { EndedTask } from "../tasks/settle_tasks.ts";
@@ -142,17 +142,7 @@ async function write(db: Database, news: readonly { id: string; reason: Reason }
       from jsonb_to_recordset(${tx.json(news as never)}) as r(id uuid, reason jsonb)
       where t.id = r.id and t.state = 'pending' and t.open
       returning t.id, t.project_id, t.deployment_id, t.name, t.reason`;
-    await recordEvents(
-      tx,
-      rows.map((row) => ({
-        topic: "task" as const,
-        projectId: row.projectId,
-        subjectId: row.id,
-        deploymentId: row.deploymentId,
-        kind: "task.pending",
-        data: { name: row.name, reason: row.reason },
-      })),
-    );
+    await recordEvents(tx, rows.map(pendingEvent));
     return rows.length;
   });
 }

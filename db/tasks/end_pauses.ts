@@ -1,7 +1,7 @@
 import { reason } from "../../domain/reason.ts";
 import type { Database, Tx } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
-import { recordEvents } from "../events/record_event.ts";
+import { pendingEvent, recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { lockDeployments, settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
@@ -67,17 +67,7 @@ async function sayBlind(tx: Tx, ids: readonly string[]): Promise<void> {
     )
     update task t set reason = r.reason, updated_at = boreas_now() from told r where t.id = r.id and t.reason is distinct from r.reason
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
-  await recordEvents(
-    tx,
-    rows.map((row) => ({
-      topic: "task" as const,
-      projectId: row.projectId,
-      subjectId: row.id,
-      deploymentId: row.deploymentId,
-      kind: "task.pending",
-      data: { name: row.name, reason: row.reason },
-    })),
-  );
+  await recordEvents(tx, rows.map(pendingEvent));
 }
 
 const sayWatched = (tx: Tx) =>

@@ -14,7 +14,7 @@ import type { StateCounts } from "../../domain/roll_up.ts";
 import { isFinal } from "../../domain/task_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
 import type { Tx } from "../database.ts";
-import { recordEvents } from "../events/record_event.ts";
+import { pendingEvent, recordEvents } from "../events/record_event.ts";
 import type { NewEvent } from "../events/record_event.ts";
 
 export interface EndedTask {
@@ -119,16 +119,7 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
         else ${tx.json(reason("task.ready") as never)} end
     from met where t.id = met.task_id and t.state = 'blocked' returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
   for (const row of rows) {
-    if (row.state === "pending") {
-      events.push({
-        topic: "task",
-        projectId: row.projectId,
-        subjectId: row.id,
-        deploymentId: row.deploymentId,
-        kind: "task.pending",
-        data: { name: row.name, reason: row.reason },
-      });
-    }
+    if (row.state === "pending") events.push(pendingEvent(row));
   }
 }
 
