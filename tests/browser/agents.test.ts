@@ -8,7 +8,7 @@ import { agents } from "./fixture_data.ts";
 import { startFixtureServer } from "./fixture_server.ts";
 import type { FixtureServer } from "./fixture_server.ts";
 import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { launchBrowser, openContext } from "./helpers/launch_browser.ts";
+import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
 import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
 import { waitUntilLive } from "./helpers/use_dashboard.ts";
 
@@ -43,10 +43,7 @@ describe.skipIf(!chromium.available)(`the machines in a browser${chromium.reason
   const enter = async (locale = "en-GB") => {
     watched = await openContext(browser, { locale });
     page = await watched.newPage();
-    await watched.context.addCookies([{ name: "boreas", value: "1", url: server.url, httpOnly: true }]);
-    await watched.context.addInitScript(() => {
-      if (location.protocol === "http:") localStorage.setItem("boreas.signed-in", "yes");
-    });
+    await enterSignedIn(watched, server.url);
     await page.goto(`${server.url}/agents`);
     await waitUntilLive(page);
   };

@@ -7,7 +7,7 @@ import { deployments, makeTasks } from "./fixture_data.ts";
 import { startFixtureServer } from "./fixture_server.ts";
 import type { FixtureServer } from "./fixture_server.ts";
 import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { launchBrowser, openContext } from "./helpers/launch_browser.ts";
+import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
 import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
 import {
   act,
@@ -56,10 +56,7 @@ describe.skipIf(!chromium.available)(`the dashboard in a browser${chromium.reaso
 
   /** Signed in already; the way through the form is the first test. */
   const enter = async (path: string) => {
-    await watched.context.addCookies([{ name: "boreas", value: "1", url: server.url, httpOnly: true }]);
-    await watched.context.addInitScript(() => {
-      if (location.protocol === "http:") localStorage.setItem("boreas.signed-in", "yes");
-    });
+    await enterSignedIn(watched, server.url);
     await page.goto(server.url + path);
     await waitUntilLive(page);
   };

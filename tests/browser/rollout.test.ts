@@ -7,7 +7,7 @@ import { deployments, makeTasks } from "./fixture_data.ts";
 import { startFixtureServer } from "./fixture_server.ts";
 import type { FixtureServer } from "./fixture_server.ts";
 import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { launchBrowser, openContext } from "./helpers/launch_browser.ts";
+import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
 import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
 import { openTask, waitUntilLive } from "./helpers/use_dashboard.ts";
 
@@ -74,10 +74,7 @@ describe.skipIf(!chromium.available)(`a rollout in a browser${chromium.reason}`,
     server = startFixtureServer(folder);
     watched = await openContext(browser);
     page = await watched.newPage();
-    await watched.context.addCookies([{ name: "boreas", value: "1", url: server.url, httpOnly: true }]);
-    await watched.context.addInitScript(() => {
-      if (location.protocol === "http:") localStorage.setItem("boreas.signed-in", "yes");
-    });
+    await enterSignedIn(watched, server.url);
     await page.goto(`${server.url}/deployments/${running.id}`);
     await waitUntilLive(page);
   });

@@ -6,7 +6,7 @@ import { applications, environments } from "./fixture_data.ts";
 import { startFixtureServer } from "./fixture_server.ts";
 import type { FixtureServer } from "./fixture_server.ts";
 import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { launchBrowser, openContext } from "./helpers/launch_browser.ts";
+import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
 import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
 
 const chromium = component("chromium");
@@ -24,10 +24,7 @@ describe.skipIf(!chromium.available)(`what runs, in a browser${chromium.reason}`
     server = startFixtureServer(folder);
     watched = await openContext(browser);
     page = await watched.newPage();
-    await watched.context.addCookies([{ name: "boreas", value: "1", url: server.url, httpOnly: true }]);
-    await watched.context.addInitScript(() => {
-      if (location.protocol === "http:") localStorage.setItem("boreas.signed-in", "yes");
-    });
+    await enterSignedIn(watched, server.url);
   });
   afterAll(async () => {
     const { troubles } = watched;

@@ -58,3 +58,11 @@ export async function openContext({ browser }: TestBrowser, options: WatchOption
   });
   return { context, troubles, newPage: () => context.newPage() };
 }
+
+/** A browser that is signed in to a fixture's pages from the first of them on. */
+export async function enterSignedIn({ context }: WatchedContext, url: string): Promise<void> {
+  await context.addCookies([{ name: "boreas", value: "1", url, httpOnly: true }]);
+  await context.addInitScript(() => {
+    if (location.protocol === "http:") localStorage.setItem("boreas.signed-in", "yes");
+  });
+}
