@@ -5,13 +5,41 @@ import { parseDuration } from "./duration.ts";
 export type FailureAction = "rollback" | "pause" | "continue" | "stop";
 /** What goes back when a deployment rolls back: the machines in trouble, their batches too, or all that it reached. */
 export type RollbackScope = "target" | "batch" | "deployment";
-export interface StrategyInput {
-  type: "all" | "rolling" | "canary" | "blueGreen";
+/** What a person, or the default after a time, answers to a failure. */
+export type FailureChoice = "fail" | "retry" | "ignore" | "exclude" | "rollback";
+export interface Batching {
   /** A count or a share such as `25%`; 1 when a rolling strategy names none. */
   batch?: number | string;
   wait?: string;
   maxFailures?: number;
-  onFailure?: { action: FailureAction; scope?: RollbackScope };
+}
+/** A condition between stages, as the file has it: `protocol/config/release.ts` holds its grammar. */
+export type GateInput =
+  & { every?: string; for?: string; timeout?: string; noData?: "fail" | "pass" | "wait" }
+  & (
+    | { prometheus: string; server?: string; max?: number; min?: number }
+    | { http: string; expect?: string }
+    | { script: string }
+  );
+export interface ApproveInput {
+  roles?: string[];
+  count?: number;
+  notAuthor?: boolean;
+  expires?: string;
+  onExpire?: "reject" | "approve";
+}
+/** `target` counts all that have it when the step is done, earlier ones included. */
+export type StepInput =
+  | ({ target: number | string } & Batching)
+  | { pause: string }
+  | { gate: GateInput }
+  | { approve: ApproveInput };
+export interface StrategyInput extends Batching {
+  type: "all" | "rolling" | "canary" | "blueGreen";
+  steps?: StepInput[];
+  /** Of blueGreen: how long the old release goes on running behind the new one. */
+  hold?: string;
+  onFailure?: { action: FailureAction; scope?: RollbackScope; askFor?: string; default?: FailureChoice };
 }
 export interface StageTarget {
   id: string;

@@ -67,10 +67,29 @@ export const RenderedSpec = z.object({
 });
 export type RenderedSpec = z.infer<typeof RenderedSpec>;
 
+/**
+ * `deploy` is the whole way of a release to one place; where something lies between its parts (a hook before the switch, a
+ * blue-green release), it is asked for in parts: `prepare` starts it beside the one that serves, `switch` sends requests
+ * to it, `finish` ends the old one. `hook` and `gate` run one script of the bundle and deploy nothing.
+ */
+export const ACTIONS = ["deploy", "prepare", "switch", "finish", "remove", "hook", "gate"] as const;
+export type Action = (typeof ACTIONS)[number];
+/** Actions that agents of protocol 2 know. */
+export const FIRST_ACTIONS: readonly Action[] = ["deploy", "remove"];
+
+export const HOOK_NAMES = ["preDeploy", "preSwitch", "postDeploy", "onRollback", "onFailure"] as const;
+export type HookName = (typeof HOOK_NAMES)[number];
+
 export const Operation = z.object({
   /** Which operator: `mock`, `pm`, ... */
   kind: z.string(),
-  action: z.enum(["deploy", "remove"]),
+  action: z.enum(ACTIONS),
+  /** Of a `switch`: the old release goes on running until `finish`, or until somebody switches back. Without it, it ends. */
+  hold: z.boolean().optional(),
+  /** Of a `hook`. Its own timeout is `timeoutSeconds`. */
+  hook: z.object({ name: z.enum(HOOK_NAMES), run: RelativePath }).optional(),
+  /** Of a `gate`: measured every so often for so long (0: once); the first exit code that is not 0 fails it. */
+  gate: z.object({ run: RelativePath, everySeconds: z.number(), forSeconds: z.number() }).optional(),
   isRollback: z.boolean(),
   deploymentId: z.string(),
   applicationId: z.string(),
