@@ -15,6 +15,8 @@ export type HintTopic =
   | "log"
   /** A delivery waits. */
   | "deliveries"
+  /** Something is to be looked up in a repository's mirror, or has been; the id is the question's. */
+  | "sources"
   /** Late artifacts may have come. */
   | "builds"
   /** An agent was changed or revoked; the id is the agent's. */

@@ -55,7 +55,9 @@ export async function joinHints(
       for (const id of ids) local.announce(topic, id);
     }, () => {
       // (Re)connected: whatever was announced meanwhile is unknown, so everybody looks once.
-      for (const topic of ["tasks", "events", "deliveries", "builds", "agents", "upgrades", "queries"] as const) {
+      for (
+        const topic of ["tasks", "events", "deliveries", "builds", "agents", "upgrades", "queries", "sources"] as const
+      ) {
         local.announce(topic);
       }
     });

@@ -3,3 +3,4 @@ export * from "./schema/people.ts";
 export * from "./schema/catalog.ts";
 export * from "./schema/work.ts";
 export * from "./schema/upgrades.ts";
+export * from "./schema/sources.ts";

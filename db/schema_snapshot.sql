@@ -152,10 +152,13 @@ create table application (
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  declared boolean default false not null,
+  proposal text,
   constraint application_pkey PRIMARY KEY (id),
   constraint application_name UNIQUE (project_id, name),
   constraint application_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
   constraint application_repository_id_repository_id_fk FOREIGN KEY (repository_id) REFERENCES repository(id) ON DELETE SET NULL,
+  constraint application_proposal CHECK ((proposal = ANY (ARRAY['proposed'::text, 'dismissed'::text]))),
   constraint application_type CHECK ((type = ANY (ARRAY['microservice'::text, 'monolith'::text])))
 );
 
@@ -238,6 +241,7 @@ create table delivery (
   run_after timestamp with time zone default boreas_now() not null,
   received_at timestamp with time zone default boreas_now() not null,
   processed_at timestamp with time zone,
+  pull jsonb,
   constraint delivery_pkey PRIMARY KEY (id),
   constraint delivery_once UNIQUE (repository_id, delivery_key),
   constraint delivery_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -442,9 +446,13 @@ create table repository (
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  status_token bytea,
+  api_url text,
+  discovery text default 'create'::text not null,
   constraint repository_pkey PRIMARY KEY (id),
   constraint repository_url UNIQUE (project_id, url),
   constraint repository_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
+  constraint repository_discovery CHECK ((discovery = ANY (ARRAY['create'::text, 'propose'::text]))),
   constraint repository_provider CHECK ((provider = ANY (ARRAY['github'::text, 'gitlab'::text, 'gitea'::text, 'forgejo'::text, 'bitbucket'::text, 'generic'::text])))
 );
 
@@ -468,6 +476,22 @@ create table setting (
   value jsonb not null,
   updated_at timestamp with time zone default boreas_now() not null,
   constraint setting_pkey PRIMARY KEY (key)
+);
+
+create table source_query (
+  id uuid not null,
+  project_id uuid not null,
+  repository_id uuid,
+  kind text not null,
+  input jsonb not null,
+  answer jsonb,
+  refusal jsonb,
+  claimed_until timestamp with time zone,
+  answered_at timestamp with time zone,
+  created_at timestamp with time zone default boreas_now() not null,
+  constraint source_query_pkey PRIMARY KEY (id),
+  constraint source_query_repository_id_repository_id_fk FOREIGN KEY (repository_id) REFERENCES repository(id) ON DELETE CASCADE,
+  constraint source_query_kind CHECK ((kind = ANY (ARRAY['contains'::text, 'commits'::text, 'plan'::text])))
 );
 
 create table task (
@@ -634,6 +658,8 @@ CREATE INDEX event_cursor ON public.event USING btree (xid, id);
 CREATE INDEX refresh_token_family ON public.refresh_token USING btree (family);
 
 CREATE INDEX repository_poll ON public.repository USING btree (next_poll_at);
+
+CREATE INDEX source_query_of_repository ON public.source_query USING btree (repository_id);
 
 CREATE INDEX task_by_deployment ON public.task USING btree (deployment_id, "position");
 

@@ -39,6 +39,15 @@ export interface Git {
   listFiles(repositoryId: string, commit: string): Promise<TreeEntry[]>;
   /** Contents as they are stored: no filter, no line-end conversion. In the order asked for. */
   readObjects(repositoryId: string, objects: readonly string[], maxBytes: number): Promise<Uint8Array[]>;
+  /** Those of `among` that contain the commit, itself included; what the mirror lacks contains nothing. */
+  containing(repositoryId: string, commit: string, among: readonly string[]): Promise<Set<string>>;
+  /** Commits that `commit` has and `base` lacks, newest first. */
+  log(
+    repositoryId: string,
+    base: string,
+    commit: string,
+    page: { skip: number; limit: number },
+  ): Promise<CommitInfo[]>;
   /** Paths that differ between two commits. */
   diffNames(repositoryId: string, base: string, commit: string): Promise<string[]>;
 }

@@ -165,10 +165,28 @@ export function createGit(options: GitOptions): Git {
     },
 
     async commitInfo(repositoryId, commit): Promise<CommitInfo> {
-      const format = "--format=%H%x00%s%x00%an%x00%aI";
-      const args = ["log", "-1", format, "--no-show-signature", "--end-of-options", commit, "--"];
-      const [hash, subject, author, date] = text(await read(repositoryId, args)).trimEnd().split("\0");
-      return { commit: hash!, subject: subject!.slice(0, 500), author: author!.slice(0, 200), date: date! };
+      const args = ["log", "-1", COMMIT_LINE, "--no-show-signature", "--end-of-options", commit, "--"];
+      return parseCommit(text(await read(repositoryId, args)).trimEnd());
+    },
+
+    async log(repositoryId, base, commit, { skip, limit }) {
+      const flags = ["-z", COMMIT_LINE, "--no-show-signature", `--skip=${skip}`, `--max-count=${limit}`];
+      const args = ["log", ...flags, "--end-of-options", commit, `^${base}`, "--"];
+      // A commit is four fields, and -z ends each with the same byte that parts them.
+      const fields = text(await read(repositoryId, args)).split("\0");
+      return Array.from(
+        { length: Math.floor(fields.length / 4) },
+        (_, i) => parseCommit(fields.slice(i * 4, i * 4 + 4).join("\0")),
+      );
+    },
+
+    async containing(repositoryId, commit, among) {
+      const found = new Set(among.filter((other) => other === commit));
+      const stdin = new TextEncoder().encode([...among, `^${commit}`, ""].join("\n"));
+      const args = ["rev-list", "--ancestry-path", "--ignore-missing", "--stdin"];
+      const descendants = new Set(text(await read(repositoryId, args, LIST_BYTES, stdin)).split("\n"));
+      for (const other of among) if (descendants.has(other)) found.add(other);
+      return found;
     },
 
     async isAncestor(repositoryId, ancestor, commit) {
@@ -204,6 +222,12 @@ export function createGit(options: GitOptions): Git {
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+const COMMIT_LINE = "--format=%H%x00%s%x00%an%x00%aI";
+function parseCommit(line: string): CommitInfo {
+  const [hash, subject, author, date] = line.split("\0");
+  return { commit: hash!, subject: subject!.slice(0, 500), author: author!.slice(0, 200), date: date! };
+}
 
 function parseRefs(listing: string): Map<string, string> {
   const refs = new Map<string, string>();

@@ -29,6 +29,12 @@ export const repository = pgTable("repository", {
   configPaths: text("config_paths").array().notNull(),
   webhookSecret: bytea("webhook_secret").notNull(),
   credential: bytea("credential"),
+  /** For the provider's API, where plans of pull requests are told; the credential does it where there is none. */
+  statusToken: bytea("status_token"),
+  /** Of the provider's API, where it is not what the repository's host suggests. */
+  apiUrl: text("api_url"),
+  /** What becomes of an application that a file declares for the first time. */
+  discovery: oneOf("discovery", ["create", "propose"]).notNull().default("create"),
   pollSeconds: integer("poll_seconds").notNull(),
   /** When the poller looks next; claimed by moving it forward, so that one master polls at a time. */
   nextPollAt: instant("next_poll_at"),
@@ -42,6 +48,7 @@ export const repository = pgTable("repository", {
 }, (t) => [
   unique("repository_url").on(t.projectId, t.url),
   check("repository_provider", checkOneOf("provider", PROVIDERS)),
+  check("repository_discovery", checkOneOf("discovery", ["create", "propose"])),
   index("repository_poll").on(t.nextPollAt),
 ]);
 
@@ -57,6 +64,8 @@ export const delivery = pgTable("delivery", {
   /** Full ref: `refs/heads/main`, `refs/tags/v1`. */
   ref: text("ref"),
   commit: text("commit"),
+  /** The pull request that it speaks of: its plan is told there, and nothing of it is recorded or run. */
+  pull: jsonb("pull").$type<Record<string, unknown> | null>(),
   status: oneOf("status", ["received", "processing", "processed", "ignored", "failed"]).notNull(),
   reason: reasonColumn(),
   problems: jsonb("problems").$type<{ file: string; line: number; path: string; message: string }[]>().notNull()
@@ -86,7 +95,12 @@ export const application = pgTable(
     repository: text("repository"),
     type: oneOf("type", ["microservice", "monolith"]).notNull(),
     config: jsonb("config").$type<Record<string, unknown>>().notNull().default({}),
+    /** Out of sight; what runs of it runs on. */
     archivedAt: instant("archived_at"),
+    /** A file of its repository has declared it: when the default branch no longer does, it is archived. */
+    declared: boolean("declared").notNull().default(false),
+    /** Found in a repository that only proposes: goes nowhere until a person approves it, which makes this null. */
+    proposal: oneOf("proposal", ["proposed", "dismissed"]),
     createdBy: text("created_by").notNull(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -96,6 +110,7 @@ export const application = pgTable(
   ) => [
     unique("application_name").on(t.projectId, t.name),
     check("application_type", checkOneOf("type", ["microservice", "monolith"])),
+    check("application_proposal", checkOneOf("proposal", ["proposed", "dismissed"])),
   ],
 );
 

@@ -3,47 +3,81 @@ import { z } from "zod";
 import { Strategy } from "./release.ts";
 import { Duration, Glob, Name } from "./values.ts";
 
-const Filters = { paths: z.array(Glob).optional(), applications: z.array(Name).optional() };
-const Outcome = { environment: Name, start: z.enum(["auto", "approve", "manual"]).optional(), name: Name.optional() };
+const Filters = {
+  paths: z.array(Glob).optional().describe("Fires only when a file that matches has changed."),
+  applications: z.array(Name).optional().describe("Deploys only these."),
+};
+const Outcome = {
+  environment: Name.describe("Where it deploys to."),
+  start: z.enum(["auto", "approve", "manual"]).optional().meta({
+    description: "At once, once approved, or when a person starts it.",
+    default: "manual",
+  }),
+  name: Name.optional().describe("What it is called; one is made up when it has none."),
+};
+const Chosen = z.string().optional().describe(
+  "Which version: `latest`, or `latest-verified:ENVIRONMENT` for the newest that completed there.",
+);
 
 export const Trigger = z.discriminatedUnion("on", [
-  z.strictObject({ on: z.literal("push"), branch: z.string().optional(), ...Filters, ...Outcome }),
-  z.strictObject({ on: z.literal("tag"), match: z.string().optional(), ...Filters, ...Outcome }),
   z.strictObject({
-    on: z.literal("cron"),
-    at: z.string().min(9),
-    tz: z.string().optional(),
-    version: z.string().optional(),
-    missed: z.enum(["skip", "run_once"]).optional(),
+    on: z.literal("push").describe("A push to a branch."),
+    branch: z.string().optional().describe("Glob; the default branch unless told."),
     ...Filters,
     ...Outcome,
-  }),
+  }).meta({ title: "push" }),
   z.strictObject({
-    on: z.literal("deployment"),
-    of: Name,
-    after: Duration.optional(),
-    version: z.string().optional(),
+    on: z.literal("tag").describe("A new tag."),
+    match: z.string().optional().describe("Glob over its name; any unless told."),
     ...Filters,
     ...Outcome,
-  }),
-  z.strictObject({ on: z.literal("api"), version: z.string().optional(), ...Filters, ...Outcome }),
+  }).meta({ title: "tag" }),
+  z.strictObject({
+    on: z.literal("cron").describe("The clock."),
+    at: z.string().min(9).describe("Minute, hour, day of month, month, day of week."),
+    tz: z.string().optional().meta({ description: "IANA time zone.", default: "UTC" }),
+    version: Chosen,
+    missed: z.enum(["skip", "run_once"]).optional().describe("What becomes of an instant at which nobody was there."),
+    ...Filters,
+    ...Outcome,
+  }).meta({ title: "cron" }),
+  z.strictObject({
+    on: z.literal("deployment").describe("A deployment that has completed."),
+    of: Name.describe("The environment of that deployment."),
+    after: Duration.optional().describe("So long it must have stood there."),
+    version: Chosen,
+    ...Filters,
+    ...Outcome,
+  }).meta({ title: "deployment" }),
+  z.strictObject({ on: z.literal("api").describe("A call of the API."), version: Chosen, ...Filters, ...Outcome })
+    .meta({ title: "api" }),
 ]);
 export type Trigger = z.infer<typeof Trigger>;
 
 export const PlanDocument = z.strictObject({
-  apiVersion: z.literal("boreas/v1"),
-  kind: z.literal("Plan"),
-  name: Name.optional(),
-  mustInOrder: z.array(Name).optional(),
-  strategy: Strategy.optional(),
-  triggers: z.array(Trigger).optional(),
-  concurrency: z.strictObject({ policy: z.enum(["queue", "supersede", "reject"]) }).optional(),
-  freeze: z.array(z.strictObject({
-    environment: Name,
-    cron: z.string().min(9),
-    for: Duration,
-    tz: z.string().optional(),
-    override: z.strictObject({ role: Name, reason: z.enum(["required", "optional"]).optional() }).optional(),
-  })).optional(),
+  apiVersion: z.literal("boreas/v1").describe("The grammar."),
+  kind: z.literal("Plan").describe("One per repository, read from its default branch."),
+  name: Name.optional().describe("For people."),
+  mustInOrder: z.array(Name).optional().describe("One after another; the rest run in parallel once their needs hold."),
+  strategy: Strategy.optional().describe("Of applications that have none of their own."),
+  triggers: z.array(Trigger).optional().describe("What becomes a deployment, and where; see below."),
+  concurrency: z.strictObject({
+    policy: z.enum(["queue", "supersede", "reject"]).describe("What becomes of an older plan when a newer one comes."),
+  }).optional().describe("Per application and environment."),
+  freeze: z.array(
+    z.strictObject({
+      environment: Name.describe("Where nothing is started."),
+      cron: z.string().min(9).describe("When it begins: minute, hour, day of month, month, day of week."),
+      for: Duration.describe("How long it lasts."),
+      tz: z.string().optional().meta({ description: "IANA time zone.", default: "UTC" }),
+      override: z.strictObject({
+        role: Name.describe("Who may start one nevertheless."),
+        reason: z.enum(["required", "optional"]).optional().meta({
+          description: "Whether they must say why.",
+          default: "required",
+        }),
+      }).optional().describe("Without it nobody may."),
+    }).meta({ title: "freeze" }),
+  ).optional().describe("Times in which nothing is started."),
 });
 export type PlanDocument = z.infer<typeof PlanDocument>;

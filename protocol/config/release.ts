@@ -4,81 +4,109 @@ import { CountOrPercent, Duration, HttpUrl, Name, RelativePath } from "./values.
 
 export const Gate = z.union([
   z.strictObject({
-    prometheus: z.string().min(1),
-    server: HttpUrl.optional(),
-    max: z.number().optional(),
-    min: z.number().optional(),
-    every: Duration.optional(),
-    for: Duration.optional(),
-    noData: z.enum(["fail", "pass", "wait"]).optional(),
-  }),
+    prometheus: z.string().min(1).describe("An instant query; every sample of its answer is compared."),
+    server: HttpUrl.optional().describe("Address of the Prometheus server."),
+    max: z.number().optional().describe("A sample above it fails the gate."),
+    min: z.number().optional().describe("A sample below it fails the gate."),
+    every: Duration.optional().describe("Time between two measurements."),
+    for: Duration.optional().describe("How long every measurement must pass; without it one does."),
+    noData: z.enum(["fail", "pass", "wait"]).optional().describe("What an answer without samples means."),
+  }).meta({ title: "prometheus gate" }),
   z.strictObject({
-    http: HttpUrl,
-    expect: z.string().optional(),
-    every: Duration.optional(),
-    for: Duration.optional(),
-    timeout: Duration.optional(),
-    noData: z.enum(["fail", "pass", "wait"]).optional(),
-  }),
+    http: HttpUrl.describe("The address that is asked."),
+    expect: z.string().optional().describe("The status that passes: `200`, `2xx`."),
+    every: Duration.optional().describe("Time between two measurements."),
+    for: Duration.optional().describe("How long every measurement must pass; without it one does."),
+    timeout: Duration.optional().describe("Most time one answer may take."),
+    noData: z.enum(["fail", "pass", "wait"]).optional().describe("What no answer means."),
+  }).meta({ title: "http gate" }),
   z.strictObject({
-    script: RelativePath,
-    timeout: Duration.optional(),
-    every: Duration.optional(),
-    for: Duration.optional(),
-  }),
+    script: RelativePath.describe("A script of the bundle, run on an agent of the environment; exit code 0 passes."),
+    timeout: Duration.optional().describe("Most time one run may take."),
+    every: Duration.optional().describe("Time between two runs."),
+    for: Duration.optional().describe("How long every run must pass; without it one does."),
+  }).meta({ title: "script gate" }),
 ]);
 
 export const ApproveStep = z.strictObject({
-  roles: z.array(Name).optional(),
-  count: z.int().min(1).max(20).optional(),
-  notAuthor: z.boolean().optional(),
-  expires: Duration.optional(),
-  onExpire: z.enum(["reject", "approve"]).optional(),
-});
+  roles: z.array(Name).optional().describe("Who may approve; without it, whoever may deploy."),
+  count: z.int().min(1).max(20).optional().meta({ description: "How many people must.", default: 1 }),
+  notAuthor: z.boolean().optional().describe("Whoever made the deployment or the commit does not count."),
+  expires: Duration.optional().describe("How long it is waited for."),
+  onExpire: z.enum(["reject", "approve"]).optional().meta({ description: "What happens then.", default: "reject" }),
+}).meta({ title: "approval" });
 
 const Batching = {
-  batch: CountOrPercent.optional(),
-  wait: Duration.optional(),
-  maxFailures: z.int().min(0).optional(),
+  batch: CountOrPercent.optional().meta({ description: "How many targets go at once.", default: 1 }),
+  wait: Duration.optional().describe("Time between two batches."),
+  maxFailures: z.int().min(0).optional().meta({
+    description: "Targets that may fail before it has failed.",
+    default: 0,
+  }),
 };
 
 export const OnFailure = z.strictObject({
   /** `stop` ends the deployment as failed and leaves what runs as it is. */
-  action: z.enum(["rollback", "pause", "continue", "stop"]),
-  scope: z.enum(["target", "batch", "deployment"]).optional(),
-  askFor: Duration.optional(),
-  default: z.enum(["fail", "retry", "ignore", "exclude", "rollback"]).optional(),
-});
+  action: z.enum(["rollback", "pause", "continue", "stop"]).describe("What is done; see On a failure."),
+  scope: z.enum(["target", "batch", "deployment"]).optional().meta({
+    description: "Of a rollback: what goes back.",
+    default: "deployment",
+  }),
+  askFor: Duration.optional().describe("Of a pause: how long a person is waited for."),
+  default: z.enum(["fail", "retry", "ignore", "exclude", "rollback"]).optional().describe(
+    "Of a pause: the answer when nobody gave one.",
+  ),
+}).meta({ title: "failure" });
 
 export const CanaryStep = z.union([
-  z.strictObject({ target: CountOrPercent, ...Batching }),
-  z.strictObject({ pause: Duration }),
-  z.strictObject({ gate: Gate }),
-  z.strictObject({ approve: ApproveStep }),
+  z.strictObject({
+    target: CountOrPercent.describe("So many targets have the version after this step, earlier ones included."),
+    ...Batching,
+  }).meta({ title: "target step" }),
+  z.strictObject({ pause: Duration.describe("Waits; a person may skip it.") }).meta({ title: "pause step" }),
+  z.strictObject({ gate: Gate.describe("Goes on when the condition holds.") }).meta({ title: "gate step" }),
+  z.strictObject({ approve: ApproveStep.describe("Goes on when people say so.") }).meta({ title: "approve step" }),
 ]);
 
+const Failure = OnFailure.optional().describe("What is done when it fails.");
+
 export const Strategy = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("all"), onFailure: OnFailure.optional(), maxFailures: z.int().min(0).optional() }),
-  z.strictObject({ type: z.literal("rolling"), ...Batching, onFailure: OnFailure.optional() }),
-  z.strictObject({ type: z.literal("canary"), steps: z.array(CanaryStep).min(1), onFailure: OnFailure.optional() }),
   z.strictObject({
-    type: z.literal("blueGreen"),
-    hold: Duration.optional(),
-    steps: z.array(CanaryStep).optional(),
-    onFailure: OnFailure.optional(),
-  }),
+    type: z.literal("all").describe("Everywhere at once."),
+    onFailure: Failure,
+    maxFailures: z.int().min(0).optional().meta({ description: "Targets that may fail.", default: 0 }),
+  }).meta({ title: "all" }),
+  z.strictObject({
+    type: z.literal("rolling").describe("Batch after batch."),
+    ...Batching,
+    onFailure: Failure,
+  }).meta({ title: "rolling" }),
+  z.strictObject({
+    type: z.literal("canary").describe("Step by step; what the steps leave follows as one last batch."),
+    steps: z.array(CanaryStep).min(1).describe("In order."),
+    onFailure: Failure,
+  }).meta({ title: "canary" }),
+  z.strictObject({
+    type: z.literal("blueGreen").describe("Started everywhere beside the old release, then switched everywhere."),
+    hold: Duration.optional().describe("How long the old release goes on running after the switch."),
+    steps: z.array(CanaryStep).optional().describe("Between the start and the switch: pauses, gates, approvals."),
+    onFailure: Failure,
+  }).meta({ title: "blueGreen" }),
 ]);
 export type Strategy = z.infer<typeof Strategy>;
 
 export const Hook = z.strictObject({
-  run: RelativePath,
-  on: z.enum(["once", "each"]).optional(),
-  timeout: Duration.optional(),
-});
+  run: RelativePath.describe("A script of the bundle."),
+  on: z.enum(["once", "each"]).optional().meta({
+    description: "Once for the application, or per target.",
+    default: "once",
+  }),
+  timeout: Duration.optional().describe("Most time it may take; unless told, the application's `timeout`."),
+}).meta({ title: "hook" });
 export const Hooks = z.strictObject({
-  preDeploy: Hook.optional(),
-  preSwitch: Hook.optional(),
-  postDeploy: Hook.optional(),
-  onRollback: Hook.optional(),
-  onFailure: Hook.optional(),
+  preDeploy: Hook.optional().describe("Before anything is deployed."),
+  preSwitch: Hook.optional().describe("When the new release is healthy and gets no requests yet."),
+  postDeploy: Hook.optional().describe("When the new release has the requests."),
+  onRollback: Hook.optional().describe("Before a rollback; of the version that is left, with BOREAS_IS_ROLLBACK=1."),
+  onFailure: Hook.optional().describe("When the application's part of the deployment has failed."),
 });
