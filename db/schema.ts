@@ -4,3 +4,4 @@ export * from "./schema/catalog.ts";
 export * from "./schema/work.ts";
 export * from "./schema/upgrades.ts";
 export * from "./schema/sources.ts";
+export * from "./schema/notifications.ts";

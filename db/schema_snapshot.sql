@@ -122,6 +122,7 @@ create table app_state (
   drift jsonb default '[]'::jsonb not null,
   health_since timestamp with time zone,
   healing jsonb,
+  handed_out_at timestamp with time zone,
   constraint app_state_environment_id_application_id_target_pk PRIMARY KEY (environment_id, application_id, target),
   constraint app_state_application_id_application_id_fk FOREIGN KEY (application_id) REFERENCES application(id) ON DELETE CASCADE,
   constraint app_state_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE,
@@ -407,6 +408,48 @@ create table member (
   constraint member_user_id_app_user_id_fk FOREIGN KEY (user_id) REFERENCES app_user(id) ON DELETE CASCADE
 );
 
+create table notification (
+  id uuid not null,
+  project_id uuid not null,
+  name text not null,
+  kind text not null,
+  settings jsonb default '{}'::jsonb not null,
+  sealed bytea not null,
+  language text not null,
+  user_id uuid,
+  rules jsonb not null,
+  enabled boolean not null,
+  active_since timestamp with time zone default boreas_now() not null,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  updated_at timestamp with time zone default boreas_now() not null,
+  constraint notification_pkey PRIMARY KEY (id),
+  constraint notification_name UNIQUE (project_id, name),
+  constraint notification_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
+  constraint notification_kind CHECK ((kind = ANY (ARRAY['webhook'::text, 'slack'::text, 'lark'::text, 'dingtalk'::text, 'wecom'::text, 'email'::text]))),
+  constraint notification_language CHECK ((language = ANY (ARRAY['en'::text, 'zh'::text])))
+);
+
+create table notification_delivery (
+  id uuid not null,
+  project_id uuid not null,
+  notification_id uuid not null,
+  event_id bigint,
+  event text not null,
+  items jsonb not null,
+  count integer default 1 not null,
+  status text not null,
+  reason jsonb not null,
+  attempts integer default 0 not null,
+  run_after timestamp with time zone default boreas_now() not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  completed_at timestamp with time zone,
+  constraint notification_delivery_pkey PRIMARY KEY (id),
+  constraint notification_delivery_once UNIQUE (notification_id, event_id),
+  constraint notification_delivery_notification_id_notification_id_fk FOREIGN KEY (notification_id) REFERENCES notification(id) ON DELETE CASCADE,
+  constraint notification_delivery_status CHECK ((status = ANY (ARRAY['waiting'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'dropped'::text])))
+);
+
 create table project (
   id uuid not null,
   name text not null,
@@ -466,6 +509,10 @@ create table secret (
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  provider text default 'boreas'::text not null,
+  reference text,
+  rotated_at timestamp with time zone,
+  rotated_by text,
   constraint secret_pkey PRIMARY KEY (id),
   constraint secret_scope UNIQUE NULLS NOT DISTINCT (project_id, name, environment_id, application_id),
   constraint secret_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id)
@@ -654,6 +701,10 @@ CREATE INDEX deployment_version ON public.deployment USING btree (version_id);
 CREATE INDEX event_by_deployment ON public.event USING btree (deployment_id, id) WHERE (deployment_id IS NOT NULL);
 
 CREATE INDEX event_cursor ON public.event USING btree (xid, id);
+
+CREATE INDEX notification_delivery_due ON public.notification_delivery USING btree (run_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
+
+CREATE INDEX notification_delivery_recent ON public.notification_delivery USING btree (notification_id, id);
 
 CREATE INDEX refresh_token_family ON public.refresh_token USING btree (family);
 

@@ -94,10 +94,18 @@ export const secret = pgTable("secret", {
   name: text("name").notNull(),
   environmentId: uuid("environment_id"),
   applicationId: uuid("application_id"),
+  /** Empty where the value is kept elsewhere. */
   sealed: bytea("sealed").notNull(),
+  /** Where the value is: here (`boreas`), in an environment variable of the master (`env`), in a file beside it (`file`). */
+  provider: text("provider", { enum: ["boreas", "env", "file"] }).notNull().default("boreas"),
+  /** The variable, or the file. */
+  reference: text("reference"),
   createdBy: text("created_by").notNull(),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
+  /** The last new value since it was made: what was started before has an older one. */
+  rotatedAt: instant("rotated_at"),
+  rotatedBy: text("rotated_by"),
 }, (t) => [unique("secret_scope").on(t.projectId, t.name, t.environmentId, t.applicationId).nullsNotDistinct()]);
 
 /** Which of several masters runs the timers, the pollers and the upkeep, and until when; the database's clock decides. */

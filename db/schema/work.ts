@@ -307,6 +307,8 @@ export const appState = pgTable(
     sync: oneOf("sync", ["synced", "out_of_sync", "unknown"]).notNull(),
     details: jsonb("details").$type<Record<string, unknown>>().notNull().default({}),
     updatedAt: updatedAt(),
+    /** When the task that brought it was handed out: it has the values that its secrets had then. */
+    handedOutAt: instant("handed_out_at"),
     /** What follows is the agent's own observation, since the deployment that wrote the row; null before the first. */
     observedAt: instant("observed_at"),
     observedVersion: text("observed_version"),
