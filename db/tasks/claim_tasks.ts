@@ -37,16 +37,19 @@ export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds
   return await whenAsked(() => claim(db.sql, agents, leaseSeconds));
 }
 
-/** The same as part of a transaction, of the deployments whose rows it holds. */
+/**
+ * The same as part of a transaction that has made some tasks ready, for these alone. By id: a plan by deployment would
+ * read all that has ended in it, one by position all that waits elsewhere.
+ */
 export async function claim(
   sql: Sql | Tx,
   agents: readonly FreeSlots[],
   leaseSeconds: number,
-  deploymentIds?: readonly string[],
+  readyIds?: readonly string[],
 ): Promise<ClaimedTask[]> {
   const ready = agents.filter((a) => a.free > 0);
   if (ready.length === 0) return [];
-  const within = deploymentIds ? sql`and t.deployment_id = any(${deploymentIds}::uuid[])` : sql``;
+  const within = readyIds ? sql`and t.id = any(${readyIds}::uuid[])` : sql``;
   return await sql<ClaimedTask[]>`
     with wanted as (
       select w.* from unnest(${ready.map((a) => a.agentId)}::uuid[], ${ready.map((a) => a.agentName)}::text[],

@@ -74,8 +74,8 @@ export async function finishAndHandOn(
     const [movable] = await Promise.all([readMovable(tx, deployments), recordEvents(tx, events)]);
     for (const row of movable) await move(db, tx, row);
     db.crashPoint?.("finish.moved");
-    const isMoreReady = events.some((event) => event.kind === "task.pending");
-    const claimed = isMoreReady ? await claim(tx, agents, leaseSeconds, deployments) : [];
+    const ready = events.flatMap((event) => event.kind === "task.pending" && event.subjectId ? [event.subjectId] : []);
+    const claimed = ready.length > 0 ? await claim(tx, agents, leaseSeconds, ready) : [];
     const again = held.filter((t) => !over.some((o) => o.taskId === t.id));
     return { taken: [...ended, ...again].map((t) => t.id), claimed };
   });
