@@ -66,8 +66,8 @@ export class Units {
     await processFiles.writeText(`${folder}/unit.env`, unitEnvironment(whole), 0o600);
     await processFiles.writeText(fileOf(name), unitText(start), 0o644);
     // A run that ended must not be taken for the one that begins.
-    await processFiles.remove(`${folder}/last`);
     if ((await processFiles.list(`${folder}/run`)).length > 0) {
+      await processFiles.remove(`${folder}/last`);
       await processFiles.rename(`${folder}/run`, `${folder}/last`);
     }
     await systemctl("daemon-reload");

@@ -4,8 +4,10 @@
  *   <root>/<environment>/<app>/release.json     what should run here (app_record.ts)
  *                              current          -> releases/<the one that runs>
  *                              releases/<name>/ an unpacked release; there only when it is whole
- *                              slots/{a,b}/     start.json (0600: holds secrets) and run/, the keeper's folder; container.json
+ *                              slots/{a,b}/     start.json (0600: holds secrets) and run/, the keeper's folder; container.json;
+ *                                               stopping, from before we end it until another is started
  *                              tasks/<task>/    keeper's folders of a script task, while it runs
+ *                              hooks/<task>/    a bundle and keeper's folders of a hook or a gate's script, while it runs
  *                              fetch/           downloads, while they run
  */
 import type { Operation } from "../../protocol/operation.ts";
@@ -40,12 +42,18 @@ export class AppFolder {
   start(slot: Slot): string {
     return `${this.slot(slot)}/start.json`;
   }
+  stopping(slot: Slot): string {
+    return `${this.slot(slot)}/stopping`;
+  }
   /** There from before a container is made until after it is removed. */
   container(slot: Slot): string {
     return `${this.slot(slot)}/container.json`;
   }
   run(slot: Slot): string {
     return `${this.slot(slot)}/run`;
+  }
+  get hooks(): string {
+    return `${this.path}/hooks`;
   }
   tasks(name: string): string {
     return `${this.path}/tasks/${name}`;

@@ -33,7 +33,7 @@ import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
 import { remember } from "./prune_releases.ts";
 import { drainOutside } from "./route/outside.ts";
-import { otherSlot, startSlot } from "./slots.ts";
+import { adoptSlot, otherSlot, startSlot } from "./slots.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
 import { finishStream, tellBroken } from "./tell_broken.ts";
@@ -89,7 +89,7 @@ export async function deployBinary(
 
     const name = saved?.name ?? await prepareRelease(pm, { folder, operation, spec, context, log });
     const slot = saved?.slot ?? otherSlot(record.current?.slot);
-    kept = saved ? await machine.adoptProcess(folder.run(slot)) : undefined;
+    kept = saved && await adoptSlot(machine, folder, slot);
     const run = saved ? saved.run + (kept ? 0 : 1) : 0;
     const ports = saved?.ports ?? await choosePorts(machine, runtime.ports ?? {}, record, slot);
     const release = folder.release(name);

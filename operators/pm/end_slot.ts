@@ -4,7 +4,7 @@ import type { RunningRelease } from "./app_record.ts";
 import { restartBody } from "./docker/container_plan.ts";
 import { endContainer, runContainer } from "./docker/container_slots.ts";
 import type { PmParts } from "./pm_parts.ts";
-import { startSlot, stopSlot } from "./slots.ts";
+import { adoptSlot, enableUnit, startSlot, stopSlot } from "./slots.ts";
 
 /** Ends whatever runs in a slot; nothing happens when nothing does. `keep` leaves a container there, stopped. */
 export async function endSlot(
@@ -25,7 +25,11 @@ export async function keepRunning(pm: PmParts, folder: AppFolder, release: Runni
     return runContainer(pm, folder, slot!, restartBody(runtime));
   }
   if (slot === null) return;
-  const kept = await pm.machine.adoptProcess(folder.run(slot));
-  const running = kept && !kept.hasEnded() ? kept : await startSlot(pm.machine, folder, slot);
-  await pm.supervisor.keep(folder, release, running);
+  let kept = await adoptSlot(pm.machine, folder, slot);
+  if (!kept || kept.hasEnded()) {
+    await stopSlot(pm.machine, pm.clock, folder, slot); // it may be ending still
+    kept = await startSlot(pm.machine, folder, slot);
+  }
+  await enableUnit(pm.machine, folder, slot);
+  await pm.supervisor.keep(folder, release, kept);
 }

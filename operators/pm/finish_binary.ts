@@ -2,7 +2,7 @@
 import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
 import type { AppFolder } from "./app_folder.ts";
-import { readStart, writeRecord } from "./app_record.ts";
+import { writeRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { requireRouter } from "./docker/public_port.ts";
 import { endSlot } from "./end_slot.ts";
@@ -11,7 +11,7 @@ import type { KeptProcess } from "./machine.ts";
 import { publish } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { undrainOutside, unreached } from "./route/outside.ts";
-import { otherSlot, requireUnits } from "./slots.ts";
+import { enableUnit, otherSlot } from "./slots.ts";
 import type { TaskLog } from "./task_log.ts";
 
 export async function finishBinary(
@@ -26,8 +26,7 @@ export async function finishBinary(
   const { machine, supervisor } = pm;
   const current = record.current!;
   await supervisor.keep(folder, current, kept);
-  const unit = (await readStart(machine, folder, current.slot!))?.unit;
-  if (unit) await requireUnits(machine).enable(unit.name);
+  await enableUnit(machine, folder, current.slot!);
   await leaveOld(pm, record, (text) => log.say(text));
   try {
     await endSlot(pm, folder, otherSlot(current.slot), { keep: true });

@@ -9,6 +9,8 @@ import { isUp } from "./kept_container.ts";
 interface Note {
   name: string;
   graceSeconds: number;
+  /** We were about to end it: how it ended says nothing about it. */
+  isStopping?: true;
 }
 
 export function requireEngine({ engine, node }: Pick<PmParts, "engine" | "node">): Engine {
@@ -18,9 +20,16 @@ export function requireEngine({ engine, node }: Pick<PmParts, "engine" | "node">
 
 /** Written before a container is made, so that whatever comes after a crash knows that there may be one. */
 export async function noteContainer(pm: PmParts, folder: AppFolder, slot: Slot, graceSeconds: number): Promise<void> {
-  const note: Note = { name: containerName(folder, slot), graceSeconds };
   await pm.machine.files.makeFolder(folder.slot(slot));
-  await pm.machine.files.writeText(folder.container(slot), JSON.stringify(note) + "\n", 0o600);
+  await writeNote(pm, folder, slot, { name: containerName(folder, slot), graceSeconds });
+}
+
+const writeNote = (pm: PmParts, folder: AppFolder, slot: Slot, note: Note): Promise<void> =>
+  pm.machine.files.writeText(folder.container(slot), JSON.stringify(note) + "\n", 0o600);
+
+export async function isStopping(pm: PmParts, folder: AppFolder, slot: Slot): Promise<boolean> {
+  const text = await pm.machine.files.readText(folder.container(slot));
+  return text !== undefined && (JSON.parse(text) as Note).isStopping === true;
 }
 
 /** The container of a slot; undefined when there is none. */
@@ -48,7 +57,13 @@ export async function endContainer(
   const facts = await findOwn(engine, folder, slot);
   if (facts) {
     if (facts.State.Paused) await engine.unpauseContainer(facts.Id); // one that is held still hears nothing
-    if (isUp(facts)) await engine.stopContainer(facts.Id, Math.ceil(graceSeconds ?? note.graceSeconds));
+    if (isUp(facts)) {
+      try {
+        await writeNote(pm, folder, slot, { ...note, isStopping: true });
+      } finally { // a full disk keeps nothing alive
+        await engine.stopContainer(facts.Id, Math.ceil(graceSeconds ?? note.graceSeconds));
+      }
+    }
     if (remove) await engine.removeContainer(facts.Id);
   }
   if (remove) await pm.machine.files.remove(folder.container(slot));

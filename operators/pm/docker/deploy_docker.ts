@@ -31,7 +31,7 @@ import { drainOutside } from "../route/outside.ts";
 import { finishStream, tellBroken } from "../tell_broken.ts";
 import type { Broken } from "../tell_broken.ts";
 import { sendBack, undoPending } from "../undo_pending.ts";
-import { findOwn, requireEngine } from "./container_slots.ts";
+import { findOwn, isStopping, requireEngine } from "./container_slots.ts";
 import { containerName, LABEL } from "./container_plan.ts";
 import type { DockerRuntime } from "./container_plan.ts";
 import { compareShapes, shapeOf } from "./container_shape.ts";
@@ -210,6 +210,7 @@ async function adopt(pm: PmParts, folder: AppFolder, slot: Slot, context: RunCon
   const labels = facts?.Config.Labels ?? {};
   if (!facts || labels[LABEL.task] !== taskId || labels[LABEL.fence] !== String(fence)) return undefined;
   if (facts.State.Status === "created") return undefined; // the agent ended between making and starting it
+  if (await isStopping(pm, folder, slot)) return undefined;
   await context.trusted();
   if (facts.State.Paused) await engine.unpauseContainer(facts.Id);
   return keepContainer(engine, pm.clock, facts);
