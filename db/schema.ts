@@ -5,3 +5,4 @@ export * from "./schema/work.ts";
 export * from "./schema/upgrades.ts";
 export * from "./schema/sources.ts";
 export * from "./schema/notifications.ts";
+export * from "./schema/triggers.ts";

@@ -594,6 +594,64 @@ create table task_dependency (
   constraint task_dependency_task_id_task_id_fk FOREIGN KEY (task_id) REFERENCES task(id) ON DELETE CASCADE
 );
 
+create table trigger (
+  id uuid not null,
+  project_id uuid not null,
+  repository_id uuid,
+  source text not null,
+  name text not null,
+  position integer default 0 not null,
+  kind text not null,
+  environment text not null,
+  start text not null,
+  rule jsonb not null,
+  enabled boolean default true not null,
+  since timestamp with time zone default boreas_now() not null,
+  next_due_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  updated_at timestamp with time zone default boreas_now() not null,
+  constraint trigger_pkey PRIMARY KEY (id),
+  constraint trigger_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
+  constraint trigger_repository_id_repository_id_fk FOREIGN KEY (repository_id) REFERENCES repository(id) ON DELETE CASCADE,
+  constraint trigger_kind CHECK ((kind = ANY (ARRAY['push'::text, 'tag'::text, 'cron'::text, 'deployment'::text, 'api'::text]))),
+  constraint trigger_source CHECK ((source = ANY (ARRAY['file'::text, 'api'::text]))),
+  constraint trigger_start CHECK ((start = ANY (ARRAY['auto'::text, 'approve'::text, 'manual'::text])))
+);
+
+create table trigger_plan (
+  repository_id uuid not null,
+  commit text not null,
+  updated_at timestamp with time zone default boreas_now() not null,
+  constraint trigger_plan_pkey PRIMARY KEY (repository_id),
+  constraint trigger_plan_repository_id_repository_id_fk FOREIGN KEY (repository_id) REFERENCES repository(id) ON DELETE CASCADE
+);
+
+create table trigger_run (
+  id uuid not null,
+  project_id uuid not null,
+  trigger_id uuid,
+  trigger text not null,
+  environment text not null,
+  event text not null,
+  outcome text not null,
+  reason jsonb not null,
+  delivery_id uuid,
+  version_id uuid,
+  deployment_id uuid,
+  cause_deployment_id uuid,
+  due_at timestamp with time zone,
+  dry_run boolean default false not null,
+  wanted text,
+  actor text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  decided_at timestamp with time zone,
+  constraint trigger_run_pkey PRIMARY KEY (id),
+  constraint trigger_run_trigger_id_trigger_id_fk FOREIGN KEY (trigger_id) REFERENCES trigger(id) ON DELETE SET NULL,
+  constraint trigger_run_event CHECK ((event = ANY (ARRAY['push'::text, 'tag'::text, 'cron'::text, 'deployment'::text, 'api'::text]))),
+  constraint trigger_run_outcome CHECK ((outcome = ANY (ARRAY['waiting'::text, 'fired'::text, 'not_fired'::text])))
+);
+
 create table upgrade (
   id uuid not null,
   project_id uuid not null,
@@ -733,6 +791,26 @@ CREATE INDEX task_left_out ON public.task USING btree (target_agent_id) WHERE ((
 CREATE INDEX task_trouble ON public.task USING btree (project_id, state, id) WHERE (state = ANY (ARRAY['failed'::text, 'cancelled'::text, 'skipped'::text]));
 
 CREATE INDEX task_wait ON public.task USING btree (run_after) WHERE ((state = 'pending'::text) AND (type = ANY (ARRAY['pause'::text, 'gate'::text])));
+
+CREATE INDEX trigger_by_repository ON public.trigger USING btree (repository_id);
+
+CREATE INDEX trigger_due ON public.trigger USING btree (next_due_at) WHERE (enabled AND (next_due_at IS NOT NULL));
+
+CREATE UNIQUE INDEX trigger_name ON public.trigger USING btree (project_id, source, COALESCE(repository_id, '00000000-0000-0000-0000-000000000000'::uuid), name);
+
+CREATE INDEX trigger_run_by_delivery ON public.trigger_run USING btree (delivery_id) WHERE (delivery_id IS NOT NULL);
+
+CREATE INDEX trigger_run_by_version ON public.trigger_run USING btree (version_id, id) WHERE (version_id IS NOT NULL);
+
+CREATE UNIQUE INDEX trigger_run_delivery ON public.trigger_run USING btree (trigger_id, delivery_id) WHERE (delivery_id IS NOT NULL);
+
+CREATE UNIQUE INDEX trigger_run_end ON public.trigger_run USING btree (trigger_id, cause_deployment_id) WHERE (cause_deployment_id IS NOT NULL);
+
+CREATE INDEX trigger_run_recent ON public.trigger_run USING btree (trigger_id, id);
+
+CREATE UNIQUE INDEX trigger_run_tick ON public.trigger_run USING btree (trigger_id, due_at) WHERE (event = 'cron'::text);
+
+CREATE INDEX trigger_run_waiting ON public.trigger_run USING btree (due_at) WHERE (outcome = 'waiting'::text);
 
 CREATE INDEX upgrade_agent_asked ON public.upgrade_agent USING btree (agent_id) WHERE (state = 'asked'::text);
 
