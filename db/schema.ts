@@ -6,3 +6,4 @@ export * from "./schema/upgrades.ts";
 export * from "./schema/sources.ts";
 export * from "./schema/notifications.ts";
 export * from "./schema/triggers.ts";
+export * from "./schema/freezes.ts";

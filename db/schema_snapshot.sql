@@ -277,6 +277,13 @@ create table deployment (
   rollback_scope text default 'deployment'::text not null,
   only_targets text[],
   reapply boolean default false not null,
+  ask_seconds integer,
+  ask_default text,
+  ask_until timestamp with time zone,
+  rollback_seconds integer default 1800 not null,
+  rollback_until timestamp with time zone,
+  frozen_until timestamp with time zone,
+  freeze_override jsonb,
   constraint deployment_pkey PRIMARY KEY (id),
   constraint deployment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id),
   constraint deployment_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -344,6 +351,24 @@ create table event (
   data jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default boreas_now() not null,
   constraint event_pkey PRIMARY KEY (id)
+);
+
+create table freeze (
+  id uuid not null,
+  project_id uuid not null,
+  environment_id uuid not null,
+  applications text[],
+  reason text not null,
+  override_role text,
+  starts_at timestamp with time zone not null,
+  ends_at timestamp with time zone not null,
+  ended_by text,
+  end_reason text,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  constraint freeze_pkey PRIMARY KEY (id),
+  constraint freeze_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE,
+  constraint freeze_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id)
 );
 
 create table frozen_document (
@@ -759,6 +784,8 @@ CREATE INDEX deployment_version ON public.deployment USING btree (version_id);
 CREATE INDEX event_by_deployment ON public.event USING btree (deployment_id, id) WHERE (deployment_id IS NOT NULL);
 
 CREATE INDEX event_cursor ON public.event USING btree (xid, id);
+
+CREATE INDEX freeze_by_environment ON public."freeze" USING btree (environment_id, ends_at);
 
 CREATE INDEX notification_delivery_due ON public.notification_delivery USING btree (run_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
 

@@ -115,6 +115,18 @@ export const deployment = pgTable("deployment", {
   planHash: text("plan_hash").notNull(),
   /** Started as soon as its artifacts are there and approvals given. */
   autoStart: boolean("auto_start").notNull().default(false),
+  /** How long people are asked after a failure, and what counts as their answer then; null: they are asked without end. */
+  askSeconds: integer("ask_seconds"),
+  askDefault: text("ask_default"),
+  /** While they are asked: when it answers itself. */
+  askUntil: instant("ask_until"),
+  /** A rollback takes no longer than this; what has not come back by then is told. */
+  rollbackSeconds: integer("rollback_seconds").notNull().default(1800),
+  rollbackUntil: instant("rollback_until"),
+  /** It would have started, and starts by itself then. */
+  frozenUntil: instant("frozen_until"),
+  /** Who let it start in spite of a freeze: `{by, reason, until}`. */
+  freezeOverride: jsonb("freeze_override").$type<Record<string, unknown> | null>(),
   /** The failed task that a rollback or a pause is about. */
   causeTaskId: uuid("cause_task_id"),
   errorMessage: text("error_message"),
