@@ -10,12 +10,16 @@ type Json = Record<string, unknown>;
 
 interface Rule {
   path: string[];
+  /** For the documentation. */
+  said: string;
   refuse: (value: unknown) => string | undefined;
 }
-const isOneOf = (...values: unknown[]) => (value: unknown) => values.includes(value);
+const isOneOf = (...values: unknown[]) => Object.assign((value: unknown) => values.includes(value), { values });
 const present = (value: unknown) => value !== undefined;
-const rule = (path: string, applies: (value: unknown) => boolean, what: string, instead: string): Rule => ({
+type Applies = ((value: unknown) => boolean) & { values?: unknown[] };
+const rule = (path: string, applies: Applies, what: string, instead: string): Rule => ({
   path: path.split("."),
+  said: `\`${path}\`${(applies.values ?? []).map((value) => ` \`${value}\``).join(" or")}: ${instead}.`,
   refuse: (value) =>
     applies(value) ? `${what} is understood but not carried out by this release; ${instead}` : undefined,
 });
@@ -51,6 +55,13 @@ const PLAN = [
     "leave it out and set the environment inactive",
   ),
 ];
+
+/** One sentence per thing, for the documentation. */
+export function sayNotCarriedOut(): string[] {
+  const triggers = TRIGGERS.filter((on) => checkTriggers([{ on }]).length > 0).map((on) => `triggers on \`${on}\`.`);
+  return [...new Set([...APPLICATION, ...PLAN].map(({ said }) => said)), ...triggers];
+}
+const TRIGGERS = ["push", "tag", "cron", "deployment", "api"];
 
 /** @param document a parsed `Application` or `Plan` */
 export function findNotCarriedOut(document: Readonly<Json>): NotCarriedOut[] {
