@@ -44,7 +44,7 @@ export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Pro
   if (deploymentIds.length === 0) return [];
   return await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, v.version,
-      (select array_agg(distinct t.name order by t.name) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut') as left_out,
+      (select array_agg(distinct coalesce(t.payload -> 'target' ->> 'name', t.name)) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut') as left_out,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${
     newestRollback(tx)

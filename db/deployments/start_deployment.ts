@@ -12,6 +12,7 @@ import { freezeDocument } from "../blobs/freeze_document.ts";
 import type { Actor, Tx } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { findOutdated, keepFrozen } from "../drift/keep_frozen.ts";
+import { dueWhenBegun, sayBegun } from "../tasks/begin_wait.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import { checkPolicy } from "./check_policy.ts";
 import { specOf } from "./render_plan.ts";
@@ -133,7 +134,9 @@ async function freezePlan(tx: Tx, deploymentId: string, plan: LoadedPlan): Promi
       where t.deployment_id = ${deploymentId} and t.app_id = ${app.id} and t.is_leaf`;
   }
   await tx`
-    update task set open = true, run_after = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
-      reason = case when state = 'pending' then ${tx.json(reason("task.ready") as never)} else reason end
+    update task t set open = true, run_after = greatest(boreas_now(), case when t.state = 'pending' then ${
+    dueWhenBegun(tx)
+  } end), state_since = boreas_now(), updated_at = boreas_now(),
+      reason = case when t.state = 'pending' then ${sayBegun(tx)} else t.reason end
     where deployment_id = ${deploymentId}`;
 }

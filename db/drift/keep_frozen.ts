@@ -6,7 +6,7 @@ import type { Tx } from "../database.ts";
 export async function findOutdated(tx: Tx, deploymentId: string): Promise<Reason | undefined> {
   const [row] = await tx<{ now: string | null }[]>`
     select v.version as now from deployment d
-    join task t on t.deployment_id = d.id and t.is_leaf and t.payload ->> 'action' = 'deploy'
+    join task t on t.deployment_id = d.id and t.is_leaf and t.payload ->> 'action' in ('deploy', 'prepare')
     left join app_state s on s.environment_id = t.environment_id and s.application_id = t.app_id
       and s.target = coalesce(t.payload -> 'target' ->> 'name', '-')
     left join version v on v.id = s.version_id
@@ -20,7 +20,7 @@ export async function keepFrozen(tx: Tx, deploymentId: string): Promise<void> {
   await tx`
     update task t set payload = t.payload || '{"reapply": true}', spec_sha256 = coalesce(s.spec_sha256, t.spec_sha256)
     from deployment d, app_state s
-    where d.id = ${deploymentId} and d.reapply and t.deployment_id = d.id and t.is_leaf and t.payload ->> 'action' = 'deploy'
+    where d.id = ${deploymentId} and d.reapply and t.deployment_id = d.id and t.is_leaf and t.payload ->> 'action' in ('deploy', 'prepare', 'switch', 'finish')
       and s.environment_id = t.environment_id and s.application_id = t.app_id
       and s.target = coalesce(t.payload -> 'target' ->> 'name', '-')`;
 }

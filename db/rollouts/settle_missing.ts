@@ -79,6 +79,7 @@ async function endMissing(db: Database, over: readonly Missing[]): Promise<numbe
       from jsonb_to_recordset(${tx.json(written as never)}) as r(id uuid, state text, reason jsonb, why text)
       where t.id = r.id and t.state = 'pending' and t.open
       returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.state = 'skipped' as is_left_out`;
+    await skipItsOtherParts(tx, ended);
     await skipEmptyWaits(tx, ended);
     await settleTasks(tx, ended);
     await moveDeployments(db, tx, deployments);
@@ -86,7 +87,21 @@ async function endMissing(db: Database, over: readonly Missing[]): Promise<numbe
   });
 }
 
-/** Where every machine of an application is left out, there is nothing to wait for or to watch. */
+/** What else a machine would have done for the application comes with its release, when it catches up. */
+async function skipItsOtherParts(tx: Tx, ended: EndedTask[]): Promise<void> {
+  const ids = ended.filter((task) => task.isLeftOut).map((task) => task.id);
+  if (ids.length === 0) return;
+  ended.push(
+    ...await tx<EndedTask[]>`
+    update task t set state = 'skipped', reason = m.reason, completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
+      payload = t.payload || jsonb_build_object('leftOut', m.payload -> 'leftOut')
+    from task m where m.id = any(${ids}::uuid[]) and t.parent_id = m.parent_id and t.target_agent_id = m.target_agent_id
+      and t.is_leaf and t.state in ('blocked', 'pending')
+    returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, true as is_left_out`,
+  );
+}
+
+/** Where every machine of an application is left out, there is nothing to wait for, to ask or to watch. */
 async function skipEmptyWaits(tx: Tx, ended: EndedTask[]): Promise<void> {
   const parents = ended.filter((task) => task.isLeftOut).flatMap((task) => task.parentId ?? []);
   if (parents.length === 0) return;
@@ -96,8 +111,8 @@ async function skipEmptyWaits(tx: Tx, ended: EndedTask[]): Promise<void> {
     update task t set state = 'skipped', reason = ${
       tx.json(said as never)
     }, completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now()
-    where t.parent_id = any(${parents}::uuid[]) and not t.is_leaf and t.state in ('blocked', 'pending')
-      and not exists (select from task c where c.parent_id = t.parent_id and c.is_leaf and not (c.state = 'skipped' and c.payload ? 'leftOut'))
+    where t.parent_id = any(${parents}::uuid[]) and t.target_agent_id is null and t.state in ('blocked', 'pending')
+      and not exists (select from task c where c.parent_id = t.parent_id and c.target_agent_id is not null and not (c.state = 'skipped' and c.payload ? 'leftOut'))
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`,
   );
 }

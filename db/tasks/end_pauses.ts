@@ -14,17 +14,19 @@ import type { EndedTask } from "./settle_tasks.ts";
 export async function endPauses(db: Database): Promise<{ ended: number; nextInSeconds: number | null }> {
   return await inTransaction(db, async (tx) => {
     const due = await tx<{ id: string; isBlind: boolean }[]>`
-      select t.id, t.type = 'gate' and t.run_after + ${longestBlind(tx)} > boreas_now() and exists (${
+      select t.id, t.payload ->> 'kind' = 'watch' and t.run_after + ${longestBlind(tx)} > boreas_now() and exists (${
       unseen(tx)
     }) as is_blind
-      from task t where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now()
+      from task t where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now() and ${
+      endsByClock(tx)
+    }
       order by is_blind, run_after limit ${AT_ONCE}`; // what can end is not kept from it by what goes on
     const ids = due.filter((one) => !one.isBlind).map((one) => one.id);
     if (ids.length > 0) {
       const deployments = await lockDeployments(tx, ids);
       const ended = await tx<EndedTask[]>`
         update task t set state = 'success', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
-          started_at = coalesce(started_at, boreas_now()), reason = case when t.type = 'pause' then ${
+          started_at = coalesce(started_at, boreas_now()), reason = case when t.payload ? 'promoted' then t.payload -> 'promoted' when t.type = 'pause' then ${
         tx.json(reason("task.pause_over") as never)
       } else ${sayWatched(tx)} end
         where t.id = any(${ids}::uuid[]) and t.state = 'pending' and t.open
@@ -36,12 +38,15 @@ export async function endPauses(db: Database): Promise<{ ended: number; nextInSe
     if (ids.length === AT_ONCE) return { ended: ids.length, nextInSeconds: 0 };
     const [next] = await tx<{ seconds: number | null }[]>`
       select extract(epoch from min(greatest(run_after, boreas_now() + interval '1 s')) - boreas_now())::float8 as seconds
-      from task where state = 'pending' and open and type in ('pause', 'gate')`;
+      from task t where state = 'pending' and open and type in ('pause', 'gate') and ${endsByClock(tx)}`;
     return { ended: ids.length, nextInSeconds: next!.seconds };
   });
 }
 
 const AT_ONCE = 500;
+
+/** Other gates end when they were measured. */
+const endsByClock = (tx: Tx) => tx`(t.type = 'pause' or t.payload ->> 'kind' in ('watch', 'promoted'))`;
 
 /** How long a watch goes on for a machine that cannot say how it is: as long again, and a minute at least. */
 const longestBlind = (tx: Tx) => tx`make_interval(secs => greatest(60, (t.payload ->> 'pauseSeconds')::float8))`;
@@ -50,7 +55,7 @@ const longestBlind = (tx: Tx) => tx`make_interval(secs => greatest(60, (t.payloa
 const unseen = (tx: Tx) =>
   tx`
   select a.name from task l join agent a on a.id = coalesce(l.target_agent_id, l.last_agent_id)
-  where l.parent_id = t.parent_id and l.is_leaf and l.state = 'success'
+  where l.parent_id = t.parent_id and l.is_leaf and l.state = 'success' and l.payload ->> 'action' in ('deploy', 'switch')
     and (a.status = 'disconnected' or a.status = 'connected' and a.updated_at > boreas_now() - interval '5 s')`;
 
 async function sayBlind(tx: Tx, ids: readonly string[]): Promise<void> {

@@ -18,7 +18,7 @@ export const recordAppState = (tx: Tx): Fragment =>
       insert into app_state (environment_id, application_id, target, project_id, agent_id, version_id, spec_sha256, health, sync, details, updated_at, health_since)
       select distinct on (environment_id, app_id, target) environment_id, app_id, target, project_id, by_agent_id, version_id,
         spec_sha256, 'healthy', 'synced', details, boreas_now(), boreas_now()
-      from ended where state = 'success' and action = 'deploy' order by environment_id, app_id, target, id desc
+      from ended where state = 'success' and action in ('deploy', 'switch') order by environment_id, app_id, target, id desc
       on conflict (environment_id, application_id, target) do update set agent_id = excluded.agent_id, version_id = excluded.version_id,
         spec_sha256 = excluded.spec_sha256, health = excluded.health, sync = excluded.sync, details = excluded.details, updated_at = excluded.updated_at,
         health_since = excluded.health_since, observed_at = null, observed_version = null, resources = '[]', differences = null, drift = '[]'

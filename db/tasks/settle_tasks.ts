@@ -16,6 +16,7 @@ import type { TaskState } from "../../domain/task_state.ts";
 import type { Tx } from "../database.ts";
 import { pendingEvent, recordEvents } from "../events/record_event.ts";
 import type { NewEvent } from "../events/record_event.ts";
+import { dueWhenBegun, sayBegun } from "./begin_wait.ts";
 
 export interface EndedTask {
   id: string;
@@ -76,6 +77,7 @@ async function sortOut(tx: Tx, wave: EndedTask[]): Promise<{ good: EndedTask[]; 
   const tolerant = new Set<string>();
   if (failedParts.length > 0) {
     const parents = [...new Set(failedParts.map((t) => t.parentId!))];
+    await endTolerance(tx, parents);
     const rows = await tx<{ id: string }[]>`
       select p.id from task p where p.id = any(${parents}::uuid[]) and p.max_failures > 0
         and p.max_failures >= (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')`;
@@ -85,6 +87,19 @@ async function sortOut(tx: Tx, wave: EndedTask[]): Promise<{ good: EndedTask[]; 
   const isGood = (t: EndedTask) =>
     (t.isLeftOut && t.parentId !== null) || t.state === "success" || (t.state === "failed" && isTolerated(t));
   return { good: wave.filter(isGood), bad: wave.filter((t) => !isGood(t)) };
+}
+
+/**
+ * What a whole tolerates are machines that fail, and no more of a canary step's than that step says. A hook, a gate or an
+ * approval that fails is a verdict on the release; of a rollback, only a hook may fail.
+ */
+async function endTolerance(tx: Tx, parentIds: readonly string[]): Promise<void> {
+  await tx`
+    update task p set max_failures = 0 where p.id = any(${parentIds}::uuid[]) and p.max_failures > 0 and exists (
+      select 1 from task f where f.parent_id = p.id and f.state = 'failed' and (
+        f.type in ('gate', 'approval', 'rollback') or f.type = 'hook' and not f.is_rollback
+        or (f.payload -> 'step' ->> 'maxFailures')::int < (select count(*) from task s where s.parent_id = p.id
+          and s.state = 'failed' and s.payload -> 'step' -> 'number' = f.payload -> 'step' -> 'number')))`;
 }
 
 /**
@@ -106,25 +121,13 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
     update task t set unmet = t.unmet - met.n, updated_at = boreas_now(),
       state = case when t.unmet = met.n then 'pending' else t.state end,
       state_since = case when t.unmet = met.n then boreas_now() else t.state_since end,
-      run_after = case when t.unmet = met.n and t.type in ('pause', 'gate') then ${pauseEnd(tx)} else t.run_after end,
-      reason = case when t.unmet <> met.n then t.reason
-        when t.type = 'pause' then jsonb_build_object('code', 'task.paused', 'params', jsonb_build_object('until', ${
-    sayInstant(tx)
-  }), 'text', 'Waiting until ' || ${sayInstant(tx)} || '.')
-        when t.type = 'gate' then jsonb_build_object('code', 'task.watching', 'params',
-          jsonb_build_object('until', ${sayInstant(tx)}, 'application', t.payload ->> 'application'),
-          'text', format('Watching %s until %s: a release that turns bad is taken back.', t.payload ->> 'application', ${
-    sayInstant(tx)
-  }))
-        else ${tx.json(reason("task.ready") as never)} end
+      run_after = case when t.unmet = met.n then ${dueWhenBegun(tx)} else t.run_after end,
+      reason = case when t.unmet = met.n then ${sayBegun(tx)} else t.reason end
     from met where t.id = met.task_id and t.state = 'blocked' returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
   for (const row of rows) {
     if (row.state === "pending") events.push(pendingEvent(row));
   }
 }
-
-const pauseEnd = (tx: Tx) => tx`boreas_now() + make_interval(secs => (t.payload ->> 'pauseSeconds')::float8)`;
-const sayInstant = (tx: Tx) => tx`to_char((${pauseEnd(tx)}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
 
 /**
  * Ends, transitively, what can never begin. When the deployment asks first (`pause`), what waits for a failed task keeps

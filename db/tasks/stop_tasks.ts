@@ -43,13 +43,13 @@ export async function askToStop(tx: Tx, deploymentId: string): Promise<void> {
     )
     insert into event (project_id, topic, subject_id, deployment_id, kind, data)
     select project_id, 'task', id, deployment_id, 'task.cancelling', jsonb_build_object('name', name, 'reason', reason) from asked`;
-  // A wait is held by nobody: it ends at once.
+  // A wait, a measurement and a question are held by nobody: they end at once.
   const pauses = await tx<EndedTask[]>`
     update task t set state = 'cancelled', reason = ${
     tx.json(reason("task.cancelled", { detail: "The wait was cut short." }) as never)
   },
       completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now()
-    where t.deployment_id = ${deploymentId} and t.type in ('pause', 'gate') and t.state = 'pending'
+    where t.deployment_id = ${deploymentId} and t.type in ('pause', 'gate', 'approval') and t.state = 'pending'
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
   await settleTasks(tx, pauses);
 }
