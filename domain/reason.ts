@@ -15,6 +15,9 @@ const SENTENCES = {
   "deployment.waiting_for_builds": "{detail}",
   "deployment.builds_ready": "All artifacts are there; start it when you are ready.",
   "deployment.awaiting_approval": "Waiting for {missing} of {count} approvals.",
+  "deployment.approvals_voided":
+    "The plan has changed, so what was approved counts no more. Waiting for {missing} of {count} approvals.",
+  "deployment.approval_expired": "Rejected: {given} of {count} approvals were given in time.",
   "deployment.approved": "Approved by {actor}.",
   "deployment.rejected": "Rejected by {actor}: {note}",
   "deployment.started": "Started by {actor}.",
@@ -55,6 +58,8 @@ const SENTENCES = {
   "task.machine_revoked": "{machine} was revoked, so nothing can be done on it; enrol it again, or choose others.",
   "task.left_out_offline": "Left out: {machine} was offline since {since}. It gets {version} when it is back.",
   "task.left_out_cordoned": "Left out: {machine} is cordoned. It gets {version} when it is uncordoned.",
+  "task.measuring": "Being measured: the release goes on when it holds.",
+  "task.awaiting_approval": "Waiting for a person's approval.",
   "task.watching": "Watching {application} until {until}: a release that turns bad is taken back.",
   "task.watching_blind":
     "Watching {application} for {machines}, which cannot say how it is; until {until} at the latest.",
@@ -80,6 +85,22 @@ const SENTENCES = {
   "task.skipped_stopped": "Skipped: {detail}",
   "task.paused": "Waiting until {until}.",
   "task.pause_over": "The wait is over.",
+  "task.gate_measuring":
+    "Measured {note}; wanted: {rule}. {passed} of {count} measurements passed; goes on until {until}.",
+  "task.gate_passed": "Measured {note}; wanted: {rule}. {passed} of {count} measurements passed.",
+  "task.gate_failed": "Measured {note}; wanted: {rule}.",
+  "task.gate_no_data": "Nothing could be measured: {note}; wanted: {rule}. Without data this gate fails.",
+  "task.gate_no_data_long": "Nothing could be measured for {seconds} s: {note}; wanted: {rule}.",
+  "task.gate_waiting_for_data": "Nothing could be measured: {note}; wanted: {rule}. Waits for data until {until}.",
+  "task.approval_given": "Waiting for {missing} of {count} approvals by {roles}.",
+  "task.approval_given_until": "Waiting for {missing} of {count} approvals by {roles}, until {until}.",
+  "task.approvals_voided":
+    "The plan was changed by {actor}, so what was approved counts no more. Waiting for {count} approvals by {roles}.",
+  "task.approved": "Approved by {actors}.",
+  "task.rejected": "Rejected by {actor}: {note}",
+  "task.approval_expired": "Rejected: {given} of {count} approvals were given in time.",
+  "task.approval_expired_approved":
+    "Approved, because nobody said no in time: {given} of {count} approvals were given.",
   "task.parts_failed": "{failed} of {count} parts failed, first {task}: {detail}",
   "task.retry_asked": "Tried again by {actor}.",
   // versions
@@ -121,6 +142,17 @@ const SENTENCES = {
   "agent.revoked": "Revoked by {actor}.",
   "agent.key_renewed": "Uses new keys; the old ones are refused.",
   "agent.drained": "Empty: nothing runs on it, and nothing new is given to it.",
+  // messages to people outside
+  "notification.waiting": "Waiting to be sent.",
+  "notification.collecting": "Waits {seconds} s, so that all of its kind goes out as one message.",
+  "notification.sending": "Being sent.",
+  "notification.sent": "Taken by {destination}.",
+  "notification.retrying": "Attempt {attempt} failed: {detail}. Trying again in {seconds} s.",
+  "notification.given_up": "Given up after {attempt} attempts, last: {detail}.",
+  "notification.refused": "Not sent: {detail}.",
+  "notification.over": "Not sent: it was over before it was due.",
+  "notification.switched_off": "Not sent: the channel is switched off.",
+  "notification.test": "{actor} wanted to see whether messages arrive here.",
   // upgrades of agents
   "upgrade.running": "Started by {actor}: one machine first, then {batch} at a time.",
   "upgrade.completed": "{count} of {total} machines run {version}.",
