@@ -8,7 +8,7 @@
  * One observation at a time; whoever asks meanwhile gets the next one. A crash leaves nothing: the next welcome begins
  * with all of it again.
  */
-import type { Chance, Clock, Logger, Timer } from "../domain/ports.ts";
+import type { Chance, Clock, Logger } from "../domain/ports.ts";
 import type { Operator } from "../operators/operator.ts";
 import type { FromAgent } from "../protocol/agent_messages.ts";
 import { clipObserved, MAX_OBSERVED, MAX_PRESENT } from "../protocol/observed.ts";
@@ -51,15 +51,29 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
   let isUp = false;
   let running = false;
   let again = false;
-  let timer: Timer | undefined;
+  let timer: { due: number; cancel(): void } | undefined;
   let asked: string[] = [];
   const unsubscribe = operators.flatMap((operator) => operator.onChange?.(() => wake(0)) ?? []);
 
+  /** An earlier time that is set already stands, so that who asks all the time does not put it off for ever. */
   function wake(inMs: number) {
     if (!isUp) return;
     if (running) return void (again = true);
+    const due = clock.monotonic() + inMs;
+    if (timer && timer.due <= due) return;
     timer?.cancel();
-    timer = clock.after(inMs, () => void look());
+    timer = { due, ...at(inMs) };
+  }
+  function at(inMs: number): { cancel(): void } {
+    const set = clock.after(inMs, () => {
+      timer = undefined;
+      void look();
+    });
+    return { cancel: () => set.cancel() };
+  }
+  function rest() {
+    timer?.cancel();
+    timer = undefined;
   }
 
   async function look(): Promise<void> {
@@ -114,13 +128,13 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
     },
     disconnected() {
       isUp = false;
-      timer?.cancel();
+      rest();
       asked = [];
     },
     look(about) {
       if (about) told?.set(keyOf(about), "");
       else told = undefined;
-      wake(0);
+      wake(about ? REST_MS : 0); // a result says itself how it went, and rarely comes alone
     },
     answer(requestId) {
       if (!isUp) return;
@@ -129,7 +143,7 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
     },
     stop() {
       isUp = false;
-      timer?.cancel();
+      rest();
       for (const off of unsubscribe) off();
     },
   };

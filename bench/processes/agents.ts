@@ -1,6 +1,6 @@
 /**
  * The agents' process: the real runtime, one per machine, each with its own key and its own WebSocket to the master. The
- * operator does nothing and says so at once.
+ * operator does nothing and says so at once; asked what runs, it names what it was last given of each application.
  */
 import { createAgent } from "../../agents/agent.ts";
 import type { Agent } from "../../agents/agent.ts";
@@ -19,7 +19,7 @@ import { createDialer } from "../../host/dial.ts";
 import { createDisk } from "../../host/disk.ts";
 import { readFacts } from "../../host/facts.ts";
 import { newId } from "../../host/new_id.ts";
-import type { Operator } from "../../operators/operator.ts";
+import type { Observed, Operator } from "../../operators/operator.ts";
 import { EnrollRequest, MAX_FRAME_BYTES, SUBPROTOCOL } from "../../protocol/agent_messages.ts";
 import { readMasterId } from "../../compose/open_database.ts";
 import { answerCalls } from "../support/child.ts";
@@ -34,11 +34,22 @@ const facts = await readFacts(["binary", "script"]);
 const identities: Identity[] = [];
 let agents: { agent: Agent; files: { close(): void } | undefined }[] = [];
 
-const idle: Operator = {
-  kind: "pm",
-  run: () => Promise.resolve({ status: "success", message: "Nothing to do." }),
-  async *observe() {},
-};
+function createIdle(): Operator {
+  const running = new Map<string, Observed>();
+  return {
+    kind: "pm",
+    run({ app, environmentId, target, version }) {
+      running.set(`${environmentId}/${app}`, {
+        ...{ application: app, environmentId, target: target?.name ?? "-", version },
+        ...{ health: "healthy", resources: [], differences: [], details: {} },
+      });
+      return Promise.resolve({ status: "success", message: "Nothing to do." });
+    },
+    async *observe() {
+      yield* running.values();
+    },
+  };
+}
 
 /** Enrols with the verb that stands behind `POST /enroll`. */
 async function enrollAll({ target, token, count }: { target: ConnectionTarget; token: string; count: number }) {
@@ -73,7 +84,7 @@ async function start({ port, slots, folder }: { port: number; slots: number; fol
       kind: "pm",
       versions: { boreas: "bench" },
       slots,
-      operators: [idle],
+      operators: [createIdle()],
       dialer: createDialer(address, { subprotocol: SUBPROTOCOL, maxFrameBytes: MAX_FRAME_BYTES }),
       clock,
       disk,

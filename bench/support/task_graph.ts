@@ -19,6 +19,7 @@ export interface TaskGraph {
 
 /** Positions before those of the pattern, so that nothing added here is the last of its deployment. */
 const FIRST_POSITION = -1_000_000;
+const PLACES = 20;
 
 export async function createTaskGraph(deps: DeploymentDeps, world: World): Promise<TaskGraph> {
   const { db } = deps;
@@ -29,8 +30,9 @@ export async function createTaskGraph(deps: DeploymentDeps, world: World): Promi
     select id from task where deployment_id = ${deploymentId!} and is_leaf and state = 'pending' limit 1`;
   const columns =
     sql`project_id, deployment_id, environment_id, app_id, name, type, is_leaf, target_agent_id, payload, spec_sha256, max_attempts`;
-  /** Each on a place of its own: what runs there is one row. */
-  const payloadFor = (at: Fragment) => sql`jsonb_set(p.payload, '{target,name}', to_jsonb('place' || ${at}))`;
+  /** One machine has as many applications as machines have: what runs at each is one row. */
+  const payloadFor = (at: Fragment) =>
+    sql`jsonb_set(p.payload, '{target,name}', to_jsonb('place' || abs(${at}) % ${PLACES}::int))`;
   let position = FIRST_POSITION;
   return {
     deploymentId: deploymentId!,

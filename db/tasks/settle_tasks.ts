@@ -30,10 +30,13 @@ export interface EndedTask {
   isLeftOut?: boolean;
 }
 
-/** Takes the rows of these tasks' deployments, in id order. Every verb that ends tasks begins with it. */
+/**
+ * Takes the rows of these tasks' deployments, in id order. Every verb that ends tasks begins with it. They keep their
+ * keys, so whoever only adds a row that refers to one does not wait.
+ */
 export async function lockDeployments(tx: Tx, taskIds: readonly string[]): Promise<string[]> {
   const rows = await tx<{ id: string }[]>`
-    select id from deployment where id in (select deployment_id from task where id = any(${taskIds}::uuid[])) order by id for update`;
+    select id from deployment where id in (select deployment_id from task where id = any(${taskIds}::uuid[])) order by id for no key update`;
   return rows.map((r) => r.id);
 }
 
