@@ -6,6 +6,7 @@ import { parseNetworks } from "../domain/outgoing_address.ts";
 import { createOutgoingCheck } from "../domain/outgoing_check.ts";
 import type { CheckOutgoing } from "../domain/outgoing_check.ts";
 import { createGit } from "../host/git.ts";
+import { createPinnedFetch } from "../host/pinned_fetch.ts";
 import type { SchedulerDeps } from "../scheduler/deps.ts";
 import { createGitops } from "../scheduler/gitops/create_gitops.ts";
 import type { Gitops } from "../scheduler/gitops/create_gitops.ts";
@@ -28,6 +29,6 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
     allowFile: settings.allowFileRepositories,
     env: Object.fromEntries(passedOn.flatMap((name) => (env(name) ? [[name, env(name)!]] : []))),
   });
-  const gitops = createGitops({ ...scheduler, git, fetch, checkOutgoing, sweepSeconds: settings.pollSeconds });
+  const gitops = createGitops({ ...scheduler, git, fetch: createPinnedFetch(env), checkOutgoing, sweepSeconds: settings.pollSeconds });
   return { ...gitops, checkOutgoing };
 }

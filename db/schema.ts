@@ -7,3 +7,4 @@ export * from "./schema/sources.ts";
 export * from "./schema/notifications.ts";
 export * from "./schema/triggers.ts";
 export * from "./schema/freezes.ts";
+export * from "./schema/approvals.ts";

@@ -136,6 +136,7 @@ create table app_user (
   sessions_valid_from timestamp with time zone default boreas_now() not null,
   created_at timestamp with time zone default boreas_now() not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  email text,
   constraint app_user_pkey PRIMARY KEY (id),
   constraint app_user_username_unique UNIQUE (username)
 );
@@ -186,10 +187,29 @@ create table approval (
   plan_hash text not null,
   note text default ''::text not null,
   created_at timestamp with time zone default boreas_now() not null,
+  task_id uuid,
   constraint approval_pkey PRIMARY KEY (id),
   constraint approval_once UNIQUE (deployment_id, user_id, plan_hash),
   constraint approval_deployment_id_deployment_id_fk FOREIGN KEY (deployment_id) REFERENCES deployment(id) ON DELETE CASCADE,
   constraint approval_user_id_app_user_id_fk FOREIGN KEY (user_id) REFERENCES app_user(id)
+);
+
+create table approval_link (
+  id uuid not null,
+  project_id uuid not null,
+  deployment_id uuid not null,
+  task_id uuid,
+  user_id uuid not null,
+  plan_hash text not null,
+  hash bytea not null,
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  constraint approval_link_pkey PRIMARY KEY (id),
+  constraint approval_link_hash_unique UNIQUE (hash),
+  constraint approval_link_deployment_id_deployment_id_fk FOREIGN KEY (deployment_id) REFERENCES deployment(id) ON DELETE CASCADE,
+  constraint approval_link_user_id_app_user_id_fk FOREIGN KEY (user_id) REFERENCES app_user(id) ON DELETE CASCADE
 );
 
 create table audit (
@@ -284,6 +304,8 @@ create table deployment (
   rollback_until timestamp with time zone,
   frozen_until timestamp with time zone,
   freeze_override jsonb,
+  author_id uuid,
+  approvals_since timestamp with time zone,
   constraint deployment_pkey PRIMARY KEY (id),
   constraint deployment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id),
   constraint deployment_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -423,6 +445,18 @@ create table log_head (
   constraint log_head_task_id_task_id_fk FOREIGN KEY (task_id) REFERENCES task(id) ON DELETE CASCADE
 );
 
+create table measurement (
+  task_id uuid not null,
+  number integer not null,
+  at timestamp with time zone not null,
+  value double precision,
+  verdict text not null,
+  note text default ''::text not null,
+  constraint measurement_task_id_number_pk PRIMARY KEY (task_id, number),
+  constraint measurement_task_id_task_id_fk FOREIGN KEY (task_id) REFERENCES task(id) ON DELETE CASCADE,
+  constraint measurement_verdict CHECK ((verdict = ANY (ARRAY['pass'::text, 'fail'::text, 'no_data'::text, 'error'::text])))
+);
+
 create table member (
   project_id uuid not null,
   user_id uuid not null,
@@ -522,6 +556,17 @@ create table repository (
   constraint repository_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
   constraint repository_discovery CHECK ((discovery = ANY (ARRAY['create'::text, 'propose'::text]))),
   constraint repository_provider CHECK ((provider = ANY (ARRAY['github'::text, 'gitlab'::text, 'gitea'::text, 'forgejo'::text, 'bitbucket'::text, 'generic'::text])))
+);
+
+create table role (
+  project_id uuid not null,
+  name text not null,
+  base text not null,
+  created_by text not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  constraint role_project_id_name_pk PRIMARY KEY (project_id, name),
+  constraint role_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
+  constraint role_base CHECK ((base = ANY (ARRAY['viewer'::text, 'deployer'::text, 'admin'::text])))
 );
 
 create table secret (
@@ -730,6 +775,7 @@ create table version (
   created_by text not null,
   created_at timestamp with time zone default boreas_now() not null,
   updated_at timestamp with time zone default boreas_now() not null,
+  author_email text,
   constraint version_pkey PRIMARY KEY (id),
   constraint version_once UNIQUE (project_id, repository, version),
   constraint version_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
@@ -762,6 +808,10 @@ CREATE INDEX agent_query_by_agent ON public.agent_query USING btree (agent_id);
 CREATE INDEX app_state_agent ON public.app_state USING btree (agent_id);
 
 CREATE INDEX app_state_version ON public.app_state USING btree (version_id);
+
+CREATE INDEX approval_link_by_deployment ON public.approval_link USING btree (deployment_id);
+
+CREATE INDEX approval_link_by_user ON public.approval_link USING btree (user_id);
 
 CREATE INDEX audit_project ON public.audit USING btree (project_id, id);
 
@@ -796,6 +846,8 @@ CREATE INDEX refresh_token_family ON public.refresh_token USING btree (family);
 CREATE INDEX repository_poll ON public.repository USING btree (next_poll_at);
 
 CREATE INDEX source_query_of_repository ON public.source_query USING btree (repository_id);
+
+CREATE INDEX task_approval ON public.task USING btree (run_after) WHERE ((state = 'pending'::text) AND (type = 'approval'::text));
 
 CREATE INDEX task_by_deployment ON public.task USING btree (deployment_id, "position");
 

@@ -23,7 +23,7 @@ describe("a call goes", () => {
     "https://gitea.example.com/registered",
     "/srv/git/x",
     "file:///srv/git/x",
-  ])("to %s", async (url) => await check(url));
+  ])("to %s", async (url) => void await check(url));
 
   it.each([
     "http://127.0.0.1/",

@@ -16,7 +16,16 @@ export interface OutgoingOptions {
 }
 /** Registering a repository is itself the permission for a private network, never for this machine or its link. */
 export type OutgoingPurpose = "repository" | "other";
-export type CheckOutgoing = (url: string, purpose?: OutgoingPurpose) => Promise<void>;
+/**
+ * @returns the addresses that were checked: whoever calls connects to one of these, and asks nobody for the name again
+ * @throws AppError `outgoing.refused`, `outgoing.unknown_host`, `outgoing.host`
+ */
+export type CheckOutgoing = (url: string, purpose?: OutgoingPurpose) => Promise<readonly string[]>;
+/** fetch that connects to one of these addresses, whatever the name has become since they were checked. */
+export type OutgoingFetch = (
+  url: string,
+  init: RequestInit & { addresses?: readonly string[] },
+) => Promise<Response>;
 
 const SAID: Record<Exclude<AddressKind, "public">, string> = {
   loopback: "this machine itself",
@@ -30,7 +39,7 @@ const SAID: Record<Exclude<AddressKind, "public">, string> = {
 export function createOutgoingCheck(options: OutgoingOptions): CheckOutgoing {
   return async function checkOutgoing(url, purpose = "other") {
     const host = hostOf(url);
-    if (host === undefined) return; // a folder: other rules decide over those
+    if (host === undefined) return []; // a folder: other rules decide over those
     const addresses = await addressesOf(host, options.resolve);
     for (const text of addresses) {
       const address = parseAddress(text);
@@ -45,6 +54,7 @@ export function createOutgoingCheck(options: OutgoingOptions): CheckOutgoing {
         } (${text}), which Boreas does not call; if it should, add it to BOREAS_ALLOW_NETWORKS.`,
       );
     }
+    return addresses;
   };
 }
 

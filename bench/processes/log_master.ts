@@ -76,7 +76,7 @@ async function open({ target }: { target: ConnectionTarget }) {
     ready: () => Promise.reject(new Error("nobody asks")),
     metrics: () => "",
     webFile: () => Promise.resolve(undefined),
-    checkOutgoing: () => Promise.resolve(),
+    checkOutgoing: () => Promise.resolve([]),
     productVersion: "bench",
     shutdown: shutdown.signal,
   });

@@ -154,6 +154,8 @@ export const version = pgTable("version", {
   gitTag: text("git_tag"),
   gitCommit: text("git_commit"),
   description: text("description").notNull().default(""),
+  /** Who wrote its commit, where known: "not the author" is asked of them too. */
+  authorEmail: text("author_email"),
   status: oneOf("status", ["normal", "revert"]).notNull(),
   reason: reasonColumn(),
   builds: oneOf("builds", ["waiting", "ready", "failed"]).notNull(),

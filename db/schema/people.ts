@@ -8,6 +8,8 @@ export const project = pgTable("project", { id: id(), name: text("name").notNull
 export const appUser = pgTable("app_user", {
   id: id(),
   username: text("username").notNull().unique(),
+  /** Where letters go, and by which an author of commits is known. */
+  email: text("email"),
   /** scrypt: `scrypt$N$r$p$salt$hash`, base64. */
   passwordHash: text("password_hash").notNull(),
   /** Sessions made before this instant are over. */

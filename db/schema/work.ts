@@ -131,6 +131,10 @@ export const deployment = pgTable("deployment", {
   causeTaskId: uuid("cause_task_id"),
   errorMessage: text("error_message"),
   createdBy: text("created_by").notNull(),
+  /** The person behind `createdBy`, also where a token of theirs made it; null for a trigger. */
+  authorId: uuid("author_id"),
+  /** Since when it waits for approvals of its present plan: what their time is counted from. */
+  approvalsSince: instant("approvals_since"),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
   startedAt: instant("started_at"),
@@ -182,6 +186,8 @@ export const approval = pgTable("approval", {
   /** Bound to the plan it was given for. */
   planHash: text("plan_hash").notNull(),
   note: text("note").notNull().default(""),
+  /** An `approve` step of the plan; null: the deployment's own approval. Part of what `planHash` is made of then. */
+  taskId: uuid("task_id"),
   createdAt: createdAt(),
 }, (t) => [unique("approval_once").on(t.deploymentId, t.userId, t.planHash)]);
 
@@ -258,6 +264,8 @@ export const task = pgTable("task", {
   index("task_failed").on(t.deploymentId).where(sql`state = 'failed'`),
   /** Waits that run: pauses, and the times in which a release is watched. */
   index("task_wait").on(t.runAfter).concurrently().where(sql`state = 'pending' and type in ('pause', 'gate')`),
+  /** Steps that wait for people. */
+  index("task_approval").on(t.runAfter).concurrently().where(sql`state = 'pending' and type = 'approval'`),
   /** Machines that missed a release: looked for by every sweep. */
   index("task_left_out").on(t.targetAgentId).concurrently().where(sql`state = 'skipped' and payload ? 'leftOut'`),
 ]);

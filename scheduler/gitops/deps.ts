@@ -1,7 +1,7 @@
 import type { DeploymentDeps } from "../../db/deployments/load_plan.ts";
 import type { Vault } from "../../db/secrets/vault.ts";
 import type { Git } from "../../domain/git.ts";
-import type { CheckOutgoing } from "../../domain/outgoing_check.ts";
+import type { CheckOutgoing, OutgoingFetch } from "../../domain/outgoing_check.ts";
 import type { Chance, Clock, CrashPoint, Logger } from "../../domain/ports.ts";
 import type { Leadership } from "../leadership.ts";
 
@@ -14,7 +14,7 @@ export interface GitopsDeps extends DeploymentDeps {
   crashPoint: CrashPoint;
   git: Git;
   /** Outgoing HTTP, to registries and artifact stores; redirects are followed here, each checked again. */
-  fetch: typeof fetch;
+  fetch: OutgoingFetch;
   checkOutgoing: CheckOutgoing;
   /** Who of several masters asks the remotes. */
   leadership: Leadership;

@@ -1,8 +1,8 @@
-/** HTTP to addresses that files name: each hop checked, redirects followed by hand, bounded in time. */
+/** HTTP to addresses that files name: each hop checked and called where it was checked, redirects followed by hand, bounded in time. */
 import { AppError } from "../../domain/app_error.ts";
 import type { GitopsDeps } from "./deps.ts";
 
-type Deps = Pick<GitopsDeps, "fetch" | "checkOutgoing" | "clock">;
+export type OutgoingDeps = Pick<GitopsDeps, "fetch" | "checkOutgoing" | "clock">;
 const TIMEOUT_MS = 15_000;
 const MAX_REDIRECTS = 5;
 
@@ -15,6 +15,8 @@ export interface OutgoingRequest {
   method?: "GET" | "HEAD";
   headers?: Record<string, string>;
   timeoutMs?: number;
+  /** 0: the first answer is the one, also when it leads elsewhere. */
+  maxRedirects?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface OutgoingRequest {
  * @throws OutgoingError
  */
 export async function callOut<T>(
-  deps: Deps,
+  deps: OutgoingDeps,
   address: string,
   request: OutgoingRequest,
   use: (response: Response) => Promise<T>,
@@ -32,9 +34,10 @@ export async function callOut<T>(
   try {
     // As fetch will read it, so that what is checked is what is called.
     let url = URL.canParse(address) ? new URL(address).href : "";
-    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const maxRedirects = request.maxRedirects ?? MAX_REDIRECTS;
+    for (let hop = 0; hop <= maxRedirects; hop++) {
       if (!/^https?:/.test(url)) throw new OutgoingError("it leads to something that is not http");
-      await deps.checkOutgoing(url);
+      const addresses = await deps.checkOutgoing(url);
       const headers = hop === 0 || new URL(url).origin === new URL(address).origin
         ? request.headers ?? {}
         : without(request.headers ?? {}, "authorization");
@@ -43,9 +46,11 @@ export async function callOut<T>(
         headers,
         redirect: "manual",
         signal: abort.signal,
+        addresses,
       });
       const location = response.headers.get("location");
-      if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return await use(response);
+      const leadsOn = [301, 302, 303, 307, 308].includes(response.status) && location !== null && maxRedirects > 0;
+      if (!leadsOn) return await use(response);
       await response.body?.cancel();
       url = new URL(location, url).href;
     }

@@ -83,7 +83,7 @@ export async function createGitopsWorld(
     planners: { mock: planStages, pm: planStages },
     git: createGit({ gitPath: "/usr/bin/git", cacheDir, allowFile: true }),
     fetch: () => Promise.reject(new Error("no network in this test")),
-    checkOutgoing: () => Promise.resolve(),
+    checkOutgoing: () => Promise.resolve([]),
     leadership: soleLeader,
     sweepSeconds: 60,
     ...more,

@@ -69,7 +69,7 @@ export async function createTestApi(db: Database, overrides: Partial<ApiDeps> = 
       }),
     metrics: () => "boreas_up 1\n",
     webFile: () => Promise.resolve(undefined),
-    checkOutgoing: () => Promise.resolve(),
+    checkOutgoing: () => Promise.resolve([]),
     productVersion: "0.0.0-test",
     ...overrides,
   };

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY "task_approval" ON "task" USING btree ("run_after") WHERE state = 'pending' and type = 'approval';
