@@ -89,7 +89,13 @@ export const Operation = z.object({
   /** Of a `hook`. Its own timeout is `timeoutSeconds`. */
   hook: z.object({ name: z.enum(HOOK_NAMES), run: RelativePath }).optional(),
   /** Of a `gate`: measured every so often for so long (0: once); the first exit code that is not 0 fails it. */
-  gate: z.object({ run: RelativePath, everySeconds: z.number(), forSeconds: z.number() }).optional(),
+  gate: z.object({
+    run: RelativePath,
+    everySeconds: z.number(),
+    forSeconds: z.number(),
+    /** Of one measurement; ten minutes without it. `timeoutSeconds` counts for all of them together. */
+    timeoutSeconds: z.number().optional(),
+  }).optional(),
   isRollback: z.boolean(),
   deploymentId: z.string(),
   applicationId: z.string(),

@@ -1,25 +1,46 @@
-/** Plays what its operation says: log lines, waits, failures. Real in all but that nothing is deployed. */
+/**
+ * Plays what its operation says: log lines, waits, failures. Real in all but that nothing is deployed, and that all is
+ * forgotten when its process ends: a `switch` whose `prepare` it has forgotten is played all the same.
+ */
 import { parseDuration } from "../../domain/duration.ts";
 import type { Clock, Timer } from "../../domain/ports.ts";
 import type { MockScript } from "../../protocol/config/application.ts";
 import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { Observed, Operator, RunContext } from "../operator.ts";
 import { aborted, stoppedOutcome, wait } from "../stopped.ts";
+import { playGate, playHook } from "./play_scripts.ts";
 
 type Step = NonNullable<MockScript["steps"]>[number];
 
 function defaultSteps(operation: Operation): Step[] {
-  const { app, version, environment } = operation;
+  const { app, version, environment, action } = operation;
+  const doing = action === "prepare" ? "Preparing" : "Deploying";
   return [
-    { log: [`Deploying ${app} ${version} to ${environment} (mock: nothing really runs).`] },
+    { log: [`${doing} ${app} ${version} to ${environment} (mock: nothing really runs).`] },
     { name: "prepare", log: ["Fetched and unpacked the release."] },
     { name: "start", log: [`Started ${app}.`, "Health check passed."] },
   ];
 }
+/** An environment of machines that are only names has each application on each of them. */
+const keyOf = ({ environmentId, app, target }: Operation) => `${environmentId}/${app}/${target?.name ?? ""}`;
+const whereOf = ({ environment, target }: Operation) => target ? `${target.name} of ${environment}` : environment;
+
+/** What of the script goes wrong is told of one target, or of all. */
+export function scriptFor({ spec, target }: Operation): MockScript {
+  const script = spec?.runtime.mode === "mock" ? spec.runtime.script : {};
+  const { failTarget, ...told } = script;
+  if (failTarget === undefined) return script;
+  const { failAtStep, failAttempts, failHook, failGate, unhealthyAfter, hang, ...calm } = told;
+  if (target?.name !== failTarget) return calm;
+  const isTold = [failAtStep, failAttempts, failHook, failGate, unhealthyAfter, hang].some((is) => is !== undefined);
+  return isTold ? told : { ...told, failAttempts: Infinity };
+}
 
 export function createMockOperator({ clock }: { clock: Clock }): Operator {
-  /** By environment and application: what would run if this were not a mock. */
+  /** By environment, application and target: what would run if this were not a mock. */
   const running = new Map<string, Observed>();
+  /** Versions that would run beside: started for a switch, or left running by one. */
+  const beside = new Map<string, string>();
   /** What will yet happen to them, as their scripts say. */
   const ahead = new Map<string, Timer[]>();
   const listeners = new Set<() => void>();
@@ -36,21 +57,13 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
     ahead.delete(key);
   }
 
-  async function play(operation: Operation, context: RunContext): Promise<OutcomeInput> {
-    const { app, version, environment } = operation;
-    const key = `${operation.environmentId}/${app}`;
-    const runtime = operation.spec?.runtime;
-    if (operation.action === "remove" || runtime === undefined) {
-      await context.trusted();
-      running.delete(key);
-      forget(key);
-      await context.log(`Removed ${app} from ${environment} (mock: nothing really ran).\n`);
-      return { status: "success", message: `${app} is removed from ${environment}.` };
-    }
-    const script: MockScript = runtime.mode === "mock" ? runtime.script : {};
-    const said = script.message;
-    const fail = (message: string): OutcomeInput => ({ status: "failed", message, code: "mock.failed" });
-
+  /** @returns why it failed */
+  async function playSteps(
+    operation: Operation,
+    script: MockScript,
+    context: RunContext,
+  ): Promise<string | undefined> {
+    const { app } = operation;
     // A log position is a number of lines, so that an attempt that is taken up again repeats none.
     const stepsDone = context.resumed && typeof context.saved === "number" ? context.saved : 0;
     let lines = 0;
@@ -69,7 +82,7 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
       }
       if (script.failAtStep === index + 1) {
         const name = step.name ? ` (${step.name})` : "";
-        return fail(said ?? `Step ${index + 1}${name} of ${app} failed, as its script says.`);
+        return script.message ?? `Step ${index + 1}${name} of ${app} failed, as its script says.`;
       }
     }
     if (script.hang) {
@@ -77,15 +90,21 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
       context.signal.throwIfAborted();
     }
     if (context.attempt <= (script.failAttempts ?? 0)) {
-      return fail(said ?? `Attempt ${context.attempt} of ${app} failed, as its script says.`);
+      return script.message ?? `Attempt ${context.attempt} of ${app} failed, as its script says.`;
     }
     await context.trusted();
-    const target = operation.target?.name ?? "mock";
+    return undefined;
+  }
+
+  /** From now on this version runs there, and what its script says will happen to it. */
+  function serve(operation: Operation, script: MockScript): void {
+    const { app, version } = operation;
+    const key = keyOf(operation);
     forget(key);
     running.set(key, {
       application: app,
       environmentId: operation.environmentId,
-      target,
+      target: operation.target?.name ?? "mock",
       version,
       health: "healthy",
       resources: [{
@@ -111,11 +130,61 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
       const { after, ...difference } = script.drift;
       happen(key, after, (seen) => ({ ...seen, differences: [difference] }));
     }
-    return {
-      status: "success",
-      message: `${app} ${version} is deployed to ${environment}.`,
-      details: { release: operation.versionId },
-    };
+  }
+
+  async function play(operation: Operation, context: RunContext): Promise<OutcomeInput> {
+    const { app, version, action } = operation;
+    const key = keyOf(operation);
+    const where = whereOf(operation);
+    const script = scriptFor(operation);
+    const details = { release: operation.versionId };
+    const say = (text: string) => context.log(`${text}\n`);
+    switch (action) {
+      case "hook":
+        return await playHook(operation, script, context);
+      case "gate":
+        return await playGate(operation, script, context, clock);
+      case "remove":
+        await context.trusted();
+        running.delete(key);
+        beside.delete(key);
+        forget(key);
+        await say(`Removed ${app} from ${where} (mock: nothing really ran).`);
+        return { status: "success", message: `${app} is removed from ${where}.` };
+      case "deploy":
+      case "prepare": {
+        const failure = await playSteps(operation, script, context);
+        if (failure) return { status: "failed", message: failure, code: "mock.failed" };
+        if (action === "prepare") {
+          beside.set(key, version);
+          return { status: "success", message: `${app} ${version} is prepared on ${where} and waits for its switch.` };
+        }
+        beside.delete(key);
+        serve(operation, script);
+        return { status: "success", message: `${app} ${version} is deployed to ${where}.`, details };
+      }
+      case "switch": {
+        await context.trusted();
+        const old = running.get(key)?.version;
+        await say(`Requests on ${where} go to ${version} now (mock: there are none).`);
+        if (operation.hold && old && old !== version) {
+          beside.set(key, old);
+          await say(`${old} goes on running behind it.`);
+        } else beside.delete(key);
+        serve(operation, script);
+        return { status: "success", message: `${app} ${version} serves on ${where}.`, details };
+      }
+      case "finish": {
+        await context.trusted();
+        const old = beside.get(key);
+        beside.delete(key);
+        const message = old === undefined
+          ? `Nothing of ${app} was held on ${where}.`
+          : `${app} ${old} ended on ${where}.`;
+        await say(message);
+        return { status: "success", message };
+      }
+    }
   }
 
   return {

@@ -19,9 +19,11 @@ export interface PolicyRefusal {
 /** Registries, images and mounts are judged where they are resolved: `docker/image.ts` and `docker/volumes.ts`. */
 export function refuseByPolicy(
   policy: PmPolicy,
-  { app, action, spec }: Pick<Operation, "app" | "action" | "spec">,
+  { app, action, spec, hook, gate }: Pick<Operation, "app" | "action" | "spec" | "hook" | "gate">,
   { node, user }: PolicyPlace,
 ): PolicyRefusal | undefined {
+  if (hook) return refuseScript(policy, `the ${hook.name} hook of ${app}`, hook.run, { node, user });
+  if (gate) return refuseScript(policy, `the gate's script of ${app}`, gate.run, { node, user });
   if (action === "remove" || !spec || spec.runtime.mode === "mock") return undefined;
   const { runtime } = spec;
   if (!policy.modes.includes(runtime.mode)) {
@@ -32,13 +34,8 @@ export function refuseByPolicy(
   }
   // Scripts on this machine, whatever the application itself is; they run as the agent's own user.
   if (spec.route.mode === "hooks") {
-    if (!policy.modes.includes("script")) {
-      return {
-        code: "mode.refused",
-        message: `${node} does not run the route's scripts of ${app}: its policy allows ${list(policy.modes)}.`,
-      };
-    }
-    if (!isUserAllowed(policy, user)) return userRefusal(policy, node, `the route's scripts of ${app}`, user);
+    const refusal = refuseScript(policy, `the route's scripts of ${app}`, undefined, { node, user });
+    if (refusal) return refusal;
   }
   if (runtime.mode === "docker") return undefined;
   const runsAs = (runtime.mode === "binary" ? runtime.user : undefined) ?? user;
@@ -51,6 +48,27 @@ export function refuseByPolicy(
   return outside === undefined ? undefined : {
     code: "policy.path",
     message: `${node} does not start ${outside} for ${app}: its policy allows the paths ${list(policy.paths!)}.`,
+  };
+}
+
+/** A script of a bundle runs as the agent's own user, whatever the application is. `path` is the bundle's. */
+function refuseScript(
+  policy: PmPolicy,
+  what: string,
+  path: string | undefined,
+  { node, user }: PolicyPlace,
+): PolicyRefusal | undefined {
+  if (!policy.modes.includes("script")) {
+    return {
+      code: "mode.refused",
+      message: `${node} does not run ${what}: its policy allows ${list(policy.modes)}.`,
+    };
+  }
+  if (!isUserAllowed(policy, user)) return userRefusal(policy, node, what, user);
+  if (path === undefined || !policy.paths || isInside(`./${path}`, policy.paths)) return undefined;
+  return {
+    code: "policy.path",
+    message: `${node} does not start ${path} for ${what}: its policy allows the paths ${list(policy.paths)}.`,
   };
 }
 

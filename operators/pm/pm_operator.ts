@@ -7,6 +7,7 @@ import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { Operator, RunContext } from "../operator.ts";
 import { stoppedOutcome } from "../stopped.ts";
 import { readAppOutput } from "./app_output.ts";
+import { closeBundle } from "./bundle_scripts.ts";
 import { appFolderOf } from "./app_folder.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { Locks } from "./app_locks.ts";
@@ -25,6 +26,8 @@ import { listApps, observeApp } from "./observe.ts";
 import type { PmParts } from "./pm_parts.ts";
 import type { PmPolicy } from "./policy.ts";
 import { removeApp } from "./remove_app.ts";
+import { runGate } from "./run_gate.ts";
+import { runHook } from "./run_hook.ts";
 import { runScripts } from "./run_scripts.ts";
 import { letGoOn, signalTask } from "./signal_task.ts";
 import type { Router } from "./router.ts";
@@ -73,8 +76,9 @@ export function createPmOperator(options: PmOptions): Operator {
   let isOver = false;
 
   async function act(operation: Operation, folder: AppFolder, context: RunContext): Promise<OutcomeInput> {
-    const { spec } = operation;
-    if (operation.action === "remove" || spec === null) return removeApp(pm, folder, operation, context);
+    const { action, spec } = operation;
+    if (action === "remove") return removeApp(pm, folder, operation, context);
+    if (spec === null) throw new PmFailure("operation.spec", `What is to run of ${operation.app} was not sent along.`);
     const { runtime } = spec;
     if (runtime.mode === "mock") {
       throw new PmFailure(
@@ -94,29 +98,45 @@ export function createPmOperator(options: PmOptions): Operator {
     return runScripts(pm, folder, operation, spec, runtime, context);
   }
 
+  /** A script that is run for itself waits for no deploy, and none for it. */
+  async function runAlone(operation: Operation, folder: AppFolder, context: RunContext): Promise<OutcomeInput> {
+    const { action, app, spec } = operation;
+    if (spec === null) throw new PmFailure("operation.spec", `The release of ${app} was not sent along.`);
+    const refusal = refuseByPolicy(policy, operation, place);
+    if (refusal) throw new PmFailure(refusal.code, refusal.message);
+    if (context.resumed) await letGoOn(machine, context);
+    return await (action === "hook" ? runHook : runGate)(pm, folder, operation, spec, context);
+  }
+
   async function run(operation: Operation, context: RunContext): Promise<OutcomeInput> {
+    const isAlone = operation.action === "hook" || operation.action === "gate";
     // An attempt that ended just before the agent did must not do its work again.
     const ended = context.resumed ? (context.saved as { outcome?: OutcomeInput } | undefined)?.outcome : undefined;
-    if (ended) return ended;
-    let outcome: OutcomeInput;
+    let outcome = ended;
+    if (!outcome) {
+      outcome = await attempt(operation, context, isAlone);
+      await context.save({ outcome });
+    }
+    if (isAlone) await closeBundle(pm, appFolderOf(root, operation), context);
+    else if (!ended) await watch.refresh();
+    return outcome;
+  }
+
+  async function attempt(operation: Operation, context: RunContext, isAlone: boolean): Promise<OutcomeInput> {
     try {
       const folder = appFolderOf(root, operation);
-      outcome = await locks.hold(folder.path, () => act(operation, folder, context)).finally(() => settleLeft(folder));
+      return isAlone
+        ? await runAlone(operation, folder, context)
+        : await locks.hold(folder.path, () => act(operation, folder, context)).finally(() => settleLeft(folder));
     } catch (error: unknown) {
       const failure = asFailure(error, node.name);
       if (context.signal.aborted) {
-        outcome = stoppedOutcome(
-          context.signal,
-          `What was begun for ${operation.app} on ${node.name} has been stopped.`,
-        );
-      } else if (failure) {
-        const message = failure.message.slice(0, MESSAGE_CHARACTERS);
-        outcome = { status: "failed", message, code: failure.code, ...failure.more };
-      } else throw error;
+        return stoppedOutcome(context.signal, `What was begun for ${operation.app} on ${node.name} has been stopped.`);
+      }
+      if (!failure) throw error;
+      const message = failure.message.slice(0, MESSAGE_CHARACTERS);
+      return { status: "failed", message, code: failure.code, ...failure.more };
     }
-    await context.save({ outcome });
-    await watch.refresh();
-    return outcome;
   }
 
   /** Nobody took the attempt up again: end what it left, and let the recorded release run. */

@@ -93,12 +93,12 @@ async function makeRelease(parts: Parts, wanted: Wanted, name: string, made: str
         throw new PmFailure("artifact.unpack", `The ${label} of ${operation.app} is refused: ${unpacked.error}.`);
       }
     }
-    for (const { from, to, mode } of spec.files) {
-      const source = insideRelease(fresh, from);
-      if (!await files.isFile(source)) {
-        throw new PmFailure("config.missing", `config.files of ${operation.app} names ${from}, which is in no bundle.`);
-      }
-      await files.copy(source, insideRelease(fresh, to), mode === undefined ? undefined : parseInt(mode, 8));
+    const missing = await placeFiles(machine, spec, fresh);
+    if (missing !== undefined) {
+      throw new PmFailure(
+        "config.missing",
+        `config.files of ${operation.app} names ${missing}, which is in no bundle.`,
+      );
     }
     await files.writeText(`${fresh}/${MARK}`, JSON.stringify({ made, version: operation.version }) + "\n", 0o644);
     await files.remove(folder.release(name)); // unmarked, so a leftover
@@ -107,6 +107,22 @@ async function makeRelease(parts: Parts, wanted: Wanted, name: string, made: str
     await files.remove(fresh);
     await files.remove(folder.fetch);
   }
+}
+
+/** Copies `config.files` to where they belong. @returns the first that is nowhere to be copied from */
+export async function placeFiles(
+  { files }: Pick<Machine, "files">,
+  spec: Pick<RenderedSpec, "files">,
+  release: string,
+): Promise<string | undefined> {
+  let missing: string | undefined;
+  for (const { from, to, mode } of spec.files) {
+    const source = insideRelease(release, from);
+    if (await files.isFile(source)) {
+      await files.copy(source, insideRelease(release, to), mode === undefined ? undefined : parseInt(mode, 8));
+    } else missing ??= from;
+  }
+  return missing;
 }
 
 /** Scripts may use every artifact; a binary names its one; a container brings its own. An image is no file. */
@@ -171,7 +187,7 @@ async function fetchArtifact(
   }
 }
 
-async function fetchBlob(label: string, app: string, sha256: string, context: RunContext): Promise<FetchedFile> {
+export async function fetchBlob(label: string, app: string, sha256: string, context: RunContext): Promise<FetchedFile> {
   try {
     return { label, file: await context.fetchBlob(sha256) };
   } catch (error: unknown) {

@@ -39,7 +39,8 @@ export async function removeApp(
   const images = await imagesOf(machine, folder);
   for (const slot of ["a", "b"] as const) await endSlot(pm, folder, slot);
   for (const name of await machine.files.list(folder.path)) {
-    if (`${folder.path}/${name}` !== folder.record) await machine.files.remove(`${folder.path}/${name}`);
+    const path = `${folder.path}/${name}`; // hooks are nobody's but their tasks'
+    if (path !== folder.record && path !== folder.hooks) await machine.files.remove(path);
   }
   if (images.size > 0) await pruneImages(pm, folder, images, undefined);
   const message = was

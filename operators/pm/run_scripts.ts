@@ -7,8 +7,7 @@
 import { parseDuration } from "../../domain/duration.ts";
 import type { Operation, OutcomeInput, RenderedSpec } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
-import { aborted, DEFAULT_GRACE_SECONDS, graceOf, wait } from "../stopped.ts";
-import { insideRelease } from "./app_folder.ts";
+import { graceOf } from "../stopped.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, tagsOf, writeRecord } from "./app_record.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
@@ -16,6 +15,7 @@ import { endSlot } from "./end_slot.ts";
 import { buildEnvironment } from "./environment.ts";
 import { PmFailure } from "./failure.ts";
 import { sha256Of } from "./fingerprint.ts";
+import { followScript, KEEP_OUTPUT_BYTES, LAST_LINES, scriptCommand, startScript } from "./follow_script.ts";
 import type { KeptProcess } from "./machine.ts";
 import { publish, refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
@@ -27,10 +27,6 @@ import { TaskLog } from "./task_log.ts";
 type Script = Extract<RenderedSpec["runtime"], { mode: "script" }>;
 const STEPS = ["deploy", "check", "rollback"] as const;
 type Step = typeof STEPS[number];
-
-const LAST_LINES = 200;
-/** Of one script; an agent that was away loses the rest, and the log says how much. */
-const KEEP_OUTPUT_BYTES = 1024 ** 3;
 
 export async function runScripts(
   pm: PmParts,
@@ -62,6 +58,7 @@ export async function runScripts(
   record.generation = operation.generation;
   await writeRecord(machine, folder, record);
 
+  const timeout = parseDuration(runtime.timeout ?? "");
   const runStep = async (step: Step): Promise<KeptProcess | undefined> => {
     const path = runtime[step];
     if (path === undefined) return undefined;
@@ -81,7 +78,8 @@ export async function runScripts(
       env,
       keepBytes: KEEP_OUTPUT_BYTES,
     });
-    await followScript(pm, context, log, kept, STEPS.indexOf(step), path, runtime.timeout);
+    const stream = log.stream(kept, STEPS.indexOf(step));
+    await followScript(pm, context, kept, { stream, path, seconds: timeout });
     return kept;
   };
 
@@ -147,66 +145,5 @@ async function endAttempt(pm: PmParts, folder: AppFolder, name: string, graceSec
     const kept = await pm.machine.adoptProcess(`${folder.tasks(name)}/${step}`);
     if (!kept || kept.hasEnded()) continue;
     await stopProcess(pm.machine, pm.clock, kept, tagsOf({ taskId, fence }), { graceSeconds });
-  }
-}
-
-/** A script that is executable is run as it is, by its first line; any other by sh. */
-async function scriptCommand(pm: PmParts, app: string, release: string, path: string): Promise<string[]> {
-  const file = insideRelease(release, path);
-  if (!await pm.machine.files.isFile(file)) {
-    throw new PmFailure("script.missing", `${app} runs ${path}, which its bundle does not have; add it to \`bundle\`.`);
-  }
-  return await pm.machine.files.isExecutable(file) ? [file] : ["/bin/sh", file];
-}
-
-async function startScript(
-  pm: PmParts,
-  context: RunContext,
-  start: Parameters<PmParts["machine"]["startProcess"]>[0],
-): Promise<KeptProcess> {
-  await context.trusted();
-  await context.save({ folder: start.folder, startedAt: pm.clock.now().getTime() });
-  return pm.machine.startProcess(start);
-}
-
-/** Copies its output until it ends; ends it, with all that it started, when it must not go on. */
-async function followScript(
-  pm: PmParts,
-  context: RunContext,
-  log: TaskLog,
-  kept: KeptProcess,
-  number: number,
-  path: string,
-  timeout: string | undefined,
-): Promise<void> {
-  const { machine, clock } = pm;
-  pm.active.set(context.taskId, kept);
-  const stream = log.stream(kept, number);
-  const tick = new AbortController();
-  const saved = context.resumed ? context.saved as { folder?: string; startedAt?: number } | undefined : undefined;
-  const spent = saved?.folder === kept.folder ? Math.max(0, clock.now().getTime() - saved.startedAt!) : 0;
-  const seconds = timeout === undefined ? undefined : parseDuration(timeout)!;
-  const late = seconds === undefined
-    ? new Promise<never>(() => {})
-    : wait(clock, Math.max(0, seconds * 1000 - spent), tick.signal).then(() => "late" as const);
-  try {
-    const ending = await Promise.race([kept.ended, late, aborted(context.signal).then(() => "stopped" as const)]);
-    if (ending === "late" || ending === "stopped") {
-      const graceSeconds = context.signal.aborted ? graceOf(context.signal) : DEFAULT_GRACE_SECONDS;
-      await stopProcess(machine, clock, kept, tagsOf(context), { graceSeconds });
-    }
-    // A lost lease takes no more lines.
-    await stream.done.catch((error: unknown) => {
-      if (!context.signal.aborted) throw error;
-    });
-    context.signal.throwIfAborted();
-    if (ending === "late") {
-      throw new PmFailure("script.timeout", `${path} did not end within ${seconds} s, so it was stopped.`, {
-        lastLines: await kept.lastLines(LAST_LINES),
-      });
-    }
-  } finally {
-    tick.abort();
-    pm.active.delete(context.taskId);
   }
 }

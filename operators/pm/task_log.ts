@@ -16,10 +16,14 @@ export class TaskLog {
     return this.context.log(`${lead}[boreas] ${text}\n`);
   }
 
-  /** Copies a program's output as it comes. `number` counts the programs of the attempt; one begun before goes on. */
-  stream(kept: KeptProcess, number: number): OutputStream {
+  /**
+   * Copies a program's output as it comes. `number` counts the programs of the attempt; one begun before goes on, and of
+   * one before that nothing is left to copy, unless the numbers come round again (`inTurn`).
+   */
+  stream(kept: KeptProcess, number: number, inTurn = false): OutputStream {
     const base = number * PROGRAM_RANGE;
-    const from = Math.max(0, this.context.logPosition - base);
+    const at = this.context.logPosition - base;
+    const from = inTurn && at >= PROGRAM_RANGE ? 0 : Math.max(0, at);
     const stop = new AbortController();
     const copy = async () => {
       for await (const { bytes, position, lostBytes } of kept.follow(from, stop.signal)) {

@@ -159,6 +159,10 @@ export const MockScript = z.strictObject({
   }).optional().describe("As if somebody had changed it by hand."),
   /** Never ends by itself; a cancel or a timeout ends it. */
   hang: z.boolean().optional().describe("Never ends by itself."),
+  failHook: Hooks.keyof().optional().describe("The hook that fails."),
+  failGate: z.int().min(1).optional().describe("The measurement of a gate's script that fails; the first is 1."),
+  /** Told alone, the deploy fails there. */
+  failTarget: z.string().min(1).optional().describe("What fails, hangs or turns bad does so at this target only."),
 });
 export type MockScript = z.infer<typeof MockScript>;
 

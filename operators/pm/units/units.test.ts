@@ -71,6 +71,21 @@ describe.skipIf(parts.some((part) => !part.available))(`a binary on a machine wi
     expect(await machine.run(`cat /etc/systemd/system/${unit}`)).not.toContain("second line");
   });
 
+  it("is started by the next agent when one died right before it, and the end of the run before is not taken for its own", async () => {
+    const program = "exec sleep 1000";
+    const attempt = "/tmp/attempt";
+    for (const version of ["w1", "w2"]) {
+      await machine.attempt(`rm -f ${attempt}`);
+      const given = { version, program, attempt, diesAfterSave: true };
+      await expect(deploy(version, program, given)).rejects.toThrow();
+      expect((await deploy(version, program, { attempt })).outcome).toMatchObject({
+        status: "success",
+        details: { version },
+      });
+    }
+    expect(await units()).toEqual(["boreas-app-order@a.service"]);
+  });
+
   it("changes its version from slot to slot, and leaves one unit", async () => {
     const done = await deploy("v2", "trap 'echo bye; exit 0' TERM; echo two; while :; do sleep 0.1; done");
     expect(done.outcome).toMatchObject({ status: "success", details: { version: "v2" } });
