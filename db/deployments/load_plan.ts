@@ -10,13 +10,14 @@ import { parseDuration } from "../../domain/duration.ts";
 import type { OfflinePolicy } from "../../domain/missing_machine.ts";
 import { planDeployment } from "../../domain/plan_deployment.ts";
 import type { PlannedTask } from "../../domain/plan_deployment.ts";
-import type { FailureAction, PlanStages, RollbackScope, StageTarget, StrategyInput } from "../../domain/strategy.ts";
-import { documentLayers, mergeLayers } from "../../protocol/config/merge_overlay.ts";
-import type { ApplicationConfig } from "../../protocol/config/application.ts";
+import type { PlanStages, StageTarget, StrategyInput } from "../../domain/strategy.ts";
 import type { AppBuild } from "../../protocol/api/catalog.ts";
-import type { PinnedArtifact } from "../../protocol/operation.ts";
 import type { Hints } from "../hints.ts";
 import type { Database, Tx } from "../database.ts";
+import { readApplications, readCandidate } from "./read_planned_apps.ts";
+import type { CandidateApplication, PlannedApplication } from "./read_planned_apps.ts";
+
+export type { PlannedApplication } from "./read_planned_apps.ts";
 
 export interface DeploymentDeps {
   db: Database;
@@ -35,6 +36,8 @@ export interface PlanRequest {
   strategy: StrategyInput | null;
   /** Only these machines, by name, of those it would go to; null: all of them. */
   onlyTargets?: readonly string[] | null;
+  /** Stands for a version that is not recorded: what a commit would become. */
+  candidate?: { version: VersionRow; applications: CandidateApplication[] };
 }
 export interface VersionRow {
   id: string;
@@ -61,25 +64,18 @@ export interface EnvironmentRow {
     repositories?: string[];
     approvals?: { count: number; roles?: string[]; notAuthor?: boolean };
     agentsRequired?: number;
+    /** Most time a rollback may take here. */
+    rollbackDeadline?: string;
+    concurrency?: ConcurrencyInput;
+    freezes?: FreezeInput[];
   };
 }
-export interface PlannedApplication {
-  id: string;
-  name: string;
-  changed: boolean;
-  bound: boolean;
-  config: ApplicationConfig;
-  artifacts: Record<string, PinnedArtifact>;
-  bundle: { sha256: string; size: number } | null;
-}
-export interface LoadedPlan {
+export interface LoadedPlan extends FailurePlan {
   version: VersionRow;
   environment: EnvironmentRow;
   applications: PlannedApplication[];
   deployed: PlannedApplication[];
   mustInOrder: string[];
-  onFailure: FailureAction;
-  rollbackScope: RollbackScope;
   /** application -> how it goes over its targets */
   strategies: Record<string, StrategyInput>;
   tasks: PlannedTask[];
@@ -88,9 +84,11 @@ export interface LoadedPlan {
 }
 
 export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanRequest): Promise<LoadedPlan> {
-  const version = await readVersion(tx, request);
+  const version = request.candidate?.version ?? await readVersion(tx, request);
   const environment = await readEnvironment(tx, request);
-  const applications = await readApplications(tx, version, environment);
+  const applications = request.candidate
+    ? await readCandidate(tx, request.candidate.applications, environment)
+    : await readApplications(tx, version, environment);
   const deployed = chooseApplications(applications, request.applications, version, environment);
   const mustInOrder = request.mustInOrder ??
     (version.plan.mustInOrder ?? []).filter((n) => applications.some((a) => a.name === n));
@@ -118,19 +116,17 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
     mustInOrder,
     planStages,
   });
-  const onFailure = await chooseFailureAction(
-    tx,
-    environment,
-    deployed.map((a) => ({ id: a.id, strategy: strategyOf(a) })),
+  const failure = planFailure(
+    deployed.map(strategyOf).map(({ onFailure }) => ({ onFailure })),
+    await didRunBefore(tx, environment, deployed),
+    environment.policy.rollbackDeadline,
   );
   const strategies = Object.fromEntries(deployed.map((app) => [app.name, strategyOf(app)]));
-  const rollbackScope = widestScope(deployed.map(strategyOf));
   const seen = {
     version: version.id,
     environment: environment.id,
     tasks,
-    onFailure,
-    rollbackScope,
+    ...failure,
     configs: deployed.map((a) => [a.name, a.config]),
   };
   const hash = createHash("sha256").update(JSON.stringify(seen)).digest("hex");
@@ -140,8 +136,7 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
     applications,
     deployed,
     mustInOrder,
-    onFailure,
-    rollbackScope,
+    ...failure,
     strategies,
     tasks,
     hash,
@@ -169,40 +164,6 @@ async function readEnvironment(tx: Tx, request: PlanRequest): Promise<Environmen
     );
   }
   return environment;
-}
-
-async function readApplications(
-  tx: Tx,
-  version: VersionRow,
-  environment: EnvironmentRow,
-): Promise<PlannedApplication[]> {
-  const rows = await tx<
-    {
-      id: string;
-      name: string;
-      changed: boolean;
-      document: string;
-      artifacts: Record<string, PinnedArtifact>;
-      bundle: PlannedApplication["bundle"];
-      binding: Record<string, unknown> | null;
-      bindings: number;
-    }[]
-  >`
-    select a.id, a.name, va.changed, f.content as document, va.artifacts, va.bundle, b.config as binding,
-      (select count(*)::int from application_environment x where x.application_id = a.id) as bindings
-    from version_app va join application a on a.id = va.application_id join frozen_document f on f.sha256 = va.document_sha256
-    left join application_environment b on b.application_id = a.id and b.environment_id = ${environment.id}
-    where va.version_id = ${version.id} order by a.name`;
-  return rows.map((row) => {
-    const document = JSON.parse(row.document) as Record<string, unknown>;
-    const { config } = mergeLayers([
-      { name: "environment", config: environment.config.env ? { config: { env: environment.config.env } } : {} },
-      ...documentLayers(document, environment.name),
-      { name: "binding", config: row.binding ?? {} },
-    ]);
-    // An application that nobody bound anywhere may go everywhere; one binding restricts it to what is bound.
-    return { ...row, config, bound: row.binding !== null || row.bindings === 0 };
-  });
 }
 
 function chooseApplications(
@@ -248,32 +209,16 @@ function targetsOf(
   );
 }
 
-/** Who asks for nothing means all that the deployment reached. */
-function widestScope(strategies: readonly StrategyInput[]): RollbackScope {
-  const asked = strategies.map((s) => s.onFailure?.scope ?? "deployment");
-  return (["deployment", "batch"] as const).find((scope) => asked.includes(scope)) ?? (asked[0] ?? "deployment");
-}
-
 async function readMachines(tx: Tx, environmentId: string): Promise<Machine[]> {
   return await tx<Machine[]>`
     select a.id, a.name, a.labels, a.cordoned from agent a join agent_environment e on e.agent_id = a.id
     where e.environment_id = ${environmentId} and a.status <> 'revoked' and not a.awaits_approval order by a.name`;
 }
 
-/**
- * The strictest wish of the applications decides for the deployment. Where none is written: back to what ran before, when
- * there is something to go back to; else stop, and leave what runs for a person to look at.
- */
-async function chooseFailureAction(
-  tx: Tx,
-  environment: EnvironmentRow,
-  apps: { id: string; strategy: StrategyInput }[],
-): Promise<FailureAction> {
-  const asked = apps.flatMap((a) => a.strategy.onFailure?.action ?? []);
-  for (const action of ["rollback", "pause", "stop", "continue"] as const) if (asked.includes(action)) return action;
+async function didRunBefore(tx: Tx, environment: EnvironmentRow, apps: readonly { id: string }[]): Promise<boolean> {
   const [row] = await tx<{ n: number }[]>`
     select count(*)::int as n from app_state where environment_id = ${environment.id} and application_id = any(${
     apps.map((a) => a.id)
   }::uuid[])`;
-  return row!.n > 0 ? "rollback" : "stop";
+  return row!.n > 0;
 }

@@ -17,10 +17,10 @@ export async function readPlaces(db: Database, projectId: string, versionId: str
       coalesce((select array_agg(a.name order by a.name) from version_app va
         join application a on a.id = va.application_id
         join application_environment b on b.application_id = a.id and b.environment_id = e.id
-        where va.version_id = ${versionId}), '{}') as bound,
+        where va.version_id = ${versionId} and a.proposal is null and a.archived_at is null), '{}') as bound,
       coalesce((select array_agg(a.name order by a.name) from version_app va
         join application a on a.id = va.application_id
-        where va.version_id = ${versionId}
+        where va.version_id = ${versionId} and a.proposal is null and a.archived_at is null
           and not exists (select 1 from application_environment b where b.application_id = a.id)), '{}') as free
     from environment e where e.project_id = ${projectId} order by e.name`;
 }
