@@ -22,6 +22,19 @@ export interface DriverAct {
   runtime?: Partial<Binary>;
   spec?: Partial<RenderedSpec>;
   secrets?: Record<string, string>;
+  /** A file that remembers the attempt: whoever comes with it again takes the attempt up. */
+  attempt?: string;
+  /** Dies, as by KILL, right after it has said for the first time what it is about to start. */
+  diesAfterSave?: boolean;
+}
+
+/** What an agent's journal would remember. */
+interface Memory {
+  taskId: string;
+  generation: number;
+  spec: RenderedSpec;
+  path: string;
+  saved?: unknown;
 }
 
 async function freeze(program: string) {
@@ -33,6 +46,25 @@ async function freeze(program: string) {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path)));
   const sha256 = [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return { path, artifact: { kind: "blob" as const, sha256, size: (await Deno.stat(path)).size } };
+}
+
+async function begin(act: DriverAct): Promise<Memory> {
+  const { path, artifact } = await freeze(act.program ?? "exec sleep 1000");
+  const runtime = { mode: "binary" as const, artifact: "bin", exec: ["./app"], ...act.runtime };
+  const spec = specOf(runtime, {
+    ...{ artifacts: { bin: artifact }, secrets: Object.keys(act.secrets ?? {}) },
+    ...act.spec,
+  });
+  return { taskId: crypto.randomUUID(), generation: act.generation ?? 1, spec, path };
+}
+
+async function recall(file: string): Promise<Memory | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(file)) as Memory;
+  } catch (error: unknown) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 if (Deno.args[0] === "proxy") Deno.exit(await runProxyProcess((name) => Deno.env.get(name)));
@@ -47,16 +79,29 @@ if (import.meta.main) {
     router: createRouter(act.root, logger),
   });
   await operator.start!();
-  const { version = "v1", environment = "prod", generation = 1 } = act;
-  const over = { version, versionId: version, environment, generation };
   let outcome: unknown;
   let text = "";
   if (act.do !== "observe") {
-    const { path, artifact } = await freeze(act.program ?? "exec sleep 1000");
-    const runtime = { mode: "binary" as const, artifact: "bin", exec: ["./app"], ...act.runtime };
-    const secrets = act.secrets ?? {};
-    const spec = specOf(runtime, { artifacts: { bin: artifact }, secrets: Object.keys(secrets), ...act.spec });
-    const context = createContext({ secrets, fetchBlob: async () => path });
+    const before = act.attempt ? await recall(act.attempt) : undefined;
+    const memory = before ?? await begin(act);
+    const remember = () => {
+      if (!act.attempt) return;
+      Deno.writeTextFileSync(`${act.attempt}.new`, JSON.stringify(memory));
+      Deno.renameSync(`${act.attempt}.new`, act.attempt);
+    };
+    remember();
+    const { taskId, generation, spec, path, saved } = memory;
+    const context = createContext({
+      ...{ taskId, saved, resumed: before !== undefined, secrets: act.secrets ?? {} },
+      fetchBlob: async () => path,
+    });
+    context.save = async (state) => {
+      memory.saved = state;
+      remember();
+      if (act.diesAfterSave) Deno.kill(Deno.pid, "SIGKILL");
+    };
+    const { version = "v1", environment = "prod" } = act;
+    const over = { version, versionId: version, environment, generation };
     outcome = await operator.run(operationOf(act.do === "deploy" ? spec : null, over), context);
     text = context.text();
   }
