@@ -67,10 +67,10 @@ describe("a freeze", () => {
     const by = (...overrides: Freeze["override"][]) => ({
       by: overrides.map((override) => ({ ...WEEKEND, override })),
     });
-    expect(mayOverride(by(incident), ["deployer", "incident"])).toBe(true);
-    expect(mayOverride(by(incident, lead), ["incident"])).toBe(false);
-    expect(mayOverride(by(null), ["incident", "deployer"])).toBe(false);
-    expect(mayOverride(by(null, incident), ["admin"])).toBe(true);
+    expect(mayOverride(by(incident), { role: "incident" })).toBe(true);
+    expect(mayOverride(by(incident, lead), { role: "incident" })).toBe(false);
+    expect(mayOverride(by(null), { role: "incident" })).toBe(false);
+    expect(mayOverride(by(null, incident), { role: "admin" })).toBe(true);
     expect([needsReason(by(lead)), needsReason(by(lead, incident)), needsReason(by(null))]).toEqual([
       false,
       true,

@@ -7,6 +7,9 @@
  */
 import { lastOccurrence, nextOccurrence } from "./cron.ts";
 import type { CronTime } from "./cron.ts";
+import { parseDuration } from "./duration.ts";
+import { hasRole } from "./roles.ts";
+import type { RoleHolder } from "./roles.ts";
 
 /** Again and again, for so many seconds from each occurrence; or once, between two instants in milliseconds. */
 export type FrozenTime = (CronTime & { seconds: number }) | { from: number; until: number };
@@ -29,6 +32,19 @@ export interface Window {
   from: number;
   until: number;
 }
+
+/** A window as a Plan or an environment's policy has it. */
+export interface FreezeInput extends CronTime {
+  for: string;
+  applications?: readonly string[];
+  override?: { role: string; reason?: "required" | "optional" };
+}
+export const toFreeze = (input: FreezeInput, why: string): Freeze => ({
+  why,
+  time: { cron: input.cron, tz: input.tz, seconds: parseDuration(input.for)! },
+  applications: input.applications ?? null,
+  override: input.override ? { role: input.override.role, reason: input.override.reason ?? "required" } : null,
+});
 
 /** Windows without a gap can go on for ever: nobody is told of more than a year. */
 const FARTHEST_MS = 366 * 86_400_000;
@@ -64,10 +80,9 @@ export function frozenAt(freezes: readonly Freeze[], at: number, applications?: 
   return { until: Math.min(until, at + FARTHEST_MS), by };
 }
 
-/** Roles that each of these lets pass; `admin` always. */
-export function mayOverride({ by }: Pick<Frozen, "by">, roles: readonly string[]): boolean {
-  return roles.includes("admin") || by.every(({ override }) => override !== null && roles.includes(override.role));
-}
+/** Whether each of those in force lets this person pass. Who administers the project always may. */
+export const mayOverride = ({ by }: Pick<Frozen, "by">, who: RoleHolder): boolean =>
+  by.every(({ override }) => hasRole(who, override ? [override.role] : []));
 
 export const needsReason = ({ by }: Pick<Frozen, "by">): boolean =>
   by.some(({ override }) => override?.reason !== "optional");

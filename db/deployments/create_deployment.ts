@@ -3,12 +3,13 @@ import { reason } from "../../domain/reason.ts";
 import type { Reason } from "../../domain/reason.ts";
 import type { StrategyInput } from "../../domain/strategy.ts";
 import { recordAudit } from "../audit/record_audit.ts";
-import type { Actor } from "../database.ts";
+import type { Actor, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { checkPolicy } from "./check_policy.ts";
+import { settleWith } from "../triggers/settle_run.ts";
 import { loadPlan } from "./load_plan.ts";
-import type { DeploymentDeps, PlanRequest } from "./load_plan.ts";
+import type { DeploymentDeps, LoadedPlan, PlanRequest } from "./load_plan.ts";
 import { checkSpecs } from "./render_plan.ts";
 import { startDeployment } from "./start_deployment.ts";
 import { writePlan } from "./write_plan.ts";
@@ -26,6 +27,8 @@ export interface DeploymentInput {
   reapply?: boolean;
   /** Why it was made, when no person made it. */
   origin?: Reason;
+  /** The look of a trigger that this deployment settles: it makes one, whoever else was about to. */
+  triggerRunId?: string;
   /** For these machines only, by name: they missed the release when it went everywhere. */
   onlyTargets?: string[];
 }
@@ -63,16 +66,16 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       : input.origin ?? reason("deployment.created");
     await tx`
       insert into deployment (id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy,
-        manual_approval, approvals_needed, on_failure, rollback_scope, only_targets, plan_hash, auto_start, created_by)
+        manual_approval, approvals_needed, only_targets, plan_hash, auto_start, created_by)
       values (${id}, ${actor.projectId}, ${plan.version.id}, ${plan.environment.id}, ${
       waiting || approvals === 0 ? "pending" : "awaiting_approval"
     },
         ${tx.json(said as never)}, ${plan.deployed.map((a) => a.name)}, ${plan.mustInOrder}, ${
       input.strategy ? tx.json(input.strategy as never) : null
     },
-        ${input.manualApproval ?? false}, ${approvals}, ${plan.onFailure}, ${plan.rollbackScope}, ${
-      input.onlyTargets ?? null
-    }, ${plan.hash}, ${input.autoStart ?? false}, ${actor.name})`;
+        ${input.manualApproval ?? false}, ${approvals}, ${input.onlyTargets ?? null}, ${plan.hash}, ${
+      input.autoStart ?? false
+    }, ${actor.name})`;
     await writePlan(db, tx, id, actor.projectId, plan);
     if (input.reapply) await tx`update deployment set reapply = true where id = ${id}`;
     await recordEvents(tx, [{
@@ -83,6 +86,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       kind: "deployment.created",
       data: { name: "pending", reason: said },
     }]);
+    if (input.triggerRunId) await settleTrigger(tx, input.triggerRunId, id, plan);
     if (actor.userId) {
       await recordAudit(db, tx, actor, "deployment.create", `deployment:${id}`, {
         version: plan.version.version,
@@ -112,4 +116,12 @@ export const planRequestOf = (input: DeploymentInput, actor: Actor): PlanRequest
   mustInOrder: input.mustInOrder ?? null,
   strategy: input.strategy ?? null,
   onlyTargets: input.onlyTargets ?? null,
+  reapply: input.reapply ?? false,
 });
+
+async function settleTrigger(tx: Tx, runId: string, deploymentId: string, plan: LoadedPlan): Promise<void> {
+  const said = reason("trigger.fired", { version: plan.version.version, environment: plan.environment.name });
+  const isMine = await settleWith(tx, runId, { fired: true, reason: said, versionId: plan.version.id }, deploymentId);
+  if (isMine) return;
+  throw new AppError("conflict", "trigger.settled", "Another master has decided this already.");
+}

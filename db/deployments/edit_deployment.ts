@@ -49,13 +49,13 @@ export async function editDeployment(
       mustInOrder: change.mustInOrder ?? row.mustInOrder,
       strategy,
       onlyTargets: row.onlyTargets,
+      reapply: row.reapply,
     });
     checkSpecs(plan);
     await writePlan(deps.db, tx, id, row.projectId, plan);
     await tx`update deployment set must_in_order = ${plan.mustInOrder}, strategy = ${
       strategy ? tx.json(strategy as never) : null
-    },
-      plan_hash = ${plan.hash}, on_failure = ${plan.onFailure}, rollback_scope = ${plan.rollbackScope}, updated_at = boreas_now() where id = ${id}`;
+    }, updated_at = boreas_now() where id = ${id}`;
     if (plan.hash !== row.planHash && row.approvalsNeeded > 0 && row.status === "awaiting_approval") {
       await changeDeployment(
         tx,

@@ -7,6 +7,12 @@ import { AppError } from "../../domain/app_error.ts";
 import { matchTargets } from "../../domain/match_targets.ts";
 import type { Machine, MatchedTargets } from "../../domain/match_targets.ts";
 import { parseDuration } from "../../domain/duration.ts";
+import { refuseContradictions } from "../../domain/hooks.ts";
+import type { HooksInput } from "../../domain/hooks.ts";
+import type { ConcurrencyInput } from "../../domain/concurrency.ts";
+import type { FreezeInput } from "../../domain/freeze.ts";
+import { planFailure } from "../../domain/plan_failure.ts";
+import type { FailurePlan } from "../../domain/plan_failure.ts";
 import type { OfflinePolicy } from "../../domain/missing_machine.ts";
 import { planDeployment } from "../../domain/plan_deployment.ts";
 import type { PlannedTask } from "../../domain/plan_deployment.ts";
@@ -36,6 +42,8 @@ export interface PlanRequest {
   strategy: StrategyInput | null;
   /** Only these machines, by name, of those it would go to; null: all of them. */
   onlyTargets?: readonly string[] | null;
+  /** What runs is applied anew: no hook belongs to that. */
+  reapply?: boolean;
   /** Stands for a version that is not recorded: what a commit would become. */
   candidate?: { version: VersionRow; applications: CandidateApplication[] };
 }
@@ -50,14 +58,24 @@ export interface VersionRow {
   builds: "waiting" | "ready" | "failed";
   buildsReason: { text: string };
   appBuilds: Record<string, Partial<AppBuild>>;
-  plan: { mustInOrder?: string[]; strategy?: StrategyInput };
+  plan: {
+    mustInOrder?: string[];
+    strategy?: StrategyInput;
+    concurrency?: ConcurrencyInput;
+    freeze?: (FreezeInput & { environment: string })[];
+  };
 }
 export interface EnvironmentRow {
   id: string;
   name: string;
   type: "k8s" | "pm" | "mock";
   status: "active" | "inactive";
-  config: { appToNodes?: Record<string, string[]>; env?: Record<string, string>; offline?: OfflinePolicy };
+  config: {
+    appToNodes?: Record<string, string[]>;
+    env?: Record<string, string>;
+    offline?: OfflinePolicy;
+    targets?: string[];
+  };
   policy: {
     branches?: string[];
     tags?: string[];
@@ -103,13 +121,15 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
       `No operator of this master plans for ${environment.type} environments; ${environment.name} is one.`,
     );
   }
-  for (const app of deployed) planStages({ targets: [], strategy: strategyOf(app) }); // refuses what is not carried out, by name
+  const hooksOf = (app: PlannedApplication): HooksInput => request.reapply ? {} : app.config.hooks ?? {};
+  for (const app of deployed) refuseContradictions(app.name, strategyOf(app), hooksOf(app));
   const tasks = planDeployment({
     all: applications.map((a) => ({ name: a.name, needs: a.config.needs ?? [] })),
     deployed: deployed.map((app) => ({
       name: app.name,
       needs: app.config.needs ?? [],
       strategy: strategyOf(app),
+      hooks: hooksOf(app),
       watchSeconds: parseDuration(app.config.healthy?.watchAfter ?? "0s")!,
       ...targetsOf(app, environment, machines, request.onlyTargets ?? null),
     })),
@@ -191,15 +211,18 @@ function targetsOf(
   machines: readonly Machine[],
   only: readonly string[] | null,
 ): { targets: StageTarget[]; leftOut: StageTarget[] } {
-  if (environment.type !== "pm") return { targets: [], leftOut: [] };
+  const wanted = (list: readonly StageTarget[]) =>
+    list.filter((m) => !only || only.includes(m.name)).map(({ id, name }) => ({ id, name }));
+  if (environment.type !== "pm") {
+    const named = [...new Set(environment.config.targets ?? [])].map((name) => ({ id: name, name }));
+    return { targets: wanted(named), leftOut: [] };
+  }
   const matched: MatchedTargets = matchTargets(
     app.name,
     machines,
     app.config.nodes,
     environment.config.appToNodes?.[app.name],
   );
-  const wanted = (list: readonly Machine[]) =>
-    list.filter((m) => !only || only.includes(m.name)).map(({ id, name }) => ({ id, name }));
   const targets = wanted(matched.chosen);
   if (targets.length > 0) return { targets, leftOut: wanted(matched.leftOut) };
   throw new AppError(

@@ -46,6 +46,7 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
     mustInOrder: row.mustInOrder,
     strategy: row.strategy as StrategyInput | null,
     onlyTargets: row.onlyTargets,
+    reapply: row.reapply,
   });
   checkPolicy(plan.version, plan.environment);
   const wait = (status: DeploymentState, said: ReturnType<typeof reason>) => keepWaiting(tx, row, status, said);
@@ -55,8 +56,6 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
   if (plan.hash !== row.planHash) {
     // The machines or the configuration changed since it was planned: the plan is made anew, and approvals were for the old one.
     await writePlan(deps.db, tx, row.id, row.projectId, plan);
-    await tx`update deployment set plan_hash = ${plan.hash}, on_failure = ${plan.onFailure},
-      rollback_scope = ${plan.rollbackScope} where id = ${row.id}`;
     row = { ...row, planHash: plan.hash };
   }
   const missing = await sayMissingApprovals(tx, row);

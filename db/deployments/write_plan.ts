@@ -18,6 +18,10 @@ export async function writePlan(
   plan: LoadedPlan,
 ): Promise<void> {
   await tx`delete from task where deployment_id = ${deploymentId}`;
+  await tx`
+    update deployment set plan_hash = ${plan.hash}, on_failure = ${plan.onFailure}, rollback_scope = ${plan.rollbackScope},
+      ask_seconds = ${plan.askSeconds}, ask_default = ${plan.askDefault}, rollback_seconds = ${plan.rollbackSeconds}
+    where id = ${deploymentId}`;
   const ids = new Map(plan.tasks.map((t) => [t.key, db.newId()]));
   const apps = new Map(plan.deployed.map((a) => [a.name, a]));
   await insertTasks(
@@ -37,7 +41,7 @@ export async function writePlan(
         isLeaf: task.isLeaf,
         isRollback: false,
         open: false,
-        maxAttempts: app.config.attempts ?? 1,
+        maxAttempts: task.work.kind === "apply" ? app.config.attempts ?? 1 : 1,
         maxFailures: task.maxFailures,
         leftOut: task.isLeftOut ? sayLeftOut(task.name, plan) : null,
         dependsOn: task.dependsOn.map((key) => ids.get(key)!),
@@ -55,19 +59,44 @@ function payloadOf(
   deploymentId: string,
   plan: LoadedPlan,
 ): Record<string, unknown> {
-  if (task.pauseSeconds !== null) {
-    return task.type === "gate"
-      ? { kind: "watch", pauseSeconds: task.pauseSeconds, application: app.name }
-      : { pauseSeconds: task.pauseSeconds };
+  const { work } = task;
+  const whole = task.parentKey === null ? laterHooksOf(app) : {};
+  switch (work.kind) {
+    case "whole":
+      return { ...whole, ...batchingOf(task, plan) };
+    case "pause":
+      return { pauseSeconds: work.seconds };
+    case "watch":
+      return { kind: "watch", pauseSeconds: work.seconds, application: app.name };
+    case "approval":
+      return { kind: "approval", approve: work.approve, application: app.name };
+    case "gate":
+      if (!("script" in work.gate)) {
+        return { kind: "http" in work.gate ? "http" : "prometheus", gate: work.gate, application: app.name };
+      }
   }
-  // How its batches were cut, for whoever looks at it or cuts them anew.
-  if (!task.isLeaf) return batchingOf(task, plan);
-  const { version, environment } = plan;
-  const runtime = app.config.runtime;
-  const timeout = app.config.timeout ?? runtime?.script?.timeout;
-  const draft: OperationDraft = {
+  return {
+    ...draftOperation(task, app, deploymentId, plan),
+    ...whole,
+    ...(task.batch === null ? {} : { batch: task.batch }),
+    ...(work.kind === "apply" && work.step ? { step: work.step } : {}),
+    ...(task.isLeftOut ? { leftOut: "cordoned" } : {}),
+  };
+}
+
+/** A script that says nothing of its time. */
+const SCRIPT_SECONDS = 600;
+const secondsOf = (duration: string | undefined, otherwise: number) =>
+  duration === undefined ? otherwise : parseDuration(duration)!;
+
+function draftOperation(
+  { work, target }: PlannedTask,
+  app: PlannedApplication,
+  deploymentId: string,
+  { version, environment }: LoadedPlan,
+): OperationDraft {
+  const common = {
     kind: environment.type,
-    action: "deploy",
     isRollback: false,
     deploymentId,
     applicationId: app.id,
@@ -77,21 +106,43 @@ function payloadOf(
     commit: version.gitCommit,
     environmentId: environment.id,
     environment: environment.name,
-    target: task.target,
+    target,
+  };
+  if (work.kind === "hook") {
+    const { name, hook } = work;
+    const timeoutSeconds = secondsOf(hook.timeout, SCRIPT_SECONDS);
+    return { ...common, action: "hook", hook: { name, run: hook.run }, timeoutSeconds };
+  }
+  if (work.kind === "gate" && "script" in work.gate) {
+    const { script, every, for: lasts, timeout } = work.gate;
+    const [everySeconds, forSeconds] = [secondsOf(every, 60), secondsOf(lasts, 0)];
+    const timeoutSeconds = secondsOf(timeout, SCRIPT_SECONDS);
+    const gate = { run: script, everySeconds, forSeconds, timeoutSeconds };
+    return { ...common, action: "gate", gate, timeoutSeconds: forSeconds + timeoutSeconds };
+  }
+  if (work.kind !== "apply") throw new Error(`No agent is asked for a ${work.kind}.`);
+  const timeout = app.config.timeout ?? app.config.runtime?.script?.timeout;
+  return {
+    ...common,
+    action: work.phase,
+    ...(work.hold && { hold: true }),
     timeoutSeconds: timeout ? parseDuration(timeout)! : null,
   };
-  return {
-    ...draft,
-    ...(task.batch === null ? {} : { batch: task.batch }),
-    ...(task.isLeftOut ? { leftOut: "cordoned" } : {}),
-  };
+}
+
+/** What is only planned when something goes wrong is remembered with the application's task: files may change meanwhile. */
+function laterHooksOf({ config }: PlannedApplication): Record<string, unknown> {
+  const { onRollback, onFailure } = config.hooks ?? {};
+  return onRollback || onFailure ? { hooks: { onRollback, onFailure } } : {};
 }
 
 const sayLeftOut = (machine: string, { version }: LoadedPlan) =>
   reason("task.left_out_cordoned", { machine, version: version.version });
 
+/** How its batches were cut, for whoever looks at it or cuts them anew. */
 function batchingOf(task: PlannedTask, plan: LoadedPlan): Record<string, unknown> {
   const strategy = plan.strategies[task.application];
+  if (strategy?.type === "canary" || strategy?.type === "blueGreen") return { strategy: strategy.type };
   if (strategy?.type !== "rolling") return {};
   return { batch: strategy.batch ?? 1, ...(strategy.wait ? { waitSeconds: parseDuration(strategy.wait)! } : {}) };
 }

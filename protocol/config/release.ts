@@ -52,11 +52,22 @@ export const OnFailure = z.strictObject({
     description: "Of a rollback: what goes back.",
     default: "deployment",
   }),
-  askFor: Duration.optional().describe("Of a pause: how long a person is waited for."),
+  askFor: Duration.optional().describe("People are asked first, for so long at most; then the answer is `default`."),
   default: z.enum(["fail", "retry", "ignore", "exclude", "rollback"]).optional().describe(
-    "Of a pause: the answer when nobody gave one.",
+    "The answer when nobody gave one: of a rollback, `rollback`, else `fail`, unless told.",
   ),
-}).meta({ title: "failure" });
+  deadline: Duration.optional().meta({
+    description: "Most time a rollback may take; what is not back by then is told, and it has failed.",
+    default: "30m",
+  }),
+}).meta({ title: "failure" }).superRefine(({ action, askFor, default: answer }, context) => {
+  if (answer !== undefined && askFor === undefined) {
+    context.addIssue({ code: "custom", path: ["default"], message: "is the answer after askFor; say askFor too" });
+  }
+  if (askFor !== undefined && action === "continue") {
+    context.addIssue({ code: "custom", path: ["askFor"], message: "asks before a rollback or a stop, or with pause" });
+  }
+});
 
 export const CanaryStep = z.union([
   z.strictObject({
