@@ -807,6 +807,8 @@ CREATE INDEX agent_query_by_agent ON public.agent_query USING btree (agent_id);
 
 CREATE INDEX app_state_agent ON public.app_state USING btree (agent_id);
 
+CREATE INDEX app_state_drifted ON public.app_state USING btree (environment_id, application_id) WHERE (drift <> '[]'::jsonb);
+
 CREATE INDEX app_state_version ON public.app_state USING btree (version_id);
 
 CREATE INDEX approval_link_by_deployment ON public.approval_link USING btree (deployment_id);

@@ -32,13 +32,13 @@ export interface Drifted {
  * the time before
  */
 const drifted = (tx: Tx, settleSeconds: number) =>
-  tx`app_state s
+  tx`(select * from app_state where drift <> '[]' offset 0) s -- few: found first, by an index that has no others
     join application a on a.id = s.application_id
     join environment e on e.id = s.environment_id
     join version v on v.id = s.version_id
     left join frozen_document f on f.sha256 = s.spec_sha256
     left join agent g on g.id = s.agent_id
-    where s.drift <> '[]' and s.observed_at < boreas_now() - make_interval(secs => ${settleSeconds})
+    where s.observed_at < boreas_now() - make_interval(secs => ${settleSeconds})
       and (g.id is null or g.status = 'connected')
       and not exists (select from deployment_lock l where l.environment_id = s.environment_id and l.application_id = s.application_id)
       and not exists (select from deployment d where d.environment_id = s.environment_id and a.name = any(d.applications)

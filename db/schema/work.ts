@@ -349,6 +349,8 @@ export const appState = pgTable(
     index("app_state_version").on(t.versionId),
     /** An agent's reports are of its own rows: few, however many machines share an environment. */
     index("app_state_agent").on(t.agentId).concurrently(),
+    /** What differs from its version: looked at by every sweep. */
+    index("app_state_drifted").on(t.environmentId, t.applicationId).concurrently().where(sql`drift <> '[]'`),
   ],
 );
 
@@ -402,7 +404,7 @@ export const event = pgTable(
     id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
     xid: xid8("xid").notNull().default(sql`pg_current_xact_id()`),
     projectId: projectId(),
-    /** `deployment`, `task`, `agent`, `version`, `repository`, `application`, `environment`. */
+    /** `deployment`, `task`, `agent`, `version`, `repository`, `application`, `environment`, `trigger`. */
     topic: text("topic").notNull(),
     /** The id of what changed. */
     subjectId: uuid("subject_id"),

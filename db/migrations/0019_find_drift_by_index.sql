@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY "app_state_drifted" ON "app_state" USING btree ("environment_id","application_id") WHERE drift <> '[]';
