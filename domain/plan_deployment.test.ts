@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { planDeployment } from "./plan_deployment.ts";
 import type { PlanInput, PlannedTask } from "./plan_deployment.ts";
+import type { HooksInput } from "./hooks.ts";
 import { planStages } from "./strategy.ts";
+import type { StrategyInput } from "./strategy.ts";
 
 const target = (name: string) => ({ id: `id-${name}`, name });
 
@@ -34,6 +36,27 @@ describe("planDeployment", () => {
   });
 });
 
+const amounts = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom("25%", "50%", "100%"));
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ target: amounts, batch: amounts, wait: fc.constantFrom("0s", "5s") }),
+    fc.constant({ pause: "1m" }),
+    fc.constantFrom({ gate: { script: "ops/check.sh" } }, { gate: { http: "https://shop.example.com" } }),
+    fc.constant({ approve: {} }),
+  ),
+  { maxLength: 5 },
+);
+const strategies: fc.Arbitrary<StrategyInput> = fc.oneof(
+  fc.constant({ type: "all" as const }),
+  fc.record({ type: fc.constant("rolling" as const), batch: amounts, wait: fc.constantFrom("0s", "5s") }),
+  fc.record({ type: fc.constant("canary" as const), steps }),
+  fc.record({ type: fc.constant("blueGreen" as const), steps, hold: fc.constantFrom("0s", "5m") }),
+);
+const hooks: fc.Arbitrary<HooksInput> = fc.dictionary(
+  fc.constantFrom("preDeploy", "preSwitch", "postDeploy", "onRollback", "onFailure"),
+  fc.record({ run: fc.constant("ops/hook.sh"), on: fc.constantFrom("once" as const, "each" as const) }),
+);
+
 /** Any world without a cycle: needs and order only ever point backwards. */
 const worlds = fc.integer({ min: 1, max: 8 }).chain((n) =>
   fc.record({
@@ -41,8 +64,8 @@ const worlds = fc.integer({ min: 1, max: 8 }).chain((n) =>
     listed: fc.subarray(Array.from({ length: n }, (_, i) => i)),
     deployed: fc.subarray(Array.from({ length: n }, (_, i) => i), { minLength: 1 }),
     targets: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: n, maxLength: n }),
-    batch: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom("25%", "50%", "100%")),
-    rolling: fc.boolean(),
+    strategies: fc.array(strategies, { minLength: n, maxLength: n }),
+    hooks: fc.array(hooks, { minLength: n, maxLength: n }),
     picks: fc.infiniteStream(fc.nat()),
   })
 );
@@ -58,7 +81,9 @@ function inputOf(world: World): PlanInput {
     deployed: world.deployed.map((i) => ({
       ...all[i]!,
       targets: Array.from({ length: world.targets[i]! }, (_, m) => target(`m${m}`)),
-      strategy: world.rolling ? { type: "rolling", batch: world.batch } : { type: "all" },
+      strategy: world.strategies[i]!,
+      hooks: world.hooks[i]!,
+      watchSeconds: i % 2,
     })),
   };
 }
@@ -75,6 +100,21 @@ function mustPrecede(input: PlanInput): [string, string][] {
   return input.deployed.flatMap((a) =>
     [...reach(a.name)].filter((b) => deployed.has(b)).map((b): [string, string] => [b, a.name])
   );
+}
+
+/** On each machine prepare, switch, finish in this order; before a deployment-wide hook or wait all that stands in front. */
+function keepsItsOwnOrder(tasks: PlannedTask[], startedAt: Map<string, number>, endedAt: Map<string, number>): void {
+  const order = ["preDeploy", "deploy", "prepare", "preSwitch", "switch", "postDeploy", "finish"];
+  const rankOf = ({ work }: PlannedTask) =>
+    work.kind === "apply" ? order.indexOf(work.phase) : work.kind === "hook" ? order.indexOf(work.name) : -1;
+  for (const [at, a] of tasks.entries()) {
+    for (const b of tasks.slice(at + 1)) {
+      const isLane = rankOf(a) >= 0 && rankOf(b) > rankOf(a) && a.target?.name === b.target?.name &&
+        a.batch === b.batch;
+      const isBarrier = b.parentKey !== null && a.parentKey !== null && b.target === null && b.batch === null;
+      if (isLane || isBarrier) expect(endedAt.get(a.key)!).toBeLessThan(startedAt.get(b.key)!);
+    }
+  }
 }
 
 it("plans every application once, without a circle, and keeps the order under every interleaving of results", () => {
@@ -95,13 +135,13 @@ it("plans every application once, without a circle, and keeps the order under ev
       let now = 0;
       const isDone = (t: PlannedTask): boolean => endedAt.has(t.key);
       const settleParents = () => {
-        for (const parent of plan.filter((t) => !t.isLeaf && t.pauseSeconds === null && !isDone(t))) {
+        for (const parent of plan.filter((t) => t.work.kind === "whole" && !isDone(t))) {
           if (plan.filter((t) => t.parentKey === parent.key).every(isDone)) endedAt.set(parent.key, ++now);
         }
       };
       while (true) {
         const open = plan.filter((t) =>
-          !isDone(t) && (t.isLeaf || t.pauseSeconds !== null) && t.dependsOn.every((d) => endedAt.has(d))
+          !isDone(t) && t.work.kind !== "whole" && t.dependsOn.every((d) => endedAt.has(d))
         );
         if (open.length === 0) break;
         const task = open[world.picks.next().value! % open.length]!;
@@ -110,6 +150,9 @@ it("plans every application once, without a circle, and keeps the order under ev
         settleParents();
       }
       expect(plan.every(isDone)).toBe(true); // no circle: everything came to its end
+      for (const app of input.deployed) {
+        keepsItsOwnOrder(plan.filter((t) => t.application === app.name), startedAt, endedAt);
+      }
       const leavesOf = (app: string) => plan.filter((t) => t.application === app && t.isLeaf);
       for (const [before, after] of mustPrecede(input)) {
         const lastEnd = Math.max(...leavesOf(before).map((t) => endedAt.get(t.key)!));

@@ -1,13 +1,16 @@
 /**
  * One version to one environment, as a graph of tasks. Pure: the same input gives the same plan.
  *
- * An application with one target and one stage is a leaf itself (`deploy`). Otherwise its `deploy` task is a parent,
- * never leased, with `apply` leaves, `pause` tasks between batches and, when the release is watched, a `gate` behind the
- * last batch. Leaves carry the edges that a claim respects; a parent carries the same edges for people to see.
+ * An application with one target, one stage and no hooks is a leaf itself (`deploy`). Otherwise its `deploy` task is a
+ * parent, never leased, with the parts that `plan_parts.ts` lines up. Leaves carry the edges that a claim respects; a
+ * parent carries the same edges for people to see.
  */
-import type { TaskType } from "./task_state.ts";
+import type { HookInput, HookName, HooksInput } from "./hooks.ts";
+import { toleratedFailures } from "./hooks.ts";
 import { orderApplications } from "./order_applications.ts";
-import type { PlanStages, StageTarget, StrategyInput } from "./strategy.ts";
+import { planParts } from "./plan_parts.ts";
+import type { ApproveInput, GateInput, Phase, PlanStages, StageTarget, StepOf, StrategyInput } from "./strategy.ts";
+import type { TaskType } from "./task_state.ts";
 
 export type { PlanStages } from "./strategy.ts";
 
@@ -19,6 +22,7 @@ export interface PlanApplication {
   /** Machines it would go to as well, were they in service. */
   leftOut?: StageTarget[];
   strategy: StrategyInput;
+  hooks?: HooksInput;
   /** How long the release is watched when it is everywhere; 0 or absent: not at all. */
   watchSeconds?: number;
 }
@@ -29,20 +33,27 @@ export interface PlanInput {
   mustInOrder: readonly string[];
   planStages: PlanStages;
 }
+/** What a task is there for. */
+export type Work =
+  | { kind: "whole" }
+  | { kind: "apply"; phase: Phase; hold?: boolean; step?: StepOf }
+  | { kind: "hook"; name: HookName; hook: HookInput }
+  | { kind: "pause" | "watch"; seconds: number }
+  | { kind: "gate"; gate: GateInput }
+  | { kind: "approval"; approve: ApproveInput };
 export interface PlannedTask {
   /** Unique in the plan: `order`, `order/m1`, `order/pause-1`. */
   key: string;
   parentKey: string | null;
   application: string;
-  /** The application's name; of a part, the machine's, or what it waits for. */
+  /** The application's name; of a part, the machine's, or what it does there or waits for. */
   name: string;
   type: TaskType;
   dependsOn: string[];
   target: StageTarget | null;
-  /** A leaf is done by an agent, a wait by the timer. */
+  /** A leaf is done by an agent. */
   isLeaf: boolean;
-  /** Of a pause, and of a gate that watches. */
-  pauseSeconds: number | null;
+  work: Work;
   /** Of a parent: parts that may fail before it has failed. */
   maxFailures: number;
   /** Of a part for one target: 1, 2, ... */
@@ -63,51 +74,17 @@ export function planDeployment(input: PlanInput): PlannedTask[] {
   return sorted.flatMap((app) => planApplication(app, order.get(app.name)!, input.planStages));
 }
 
-function planApplication(app: PlanApplication, dependsOn: string[], plan: PlanStages): PlannedTask[] {
-  const { watchSeconds = 0, leftOut = [] } = app;
-  const common = { application: app.name, pauseSeconds: null, maxFailures: 0, batch: null, isLeftOut: false };
-  const whole = { ...common, key: app.name, parentKey: null, name: app.name, type: "deploy" as const, dependsOn };
-  const hasParts = app.targets.length > 1 || watchSeconds > 0 || leftOut.length > 0;
-  if (!hasParts) return [{ ...whole, target: app.targets[0] ?? null, isLeaf: true }];
-
-  const part = { ...common, parentKey: app.name };
-  const wait = (key: string, name: string, type: "pause" | "gate", seconds: number): PlannedTask => ({
-    ...part,
-    key: `${app.name}/${key}`,
-    name,
-    type,
-    dependsOn: previous,
-    target: null,
-    isLeaf: false,
-    pauseSeconds: seconds,
-  });
-  const apply = (target: StageTarget | null): PlannedTask => ({
-    ...part,
-    key: `${app.name}/${target?.name ?? "run"}`,
-    name: target?.name ?? app.name,
-    type: "apply",
-    dependsOn: previous,
-    target,
-    isLeaf: true,
-  });
-  const parts: PlannedTask[] = [];
-  let previous = dependsOn;
-  let pauses = 0;
-  let batch = 0;
-  const stages = app.targets.length > 0
-    ? plan({ targets: app.targets, strategy: app.strategy })
-    : [{ kind: "apply" as const, targets: [null] }];
-  for (const stage of stages) {
-    batch += stage.kind === "apply" ? 1 : 0;
-    const tasks = stage.kind === "pause"
-      ? [wait(`pause-${++pauses}`, `wait ${stage.seconds} s`, "pause", stage.seconds)]
-      : stage.targets.map((target) => ({ ...apply(target), batch }));
-    parts.push(...tasks);
-    previous = tasks.map((task) => task.key);
+function planApplication(app: PlanApplication, dependsOn: string[], planStages: PlanStages): PlannedTask[] {
+  const parts = planParts(app, dependsOn, planStages);
+  const whole = {
+    ...{ key: app.name, parentKey: null, application: app.name, name: app.name, type: "deploy" as const, dependsOn },
+    ...{ batch: null, isLeftOut: false },
+  };
+  const [only, ...others] = parts;
+  if (others.length === 0 && only!.type === "apply" && !only!.isLeftOut) {
+    return [{ ...whole, target: only!.target, isLeaf: true, work: { kind: "apply", phase: "deploy" }, maxFailures: 0 }];
   }
-  if (watchSeconds > 0) parts.push(wait("watch", `watch ${watchSeconds} s`, "gate", watchSeconds));
-  for (const target of leftOut) parts.push({ ...apply(target), dependsOn: [], isLeftOut: true });
   // A whole of which every part failed has not succeeded, whatever it tolerates.
-  const maxFailures = Math.min(app.strategy.maxFailures ?? 0, Math.max(0, app.targets.length - 1));
-  return [{ ...whole, target: null, isLeaf: false, maxFailures }, ...parts];
+  const maxFailures = Math.min(toleratedFailures(app.strategy), Math.max(0, app.targets.length - 1));
+  return [{ ...whole, target: null, isLeaf: false, work: { kind: "whole" }, maxFailures }, ...parts];
 }

@@ -19,6 +19,7 @@ export interface LockedDeployment {
   autoStart: boolean;
   onFailure: string;
   onlyTargets: string[] | null;
+  reapply: boolean;
   createdBy: string;
 }
 
@@ -26,7 +27,7 @@ export interface LockedDeployment {
 export async function lockDeployment(tx: Tx, id: string, projectId: string): Promise<LockedDeployment> {
   const [row] = await tx<LockedDeployment[]>`
     select id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy, plan_hash,
-      approvals_needed, auto_start, on_failure, only_targets, created_by
+      approvals_needed, auto_start, on_failure, only_targets, reapply, created_by
     from deployment where id = ${id} and project_id = ${projectId} and retired_at is null for update`;
   if (!row) throw new AppError("not_found", "deployment.not_found", `There is no deployment ${id} in this project.`);
   return row;
