@@ -160,7 +160,6 @@ create table application (
   constraint application_name UNIQUE (project_id, name),
   constraint application_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
   constraint application_repository_id_repository_id_fk FOREIGN KEY (repository_id) REFERENCES repository(id) ON DELETE SET NULL,
-  constraint application_proposal CHECK ((proposal = ANY (ARRAY['proposed'::text, 'dismissed'::text]))),
   constraint application_type CHECK ((type = ANY (ARRAY['microservice'::text, 'monolith'::text])))
 );
 
@@ -554,7 +553,6 @@ create table repository (
   constraint repository_pkey PRIMARY KEY (id),
   constraint repository_url UNIQUE (project_id, url),
   constraint repository_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),
-  constraint repository_discovery CHECK ((discovery = ANY (ARRAY['create'::text, 'propose'::text]))),
   constraint repository_provider CHECK ((provider = ANY (ARRAY['github'::text, 'gitlab'::text, 'gitea'::text, 'forgejo'::text, 'bitbucket'::text, 'generic'::text])))
 );
 

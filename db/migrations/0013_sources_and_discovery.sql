@@ -19,6 +19,4 @@ ALTER TABLE "repository" ADD COLUMN "status_token" "bytea";--> statement-breakpo
 ALTER TABLE "repository" ADD COLUMN "api_url" text;--> statement-breakpoint
 ALTER TABLE "repository" ADD COLUMN "discovery" text DEFAULT 'create' NOT NULL;--> statement-breakpoint
 ALTER TABLE "source_query" ADD CONSTRAINT "source_query_repository_id_repository_id_fk" FOREIGN KEY ("repository_id") REFERENCES "public"."repository"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "source_query_of_repository" ON "source_query" USING btree ("repository_id");--> statement-breakpoint
-ALTER TABLE "application" ADD CONSTRAINT "application_proposal" CHECK (proposal in ('proposed', 'dismissed'));--> statement-breakpoint
-ALTER TABLE "repository" ADD CONSTRAINT "repository_discovery" CHECK (discovery in ('create', 'propose'));
+CREATE INDEX "source_query_of_repository" ON "source_query" USING btree ("repository_id");

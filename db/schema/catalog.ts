@@ -48,7 +48,6 @@ export const repository = pgTable("repository", {
 }, (t) => [
   unique("repository_url").on(t.projectId, t.url),
   check("repository_provider", checkOneOf("provider", PROVIDERS)),
-  check("repository_discovery", checkOneOf("discovery", ["create", "propose"])),
   index("repository_poll").on(t.nextPollAt),
 ]);
 
@@ -110,7 +109,6 @@ export const application = pgTable(
   ) => [
     unique("application_name").on(t.projectId, t.name),
     check("application_type", checkOneOf("type", ["microservice", "monolith"])),
-    check("application_proposal", checkOneOf("proposal", ["proposed", "dismissed"])),
   ],
 );
 
