@@ -13,7 +13,7 @@ import { reason } from "./reason.ts";
 import type { Reason } from "./reason.ts";
 import type { GateInput } from "./strategy.ts";
 
-/** `error`: who should have answered did not. It counts as no data, and is told apart for whoever looks. */
+/** `error`: who should have answered did not, or not so that it could be read. It counts as no data, but never passes. */
 export const MEASUREMENT_VERDICTS = ["pass", "fail", "no_data", "error"] as const;
 export type MeasurementVerdict = (typeof MEASUREMENT_VERDICTS)[number];
 export interface Measured {
@@ -82,7 +82,8 @@ export function judgeGate(
   if (!hasData && timing.noData === "fail") {
     return { state: "failed", progress, reason: reason("task.gate_no_data", said) };
   }
-  if (!hasData && timing.noData === "wait") {
+  // A server that is away has not said that there is nothing: with `noData: pass` it is waited for, and never passes.
+  if (!hasData && (timing.noData === "wait" || measured.verdict === "error")) {
     const missed = progress.missed + 1;
     const next = { passed: progress.passed, missed };
     if (missed >= timing.patience) {

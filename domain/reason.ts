@@ -23,7 +23,17 @@ const SENTENCES = {
   "deployment.started": "Started by {actor}.",
   "deployment.queued": "Waiting for deployment {deploymentId} of the same applications to end.",
   "deployment.paused": "Paused by {actor}; running tasks go on, nothing new starts.",
-  "deployment.paused_on_failure": "Paused because {task} failed: {detail} Retry it, roll back, or cancel.",
+  "deployment.paused_on_failure":
+    "Paused because {task} failed: {detail} Decide: fail, retry, ignore or exclude it, or roll back.",
+  "deployment.paused_on_failure_until":
+    "Paused because {task} failed: {detail} Decide: fail, retry, ignore or exclude it, or roll back. Answers itself with {answer} at {until}.",
+  "deployment.decided_fail": "{actor} decided that it has failed: {note} What runs comes to its end.",
+  "deployment.decided": "{actor} decided: {choice} {task}. It goes on.",
+  "deployment.decided_rollback": "Rolling back because {task} failed: {detail} Nobody decided otherwise in time.",
+  "deployment.frozen":
+    "Frozen until {until}: {why}. It starts by itself then; {roles} may start it before, with a reason.",
+  "deployment.started_in_freeze": "Started by {actor} in spite of a freeze: {note}",
+  "deployment.cancelling_for_newer": "Cancelled for {version}, which is newer; waiting for running work to stop.",
   "deployment.resumed": "Resumed by {actor}.",
   "deployment.completed": "{count} of {count} applications run version {version}.",
   "deployment.starting": "Made by the {actor}; it starts by itself.",
@@ -41,6 +51,8 @@ const SENTENCES = {
   "deployment.superseded": "Replaced by {version}, which contains it.",
   "deployment.completed_without":
     "{count} of {count} applications run version {version}; left out: {machines}. What was left out gets it when it is back.",
+  "deployment.completed_excluding":
+    "{count} of {count} applications run version {version}, but not on {machines}: a person excluded it.",
   "deployment.catching_up": "{machine} is back; it gets version {version} of {applications}, which it missed.",
   "deployment.rebatched": "{actor} changed the batches that had not begun: {batch} at a time.",
   "deployment.policy": "{detail}",
@@ -85,6 +97,7 @@ const SENTENCES = {
   "task.skipped_stopped": "Skipped: {detail}",
   "task.paused": "Waiting until {until}.",
   "task.pause_over": "The wait is over.",
+  "task.measured": "Measured {note}: {verdict}.",
   "task.gate_measuring":
     "Measured {note}; wanted: {rule}. {passed} of {count} measurements passed; goes on until {until}.",
   "task.gate_passed": "Measured {note}; wanted: {rule}. {passed} of {count} measurements passed.",
@@ -101,6 +114,10 @@ const SENTENCES = {
   "task.approval_expired": "Rejected: {given} of {count} approvals were given in time.",
   "task.approval_expired_approved":
     "Approved, because nobody said no in time: {given} of {count} approvals were given.",
+  "task.ignored": "Counts as done, because {actor} ignored its failure: {note} It had failed: {detail}",
+  "task.excluded": "Excluded by {actor}: {note} {machine} keeps what it has until somebody asks for more.",
+  "task.rollback_overdue": "Not back after {seconds} s, the most that this rollback may take.",
+  "task.rollback_stuck": "Did not stop after {seconds} s, the most that this rollback may take; it was given up.",
   "task.parts_failed": "{failed} of {count} parts failed, first {task}: {detail}",
   "task.retry_asked": "Tried again by {actor}.",
   // versions
@@ -153,6 +170,12 @@ const SENTENCES = {
   "notification.over": "Not sent: it was over before it was due.",
   "notification.switched_off": "Not sent: the channel is switched off.",
   "notification.test": "{actor} wanted to see whether messages arrive here.",
+  // triggers
+  "trigger.deciding": "Being looked at.",
+  "trigger.soaking": "{detail}",
+  "trigger.fired": "Made a deployment of {version} to {environment}.",
+  "trigger.would_fire": "Would deploy {version} to {environment}: {applications}. {detail}",
+  "trigger.not_fired": "{detail}",
   // upgrades of agents
   "upgrade.running": "Started by {actor}: one machine first, then {batch} at a time.",
   "upgrade.completed": "{count} of {total} machines run {version}.",

@@ -1,24 +1,47 @@
 /** How an application is released: strategy, gates, hooks, failure. The whole grammar parses, carried out yet or not. */
 import { z } from "zod";
+import { GATE_PLACEHOLDERS, unknownPlaceholders } from "../../domain/fill_gate.ts";
 import { CountOrPercent, Duration, HttpUrl, Name, RelativePath } from "./values.ts";
+
+/** Text with placeholders of a gate in it. */
+const Filled = <T extends z.ZodType<string>>(text: T) =>
+  text.refine(
+    (value) => unknownPlaceholders(value).length === 0,
+    `no other placeholder than ${GATE_PLACEHOLDERS.map((name) => `\${${name}}`).join(" ")}`,
+  );
 
 export const Gate = z.union([
   z.strictObject({
-    prometheus: z.string().min(1).describe("An instant query; every sample of its answer is compared."),
-    server: HttpUrl.optional().describe("Address of the Prometheus server."),
+    prometheus: Filled(z.string().min(1)).describe("An instant query; the worst sample of its answer is compared."),
+    server: Filled(HttpUrl).optional().describe(
+      "Address of the Prometheus server; `config.prometheus.server` of the environment unless told.",
+    ),
     max: z.number().optional().describe("A sample above it fails the gate."),
     min: z.number().optional().describe("A sample below it fails the gate."),
     every: Duration.optional().describe("Time between two measurements."),
     for: Duration.optional().describe("How long every measurement must pass; without it one does."),
-    noData: z.enum(["fail", "pass", "wait"]).optional().describe("What an answer without samples means."),
-  }).meta({ title: "prometheus gate" }),
+    timeout: Duration.optional().describe("Most time one answer may take."),
+    noData: z.enum(["fail", "pass", "wait"]).optional().meta({
+      description: "What an answer without samples means; a server that is away never passes.",
+      default: "fail",
+    }),
+  }).meta({ title: "prometheus gate" }).refine(
+    ({ max, min }) => max !== undefined || min !== undefined,
+    "needs max or min: what the value is compared with",
+  ),
   z.strictObject({
-    http: HttpUrl.describe("The address that is asked."),
-    expect: z.string().optional().describe("The status that passes: `200`, `2xx`."),
+    http: Filled(HttpUrl).describe("The address that is asked."),
+    expect: Filled(z.string().min(1).max(1000)).optional().meta({
+      description: "The status that passes, `200` or `2xx`; or a text that an answer of 2xx must hold.",
+      default: "2xx",
+    }),
     every: Duration.optional().describe("Time between two measurements."),
     for: Duration.optional().describe("How long every measurement must pass; without it one does."),
     timeout: Duration.optional().describe("Most time one answer may take."),
-    noData: z.enum(["fail", "pass", "wait"]).optional().describe("What no answer means."),
+    noData: z.enum(["fail", "pass", "wait"]).optional().meta({
+      description: "What no answer means; with `pass` it is waited for, as nobody who is away passes.",
+      default: "fail",
+    }),
   }).meta({ title: "http gate" }),
   z.strictObject({
     script: RelativePath.describe("A script of the bundle, run on an agent of the environment; exit code 0 passes."),

@@ -12,8 +12,10 @@ export class OutgoingError extends Error {
 }
 
 export interface OutgoingRequest {
-  method?: "GET" | "HEAD";
+  /** What is posted is posted to this address: a redirect of it is an error that says where to. */
+  method?: "GET" | "HEAD" | "POST";
   headers?: Record<string, string>;
+  body?: string;
   timeoutMs?: number;
   /** 0: the first answer is the one, also when it leads elsewhere. */
   maxRedirects?: number;
@@ -44,6 +46,7 @@ export async function callOut<T>(
       const response = await deps.fetch(url, {
         method: request.method ?? "GET",
         headers,
+        body: request.body,
         redirect: "manual",
         signal: abort.signal,
         addresses,
@@ -52,6 +55,9 @@ export async function callOut<T>(
       const leadsOn = [301, 302, 303, 307, 308].includes(response.status) && location !== null && maxRedirects > 0;
       if (!leadsOn) return await use(response);
       await response.body?.cancel();
+      if (request.method === "POST") {
+        throw new OutgoingError(`it redirects to ${new URL(location, url).origin}; give the address where that ends`);
+      }
       url = new URL(location, url).href;
     }
     throw new OutgoingError("it redirects too often");

@@ -27,6 +27,7 @@ const CHECKS = {
   postgres15: () => missing(isThere("/usr/lib/postgresql/15/bin/postgres"), "PostgreSQL 15 as Debian packages it"),
   pgbouncer: () => missing(findProgram("pgbouncer"), "pgbouncer"),
   faketime: () => missing(findFaketime(), "libfaketime, as Debian packages it"),
+  prometheus: () => missing(findProgram("prometheus"), "prometheus"),
   shellcheck: () => missing(findProgram("shellcheck"), "shellcheck"),
   netns: () =>
     missing(process.getuid?.() === 0, "root, to make network namespaces") ??

@@ -1,0 +1,243 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { createHints } from "../db/hints.ts";
+import { cancelDeployment } from "../db/deployments/cancel_deployment.ts";
+import { pauseDeployment, resumeDeployment } from "../db/deployments/pause_deployment.ts";
+import { DEFAULT_PROJECT } from "../db/database.ts";
+import type { Actor } from "../db/database.ts";
+import { readMeasurements } from "../db/gates/read_measurements.ts";
+import { skipWait } from "../db/rollouts/skip_wait.ts";
+import { parseNetworks } from "../domain/outgoing_address.ts";
+import { createOutgoingCheck } from "../domain/outgoing_check.ts";
+import type { GateInput } from "../domain/strategy.ts";
+import { createClock } from "../host/clock.ts";
+import { createPinnedFetch } from "../host/pinned_fetch.ts";
+import { component } from "../tests/helpers/require_component.ts";
+import { startMeteredApp, startPrometheus } from "../tests/helpers/prometheus.ts";
+import type { MeteredApp, TestPrometheus } from "../tests/helpers/prometheus.ts";
+import { quiet } from "../tests/helpers/start_scheduler.ts";
+import { seedWork } from "../tests/helpers/seed_work.ts";
+import { createTestDatabase } from "../tests/helpers/test_database.ts";
+import type { TestDatabase } from "../tests/helpers/test_database.ts";
+import { createGateLoop } from "./gate_loop.ts";
+import { soleLeader } from "./leadership.ts";
+
+let db: TestDatabase;
+let seed: ReturnType<typeof seedWork>;
+beforeAll(async () => {
+  db = await createTestDatabase();
+  seed = seedWork(db);
+});
+const person = (): Actor => ({ userId: null, name: "ada", role: "admin", ip: null, projectId: DEFAULT_PROJECT });
+
+/** A deployment in which a gate stands between two machines; the loop measures it. */
+async function world(gate: GateInput, options: { server?: string; loop?: boolean; crashPoint?: () => void } = {}) {
+  const environmentId = await seed.environment();
+  const appId = await seed.application();
+  if (options.server) {
+    await db.sql`update environment set config = ${
+      db.sql.json({ prometheus: { server: options.server } })
+    } where id = ${environmentId}`;
+  }
+  const deployment = await seed.deployment({ environmentId });
+  const common = { deploymentId: deployment.id, environmentId, appId };
+  const parentId = await seed.task({ ...common, name: "shop", isLeaf: false, state: "running" });
+  const gateId = await seed.task({
+    ...{ ...common, parentId, name: "errors", type: "gate", isLeaf: false },
+    payload: { kind: "prometheus" in gate ? "prometheus" : "http", gate, application: "shop" },
+  });
+  const nextId = await seed.task({
+    ...{ ...common, parentId, name: "m2", type: "apply", state: "blocked", dependsOn: [gateId] },
+    payload: { action: "deploy" },
+  });
+  const hints = createHints();
+  const loop = createGateLoop({
+    ...{ db, hints, logger: quiet, clock: createClock(), leadership: soleLeader, sweepSeconds: 1 },
+    fetch: createPinnedFetch(() => undefined),
+    checkOutgoing: createOutgoingCheck({ resolve: () => Promise.resolve([]), allow: parseNetworks("127.0.0.0/8") }),
+    crashPoint: options.crashPoint ?? (() => {}),
+  });
+  if (options.loop !== false) loop.start();
+  onTestFinished(() => loop.stop());
+  const state = async (id: string) =>
+    (await db.sql<{ state: string; reason: { code: string; text: string }; fence: number }[]>`
+      select state, reason, fence from task where id = ${id}`)[0]!;
+  const status = async () =>
+    (await db.sql<{ status: string }[]>`select status from deployment where id = ${deployment.id}`)[0]!.status;
+  const rows = () => readMeasurements(db, gateId, { limit: 100 });
+  const deps = { db, hints, planners: {} };
+  return { deploymentId: deployment.id, gateId, nextId, loop, state, status, rows, deps };
+}
+const ended = (w: { gateId: string; state(id: string): Promise<{ state: string }> }, state: string) =>
+  expect.poll(async () => (await w.state(w.gateId)).state).toBe(state);
+const counted = (w: { rows(): Promise<unknown[]> }, least: number) =>
+  expect.poll(async () => (await w.rows()).length).toBeGreaterThanOrEqual(least);
+
+const prometheus = component("prometheus");
+describe.skipIf(!prometheus.available)(`a gate that asks a Prometheus${prometheus.reason}`, () => {
+  let app: MeteredApp;
+  let server: TestPrometheus;
+  beforeAll(async () => {
+    app = startMeteredApp();
+    app.say("errors 0.001");
+    server = await startPrometheus(app.port);
+    await server.shows("errors", "0.001");
+  });
+  afterAll(async () => {
+    await server.stop();
+    await app.stop();
+  });
+  const gate = { prometheus: "errors", max: 0.01, every: "1s", for: "2s" };
+
+  it("passes when the value held for the whole window, and what comes behind it goes on", async () => {
+    const w = await world(gate, { server: server.url });
+    await ended(w, "success");
+    expect((await w.rows()).map((m) => [m.number, m.value, m.verdict])).toEqual([
+      [3, 0.001, "pass"],
+      [2, 0.001, "pass"],
+      [1, 0.001, "pass"],
+    ]);
+    expect((await w.state(w.nextId)).state).toBe("pending");
+    const events = await db.sql`select kind from event where subject_id = ${w.gateId} order by id`;
+    expect(events.map((e) => e.kind)).toEqual(["task.measured", "task.measured", "task.measured", "task.success"]);
+  });
+
+  it("fails at once when it is violated in the middle of the window", async () => {
+    const w = await world({ ...gate, for: "10m" }, { server: server.url });
+    await counted(w, 1);
+    expect((await w.state(w.gateId)).reason.text).toMatch(
+      /^Measured 0.001; wanted: at most 0.01. \d+ of 601 .* until /,
+    );
+    app.say("errors 0.4");
+    await ended(w, "failed");
+    app.say("errors 0.001");
+    expect((await w.rows())[0]).toMatchObject({ value: 0.4, verdict: "fail" });
+    expect((await w.state(w.gateId)).reason).toMatchObject({ code: "task.gate_failed" });
+    expect((await w.state(w.nextId)).state).toBe("skipped");
+    expect(await w.status()).toBe("failed");
+    await server.shows("errors", "0.001");
+  });
+
+  it("fails when the query has no result, unless it may wait for one", async () => {
+    const w = await world({ ...gate, prometheus: 'errors{version="${version}"}', server: server.url });
+    await ended(w, "failed");
+    expect((await w.state(w.gateId)).reason.text).toContain("the query has no result");
+    const waiting = await world({ ...gate, prometheus: "late", noData: "wait" }, { server: server.url });
+    await counted(waiting, 1);
+    expect((await waiting.state(waiting.gateId)).reason.code).toBe("task.gate_waiting_for_data");
+    app.say("errors 0.001\nlate 0");
+    await ended(waiting, "success");
+  });
+
+  it("says what Prometheus finds wrong with the query", async () => {
+    const w = await world({ ...gate, prometheus: "rate(errors" }, { server: server.url });
+    await ended(w, "failed");
+    expect(await w.rows()).toMatchObject([{ verdict: "error", note: expect.stringContaining("parse error") }]);
+  });
+
+  it("takes a server that is away for no data, and never for a pass", async () => {
+    const away = await startPrometheus(app.port);
+    onTestFinished(() => away.stop());
+    await away.shows("errors", "0.001");
+    const w = await world({ ...gate, for: "10m", noData: "pass" }, { server: away.url });
+    await counted(w, 1);
+    await away.kill();
+    await expect.poll(async () => (await w.rows())[0]!.verdict).toBe("error");
+    expect(await w.state(w.gateId)).toMatchObject({ state: "pending", reason: { code: "task.gate_waiting_for_data" } });
+    const strict = await world(gate, { server: away.url });
+    await ended(strict, "failed");
+    expect((await strict.state(strict.gateId)).reason.text).toContain("the Prometheus server: it cannot be reached");
+  });
+});
+
+describe("a gate that asks over HTTP", () => {
+  let answer: () => Response | Promise<Response> = () => new Response("ready: yes");
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => answer());
+  afterAll(() => server.shutdown());
+  const address = `http://127.0.0.1:${server.addr.port}/ready?of=\${version}`;
+
+  it("passes for the status or the text that it expects", async () => {
+    answer = () => new Response("ready: yes");
+    for (const expectation of [undefined, "2xx", "200", "ready: yes"]) {
+      const w = await world({ http: address, expect: expectation });
+      await ended(w, "success");
+    }
+    for (const expectation of ["404", "5xx", "ready: no"]) {
+      const w = await world({ http: address, expect: expectation });
+      await ended(w, "failed");
+      expect((await w.rows())[0]).toMatchObject({ verdict: "fail", value: 200 });
+    }
+  });
+
+  it("is no data when nobody answers in time, answers without end, or leads out of bounds", async () => {
+    const slow = Promise.withResolvers<Response>();
+    onTestFinished(() => slow.resolve(new Response()));
+    answer = () => slow.promise;
+    const w = await world({ http: address, timeout: "1s" });
+    await ended(w, "failed");
+    expect((await w.rows())[0]).toMatchObject({ verdict: "error", note: "the address: it did not answer in time" });
+    const endless = () => new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(65_536)) });
+    answer = () => new Response(endless());
+    const large = await world({ http: address, expect: "ready" });
+    await ended(large, "failed");
+    expect((await large.rows())[0]!.note).toContain("more than");
+    answer = () => Response.redirect("http://169.254.169.254/latest/meta-data");
+    const elsewhere = await world({ http: address });
+    await ended(elsewhere, "failed");
+    expect((await elsewhere.rows())[0]!.note).toContain("a link-local address");
+  });
+
+  it("stands still while its deployment is paused, and is over when that is cancelled or it is skipped", async () => {
+    answer = () => new Response("ok");
+    const w = await world({ http: address, every: "1s", for: "1h" });
+    await counted(w, 1);
+    await pauseDeployment(w.deps, w.deploymentId, person());
+    const seen = (await w.rows()).length;
+    await db.sql`update task set run_after = boreas_now() - interval '1 minute' where id = ${w.gateId}`;
+    w.loop.wake();
+    const other = await world({ http: address });
+    await ended(other, "success"); // a whole gate later, nothing was measured here
+    expect((await w.rows()).length).toBe(seen);
+    await resumeDeployment(w.deps, w.deploymentId, person());
+    w.loop.wake();
+    await counted(w, seen + 1);
+    await skipWait(w.deps, w.gateId, person(), "we know");
+    expect(await w.state(w.gateId)).toMatchObject({ state: "success", reason: { code: "task.wait_skipped" } });
+    expect((await w.state(w.nextId)).state).toBe("pending");
+
+    const gone = await world({ http: address, every: "1s", for: "1h" });
+    await counted(gone, 1);
+    await cancelDeployment(gone.deps, gone.deploymentId, person());
+    await ended(gone, "cancelled");
+  });
+
+  it("writes nothing for a measurement that came back after it was over, or was claimed by another", async () => {
+    const held = Promise.withResolvers<Response>();
+    let asked = 0;
+    answer = () => (asked++ === 0 ? held.promise : Promise.resolve(new Response("ok")));
+    const w = await world({ http: address, every: "1s", for: "1h" });
+    await expect.poll(() => asked).toBe(1);
+    await db.sql`update task set run_after = boreas_now() where id = ${w.gateId}`; // as when the claim has run out
+    w.loop.wake();
+    await counted(w, 1);
+    held.resolve(new Response("late", { status: 500 }));
+    await counted(w, 2);
+    expect((await w.rows()).every((m) => m.verdict === "pass")).toBe(true);
+  });
+
+  it("is measured again after a master ended between the measurement and its row, and has one row for it", async () => {
+    answer = () => new Response("ok");
+    let falls = 1;
+    const w = await world({ http: address }, {
+      crashPoint: () => {
+        if (falls-- > 0) throw new Error("the master ends here");
+      },
+    });
+    await expect.poll(async () => (await w.state(w.gateId)).fence).toBe(1);
+    await expect.poll(() => falls).toBe(0);
+    expect(await w.rows()).toEqual([]);
+    await db.sql`update task set run_after = boreas_now() where id = ${w.gateId}`;
+    w.loop.wake();
+    await ended(w, "success");
+    expect((await w.rows()).length).toBe(1);
+  });
+});
