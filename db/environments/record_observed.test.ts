@@ -57,6 +57,28 @@ beforeEach(async () => {
 });
 
 describe("what an agent saw", () => {
+  it("is judged anew when somebody writes the row in between, and overwrites nothing of that", async () => {
+    const later = await seed.version(`${name("v")}-later`);
+    const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>();
+    const { promise: hasWritten, resolve: wrote } = Promise.withResolvers<void>();
+    const between = db.sql.begin(async (tx) => {
+      await tx`update app_state set version_id = ${later} where application_id = ${apps.order}`;
+      wrote();
+      await mayCommit;
+    });
+    await hasWritten;
+    const reported = report(seen({ health: "degraded" }));
+    await expect.poll(async () =>
+      (await db.sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+        .length
+    ).toBeGreaterThan(0);
+    commit();
+    await between;
+    const { changes } = await reported;
+    expect(changes).toMatchObject([{ versionId: later, sync: { before: "synced", now: "out_of_sync" } }]);
+    expect(await state()).toMatchObject({ versionId: later, health: "degraded", sync: "out_of_sync" });
+  });
+
   it("is written once, and the same word again writes nothing", async () => {
     expect(await report(seen())).toEqual({ changes: [], ignored: 0 });
     const first = await state();
