@@ -19,9 +19,11 @@ import { deploymentRoutes } from "./routes/deployments.ts";
 import { enrollmentRoutes } from "./routes/enrollment.ts";
 import { environmentRoutes } from "./routes/environments.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { historyRoutes } from "./routes/history.ts";
 import { installRoutes } from "./routes/install.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { logRoutes } from "./routes/logs.ts";
+import { notificationRoutes } from "./routes/notifications.ts";
 import { overviewRoutes } from "./routes/overview.ts";
 import { repositoryRoutes } from "./routes/repositories.ts";
 import { schemaRoutes } from "./routes/schema.ts";
@@ -44,6 +46,7 @@ const API_ROUTES = [
   environmentRoutes,
   secretRoutes,
   versionRoutes,
+  historyRoutes,
   deploymentRoutes,
   taskRoutes,
   logRoutes,
@@ -53,6 +56,7 @@ const API_ROUTES = [
   enrollmentRoutes,
   installRoutes,
   blobRoutes,
+  notificationRoutes,
   overviewRoutes,
   auditRoutes,
 ];

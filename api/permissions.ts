@@ -46,6 +46,15 @@ const API: Record<string, Permission> = {
   "GET /secrets/:id": "admin",
   "DELETE /secrets/:id": "admin",
 
+  "GET /notifications": "admin", // who is told, and where that goes
+  "POST /notifications": "admin",
+  "GET /notifications/:id": "admin",
+  "PATCH /notifications/:id": "admin",
+  "DELETE /notifications/:id": "admin",
+  "POST /notifications/:id/test": "admin",
+  "GET /notifications/:id/deliveries": "admin",
+  "POST /notifications/:id/deliveries/:deliveryId/redeliver": "admin",
+
   "GET /repositories": "viewer",
   "POST /repositories": "admin", // registering one decides what runs
   "GET /repositories/:id": "viewer",
@@ -61,6 +70,8 @@ const API: Record<string, Permission> = {
   "POST /versions/:id/revert": "deployer",
   "POST /versions/:id/unrevert": "deployer",
   "GET /versions/:id/status": "viewer",
+  "GET /versions/:id/changes": "viewer",
+  "GET /commits/:sha/deployments": "viewer",
 
   "GET /deployments": "viewer",
   "POST /deployments": "deployer",

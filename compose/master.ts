@@ -44,6 +44,7 @@ import { readReadiness } from "./readiness.ts";
 import { readSettings } from "./settings.ts";
 import type { Env, Settings } from "./settings.ts";
 import { onStopSignals } from "./stop_signals.ts";
+import { createNotifier } from "./notify_parts.ts";
 import { openTls } from "./tls.ts";
 import { readWebFiles } from "./web_files.ts";
 
@@ -216,7 +217,10 @@ async function startParts(parts: Parts): Promise<void> {
 
   await createAdmin(parts);
   const retention = createRetentionLoop({ ...schedulerDeps, retention: settings.retention });
-  if (form !== "api") await startDriving(parts, { scheduler, gitops, leadership, retention });
+  if (form !== "api") {
+    const notifier = createNotifier(env, settings, schedulerDeps, gitops.checkOutgoing);
+    await startDriving(parts, { scheduler, gitops, leadership, loops: [retention, notifier] });
+  }
   if (form === "start") await offerLocalToken({ db, hints }, settings.dataDir);
   const listening: Listening[] = [];
   undo.push(() => {
@@ -253,13 +257,13 @@ interface Driving {
   scheduler: Scheduler;
   gitops: Gitops;
   leadership: Candidate;
-  retention: Loop;
+  loops: Loop[];
 }
 
 /** The loops, and the operators that live inside this process. */
 async function startDriving(
   { settings, clock, logger, db, undo }: Parts,
-  { scheduler, gitops, leadership, retention }: Driving,
+  { scheduler, gitops, leadership, loops }: Driving,
 ): Promise<void> {
   leadership.start();
   // Given back when every loop that leads has ended.
@@ -268,8 +272,10 @@ async function startDriving(
   undo.push(() => scheduler.stop());
   gitops.start();
   undo.push(() => gitops.stop());
-  retention.start();
-  undo.push(() => retention.stop());
+  for (const loop of loops) {
+    loop.start();
+    undo.push(() => loop.stop());
+  }
   const agents = await startEmbeddedAgents({
     kinds: settings.operators,
     masterName: `${hostname()}-${settings.port}`,

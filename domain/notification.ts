@@ -131,7 +131,8 @@ export const SETTLE_SECONDS: Partial<Record<NotificationEvent, number>> = {
 /** Messages of one kind to one channel in a minute; what comes after them waits, and goes out as one. */
 export const MOST_PER_MINUTE = 5;
 export const CROWDED_SECONDS = 30;
-/** A message tells so many one by one; the others are in its count. */
+/** A message knows so many of what it is about one by one, and tells so many; the others are in its count. */
+export const ITEMS_KEPT = 500;
 export const ITEMS_TOLD = 20;
 
 /** After so many tries a message is given up: about four hours of trying. */

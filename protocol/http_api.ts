@@ -4,3 +4,7 @@ export * from "./api/catalog.ts";
 export * from "./api/common.ts";
 export * from "./api/work.ts";
 export * from "./api/upgrades.ts";
+export * from "./api/history.ts";
+export * from "./api/notifications.ts";
+export * from "./api/approvals.ts";
+export * from "./api/triggers.ts";

@@ -22,7 +22,7 @@ const LAW: Record<string, { folders: string[]; packages: string[] }> = {
     folders: ["domain", "protocol", "db"],
     packages: ["hono", "@hono/zod-openapi", "@hono/zod-validator", "zod", "jose", "@upstash/redis"],
   },
-  host: { folders: ["domain"], packages: ["@peculiar/x509", "dockerode", "reflect-metadata", "ws"] },
+  host: { folders: ["domain"], packages: ["@peculiar/x509", "dockerode", "nodemailer", "reflect-metadata", "ws"] },
   web: { folders: ["domain", "protocol"], packages: ["preact", "@preact/signals", "elkjs"] },
   cli: { folders: ["protocol"], packages: [] },
   compose: { folders: EVERYTHING, packages: EVERYTHING },

@@ -12,6 +12,7 @@ export const LIST_OF: Readonly<Record<string, string>> = {
   repository: "repositories",
   application: "applications",
   environment: "environments",
+  notification: "notifications",
 };
 export interface Topics {
   /** As they were asked for, without those that were refused. */
@@ -39,7 +40,7 @@ export async function readTopics(db: Database, projectId: string, asked: readonl
       "invalid",
       "live.topic",
       `There is no topic ${malformed[0]}; topics are deployments, deployment:ID, log:TASK, agents, versions, ` +
-        "repositories, applications, environments.",
+        "repositories, applications, environments, notifications.",
       malformed.map((name) => ({ path: "topics", message: `${name} is not a topic` })),
     );
   }

@@ -1,0 +1,49 @@
+/** One mail over SMTP, to the very address that was checked. */
+// @ts-types="@types/nodemailer"
+import { createTransport } from "nodemailer";
+import { MailError, type SendMail } from "../domain/mail.ts";
+
+const TIMEOUT_MS = 10_000;
+
+export function createMailer(): SendMail {
+  return async function sendMail({ host, addresses, port, security, login, from, to, subject, text, messageId }) {
+    const transport = createTransport({
+      // Not looked up again: the name may lead elsewhere by now. TLS still verifies the name.
+      host: addresses[0] ?? host,
+      port,
+      secure: security === "tls",
+      requireTLS: security === "starttls",
+      ignoreTLS: security === "none",
+      tls: { servername: /^[\d.:]+$/.test(host) ? undefined : host },
+      ...(login && { auth: { user: login.username, pass: login.password } }),
+      connectionTimeout: TIMEOUT_MS,
+      greetingTimeout: TIMEOUT_MS,
+      socketTimeout: TIMEOUT_MS,
+      // A text may not make us read files or call addresses.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
+    try {
+      await transport.sendMail({
+        from,
+        to: [...to],
+        subject,
+        text,
+        messageId,
+        headers: { "auto-submitted": "auto-generated" },
+      });
+    } catch (error: unknown) {
+      throw new MailError(`${host}:${port} ${sayTrouble(error)}`, { cause: error });
+    } finally {
+      transport.close();
+    }
+  };
+}
+
+function sayTrouble(error: unknown): string {
+  const { code, response, message } = error as { code?: string; response?: string; message?: string };
+  if (code === "EAUTH") return `does not take the login: ${response ?? message ?? ""}`;
+  if (response) return `answers ${response}`;
+  if (code === "ETIMEDOUT") return "did not answer in time";
+  return `could not be used: ${message ?? String(error)}`;
+}

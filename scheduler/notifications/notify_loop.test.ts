@@ -1,0 +1,155 @@
+import { createHmac } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { reason } from "../../domain/reason.ts";
+import { createNotifyWorld, failure } from "../../tests/helpers/notify_world.ts";
+import { startReceiver } from "../../tests/helpers/http_receiver.ts";
+import { createTestDatabase } from "../../tests/helpers/test_database.ts";
+
+const db = await createTestDatabase();
+const world = await createNotifyWorld(db);
+const SECRET = `whsec_${btoa("a key that nobody else has")}`;
+const onlyFailures = { rules: [{ events: ["deployment.failed"] }] };
+
+describe("a webhook", () => {
+  it("is told what failed, signed as Standard Webhooks with the delivery's id, and noted as sent", async () => {
+    const receiver = await startReceiver();
+    const id = await world.channel({ kind: "webhook", url: `${receiver.url}/hook`, secret: SECRET }, onlyFailures);
+    world.notifier();
+    const deploymentId = await world.deployment();
+    await world.deploymentEvent(deploymentId, "deployment.failed", failure);
+    const delivery = await world.delivered(id, "sent");
+    expect(receiver.received.map((r) => new URL(r.path, receiver.url).pathname)).toEqual(["/hook"]);
+    const { headers, body } = receiver.received[0]!;
+    // As any receiver would do it, with nothing of ours.
+    const key = Buffer.from(SECRET.slice(6), "base64");
+    const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+    expect(headers["webhook-signature"]).toBe(`v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
+    expect(headers["webhook-id"]).toBe(delivery.id);
+    expect(Math.abs(Number(headers["webhook-timestamp"]) - Date.now() / 1000)).toBeLessThan(60);
+    expect(JSON.parse(body)).toMatchObject({
+      type: "deployment.failed",
+      data: {
+        count: 1,
+        title: expect.stringMatching(/^Failed: order v\d+ → prod$/),
+        text: ["order failed: It did not get healthy."],
+        url: `https://boreas.example.com/deployments/${deploymentId}`,
+        items: [{ deploymentId, environments: ["prod"], applications: [{ name: "order", labels: { team: "trade" } }] }],
+      },
+    });
+    expect(delivery).toMatchObject({ attempts: 1, event: "deployment.failed", reason: { code: "notification.sent" } });
+  });
+
+  it("that fails is tried again under the same id, and given up with the reason after the last try", async () => {
+    const receiver = await startReceiver();
+    receiver.answer = () => ({ status: 503, body: "not now" });
+    const id = await world.channel({ kind: "webhook", url: receiver.url, secret: SECRET }, onlyFailures);
+    world.notifier({ nextTryIn: (tries) => tries < 3 ? 0 : undefined });
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    const given = await world.delivered(id, "failed");
+    expect(receiver.received.map((r) => r.headers["webhook-id"])).toEqual([given.id, given.id, given.id]);
+    expect(given.reason.text).toMatch(/^Given up after 3 attempts, last: 127\.0\.0\.1:\d+ answers 503: not now\.$/);
+
+    receiver.answer = () => ({});
+    await world.api.request("POST", `/notifications/${id}/deliveries/${given.id}/redeliver`);
+    expect((await world.delivered(id, "sent")).attempts).toBe(1);
+    expect(receiver.received.at(-1)!.headers["webhook-id"]).toBe(given.id);
+  });
+
+  it("that says it is gone for good is not tried again", async () => {
+    const receiver = await startReceiver();
+    receiver.answer = () => ({ status: 410 });
+    const id = await world.channel({ kind: "webhook", url: receiver.url, secret: SECRET }, onlyFailures);
+    world.notifier();
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    expect((await world.delivered(id, "failed")).attempts).toBe(1);
+  });
+
+  it("that redirects is not followed, wherever that leads", async () => {
+    const [receiver, elsewhere] = [await startReceiver(), await startReceiver()];
+    receiver.answer = () => ({ status: 307, headers: { location: `${elsewhere.url}/inside` } });
+    const id = await world.channel({ kind: "webhook", url: receiver.url, secret: SECRET }, onlyFailures);
+    world.notifier({ nextTryIn: () => undefined });
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    expect((await world.delivered(id, "failed")).reason.text).toContain("it redirects to");
+    expect(elsewhere.received).toEqual([]);
+  });
+});
+
+describe("a rule", () => {
+  it("lets through what fits in event, environment, application and label, and nothing else", async () => {
+    const receiver = await startReceiver();
+    const target = { kind: "slack", url: receiver.url };
+    const fitting = await world.channel(target, {
+      rules: [{
+        events: ["deployment.failed"],
+        environments: ["pr*"],
+        applications: ["order"],
+        labels: { team: "trade" },
+      }],
+    });
+    const others = await Promise.all([
+      { environments: ["staging"] },
+      { applications: ["user"] },
+      { labels: { team: "other" } },
+      { events: ["deployment.completed"] },
+    ].map((rule) => world.channel(target, { rules: [{ events: [], ...rule }] })));
+    world.notifier();
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    await world.delivered(fitting, "sent");
+    for (const id of others) expect(await world.deliveries(id)).toEqual([]);
+  });
+
+  it("is asked about what happens from the channel's making on, and not while it is switched off", async () => {
+    const receiver = await startReceiver();
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    const id = await world.channel({ kind: "slack", url: receiver.url }, onlyFailures);
+    world.notifier();
+    const keeper = await world.channel({ kind: "slack", url: receiver.url }, onlyFailures);
+    await world.api.request("PATCH", `/notifications/${id}`, { enabled: false });
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    await world.delivered(keeper, "sent");
+    await world.api.request("PATCH", `/notifications/${id}`, { enabled: true });
+    const last = await world.deployment();
+    await world.deploymentEvent(
+      last,
+      "deployment.failed",
+      reason("deployment.failed", { task: "user", detail: "No." }),
+    );
+    await world.delivered(id, "sent");
+    const said = receiver.received.map((r) => JSON.parse(r.body).text as string);
+    expect(said.filter((text) => text.includes("user failed: No."))).toHaveLength(2);
+    expect(said).toHaveLength(3);
+  });
+});
+
+describe("a person's own way", () => {
+  it("gets the sentence in its language, and a pause that a person asked for tells nobody", async () => {
+    const receiver = await startReceiver();
+    const id = await world.channel({ kind: "slack", url: receiver.url }, { language: "zh" });
+    world.notifier();
+    const deploymentId = await world.deployment();
+    await world.delivered(id, "sent");
+    await world.deploymentEvent(deploymentId, "deployment.paused", reason("deployment.paused", { actor: "ada" }));
+    await world.deploymentEvent(
+      deploymentId,
+      "deployment.rolled_back",
+      reason("deployment.rolled_back", { detail: "x" }),
+    );
+    await expect.poll(() => receiver.received.length).toBe(2);
+    const said = receiver.received.map((r) => JSON.parse(r.body).text as string);
+    expect(said[0]).toContain("已计划：order");
+    expect(said[1]).toContain("已回滚：order");
+    expect(said[1]).toContain("|在 Boreas 中打开>");
+  });
+
+  it("is told nothing twice when two masters believe that they lead", async () => {
+    const receiver = await startReceiver();
+    const id = await world.channel({ kind: "slack", url: receiver.url }, onlyFailures);
+    world.notifier();
+    world.notifier();
+    const ids = await Promise.all([world.deployment(), world.deployment(), world.deployment()]);
+    for (const one of ids) await world.deploymentEvent(one, "deployment.failed", failure);
+    await expect.poll(async () => (await world.deliveries(id)).filter((d) => d.status === "sent").length).toBe(3);
+    expect(receiver.received).toHaveLength(3);
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * From events to people, on the master that leads.
+ *
+ *   events behind the cursor -> messages (rows, in the transaction that moves the cursor)
+ *   a message that is due -> taken (a lease) -> sent -> noted
+ *
+ * A crash before the note leaves a lease that runs out: the message goes out again under the same id, so that a receiver
+ * can tell. Between the two it may have been taken twice; it is never lost.
+ */
+import { type ClaimedMessage, claimMessages, findAway, nextMessageIn } from "../../db/notifications/claim_messages.ts";
+import { openTarget } from "../../db/notifications/channel_secrets.ts";
+import { finishMessage, type MessageEnd } from "../../db/notifications/finish_message.ts";
+import { routeEvents, type RouteOptions } from "../../db/notifications/route_events.ts";
+import type { Database } from "../../db/database.ts";
+import type { Hints } from "../../db/hints.ts";
+import type { Vault } from "../../db/secrets/vault.ts";
+import { AppError } from "../../domain/app_error.ts";
+import { MailError } from "../../domain/mail.ts";
+import { nextTryIn } from "../../domain/notification.ts";
+import type { CrashPoint, Logger } from "../../domain/ports.ts";
+import { reason } from "../../domain/reason.ts";
+import { OutgoingError } from "../gitops/outgoing_http.ts";
+import type { Leadership } from "../leadership.ts";
+import { createLoop, type Loop } from "../loop.ts";
+import { RefusedError, type SendDeps, sendMessage } from "./send_message.ts";
+
+export interface NotifyDeps extends SendDeps, RouteOptions {
+  db: Database;
+  vault: Vault;
+  hints: Hints;
+  logger: Logger;
+  leadership: Leadership;
+  crashPoint: CrashPoint;
+  sweepSeconds: number;
+  /** Instead of the usual pauses between tries; for tests. */
+  nextTryIn?: typeof nextTryIn;
+}
+/** Longer than the longest call. */
+const LEASE_SECONDS = 60;
+const AT_ONCE = 8;
+/** However often it is woken: a busy installation writes events all the time, and people read slower than that. */
+const REST_SECONDS = 0.5;
+
+export function createNotifyLoop(deps: NotifyDeps): Loop {
+  return createLoop({
+    name: "notifications",
+    sweepSeconds: deps.sweepSeconds,
+    restSeconds: REST_SECONDS,
+    onlyLeader: deps.leadership,
+    wokenBy: { hints: deps.hints, topic: "events" },
+    clock: deps.clock,
+    logger: deps.logger,
+    async run(isOn) {
+      while ((await routeEvents(deps.db, deps)).more && isOn());
+      while (isOn()) {
+        const taken = await claimMessages(deps.db, AT_ONCE, LEASE_SECONDS);
+        await Promise.all(taken.map((message) => tell(deps, message)));
+        if (taken.length > 0) deps.hints.announce("events");
+        if (taken.length < AT_ONCE) break;
+      }
+      return await nextMessageIn(deps.db);
+    },
+  });
+}
+
+async function tell(deps: NotifyDeps, message: ClaimedMessage): Promise<void> {
+  const end = await tryOnce(deps, message);
+  deps.crashPoint("notification.sent");
+  await finishMessage(deps.db, message, end);
+}
+
+async function tryOnce(deps: NotifyDeps, claimed: ClaimedMessage): Promise<MessageEnd> {
+  if (!claimed.enabled && claimed.event !== "test") {
+    return { status: "dropped", reason: reason("notification.switched_off") };
+  }
+  const message = await leaveOutWhatIsOver(deps.db, claimed);
+  if (!message) return { status: "dropped", reason: reason("notification.over") };
+  try {
+    const target = await openTarget(deps.vault, message.notificationId, message.sealed);
+    const destination = await sendMessage(deps, message, target);
+    return { status: "sent", reason: reason("notification.sent", { destination }) };
+  } catch (error: unknown) {
+    return judge(deps, message, error);
+  }
+}
+
+/** Agents that came back while the message was waiting are none of its business any more. */
+async function leaveOutWhatIsOver(db: Database, message: ClaimedMessage): Promise<ClaimedMessage | undefined> {
+  if (message.event !== "agent.offline") return message;
+  const ids = [...new Set(message.items.map((item) => item.subjectId!))];
+  const away = await findAway(db, ids);
+  if (away.size === 0) return undefined;
+  // One that came and went is one; beyond those that are known one by one, nobody can say.
+  const items = ids.filter((id) => away.has(id)).map((id) => message.items.findLast((item) => item.subjectId === id)!);
+  return { ...message, items, count: items.length + (message.count - message.items.length) };
+}
+
+function judge(deps: NotifyDeps, { attempts, notificationId }: ClaimedMessage, error: unknown): MessageEnd {
+  const detail = sayTrouble(error);
+  if (detail === undefined) {
+    deps.logger.log("ERROR", "a message could not be sent", { notificationId, error: String(error) });
+  }
+  const said = detail ?? "the master could not send it; its log says why";
+  if (error instanceof RefusedError) {
+    return { status: "failed", reason: reason("notification.refused", { detail: said }) };
+  }
+  const seconds = (deps.nextTryIn ?? nextTryIn)(attempts);
+  return seconds === undefined
+    ? { status: "failed", reason: reason("notification.given_up", { attempt: attempts, detail: said }) }
+    : {
+      status: "waiting",
+      reason: reason("notification.retrying", { attempt: attempts, detail: said, seconds }),
+      againInSeconds: seconds,
+    };
+}
+
+/** In words for people; undefined of what nobody foresaw. */
+function sayTrouble(error: unknown): string | undefined {
+  const foreseen = [OutgoingError, RefusedError, MailError, AppError].some((kind) => error instanceof kind);
+  return foreseen ? (error as Error).message.replace(/\.$/, "") : undefined;
+}
