@@ -15,7 +15,6 @@ describe("what is not carried out yet is found by name", () => {
   ])("%s of an application", (path, rest) => expect(application(rest)).toEqual([path]));
 
   it.each<[string, Record<string, unknown>]>([
-    ["triggers.1.on", { triggers: [{ on: "push" }, { on: "cron" }] }],
     ["concurrency.policy", { concurrency: { policy: "reject" } }],
     ["freeze", { freeze: [{ environment: "prod" }] }],
     ["strategy.type", { strategy: { type: "blueGreen" } }],

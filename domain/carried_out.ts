@@ -58,14 +58,12 @@ const PLAN = [
 
 /** One sentence per thing, for the documentation. */
 export function sayNotCarriedOut(): string[] {
-  const triggers = TRIGGERS.filter((on) => checkTriggers([{ on }]).length > 0).map((on) => `triggers on \`${on}\`.`);
-  return [...new Set([...APPLICATION, ...PLAN].map(({ said }) => said)), ...triggers];
+  return [...new Set([...APPLICATION, ...PLAN].map(({ said }) => said))];
 }
-const TRIGGERS = ["push", "tag", "cron", "deployment", "api"];
 
 /** @param document a parsed `Application` or `Plan` */
 export function findNotCarriedOut(document: Readonly<Json>): NotCarriedOut[] {
-  if (document.kind === "Plan") return [...check(document, PLAN, []), ...checkTriggers(document.triggers)];
+  if (document.kind === "Plan") return check(document, PLAN, []);
   const overlays = Object.entries((document.environments ?? {}) as Record<string, Json>);
   return [
     ...check(document, APPLICATION, []),
@@ -78,14 +76,4 @@ function check(value: Readonly<Json>, rules: readonly Rule[], at: string[]): Not
     const message = refuse(path.reduce<unknown>((here, key) => (here as Json | undefined | null)?.[key], value));
     return message === undefined ? [] : [{ path: [...at, ...path], message }];
   });
-}
-
-function checkTriggers(triggers: unknown): NotCarriedOut[] {
-  if (!Array.isArray(triggers)) return [];
-  return (triggers as { on?: string }[]).flatMap(({ on }, index) =>
-    on === "push" || on === "tag" ? [] : [{
-      path: ["triggers", index, "on"],
-      message: `triggers on ${on} are understood but not carried out by this release; use push or tag`,
-    }]
-  );
 }

@@ -1,16 +1,15 @@
-/** Which triggers of a Plan a push fires. Cron, deployment and api triggers are fired elsewhere and never by a push. */
+/** Which triggers an event fires, and of every other one why not: in words that its reader can act on. */
 import type { Ref } from "./git_ref.ts";
 import { matchesName, pathMatcher } from "./match_glob.ts";
+import type { TriggerEvent, TriggerRule, TriggerStart } from "./trigger.ts";
 
-/** The part of a Plan's trigger that is looked at here. */
-export interface PushTrigger {
-  on: string;
-  branch?: string;
-  match?: string;
-  paths?: readonly string[];
-  applications?: readonly string[];
+/** The part of a trigger that is looked at here. */
+export interface Filtered extends TriggerRule {
+  on: TriggerEvent;
   environment: string;
-  start?: "auto" | "approve" | "manual";
+  name?: string;
+  start?: TriggerStart;
+  enabled?: boolean;
 }
 export interface Pushed {
   ref: Ref;
@@ -18,43 +17,62 @@ export interface Pushed {
   /** Paths that differ from the version before; undefined when there was none. */
   files: readonly string[] | undefined;
 }
-export interface Fired {
-  environment: string;
-  start: "auto" | "approve" | "manual";
-  /** Only these; all when undefined. */
-  applications?: readonly string[];
+export interface Decision<T> {
+  trigger: T;
+  /** Undefined when it fires. */
+  why?: string;
 }
 
-/** The first match per environment counts: a Plan is read from top to bottom. */
-export function matchTriggers(triggers: readonly PushTrigger[], pushed: Pushed): Fired[] {
-  const fired = new Map<string, Fired>();
-  for (const trigger of triggers) {
-    if (fired.has(trigger.environment) || !matchesRef(trigger, pushed) || !matchesPaths(trigger, pushed)) continue;
-    fired.set(trigger.environment, {
-      environment: trigger.environment,
-      start: trigger.start ?? "manual",
-      ...(trigger.applications && { applications: trigger.applications }),
-    });
+/**
+ * What each trigger on pushes, or on tags, says to a pushed ref. The first match per environment counts: a Plan is read
+ * from top to bottom. Triggers on anything else are not looked at.
+ */
+export function matchTriggers<T extends Filtered>(triggers: readonly T[], pushed: Pushed): Decision<T>[] {
+  const event = pushed.ref.kind === "tag" ? "tag" : "push";
+  const first = new Map<string, T>();
+  return triggers.filter((trigger) => trigger.on === event).map((trigger) => {
+    const before = first.get(trigger.environment);
+    const why = trigger.enabled === false
+      ? "it is switched off"
+      : whyNotRef(trigger, pushed) ?? whyNotPaths(trigger, pushed.files) ??
+        (before && `${before.name ?? "a trigger"}, which stands above it, is the one for ${trigger.environment}`);
+    if (why !== undefined) return { trigger, why };
+    first.set(trigger.environment, trigger);
+    return { trigger };
+  });
+}
+
+function whyNotRef(trigger: Filtered, { ref, defaultBranch }: Pushed): string | undefined {
+  if (ref.kind === "tag") return whyNotName("tag", ref.name, trigger.match ?? "*");
+  return whyNotName("branch", ref.name, trigger.branch ?? defaultBranch);
+}
+
+const whyNotName = (kind: string, name: string, pattern: string): string | undefined =>
+  matchesName(pattern, name) ? undefined : `${kind} ${name} does not match ${pattern}`;
+
+/** Of a version that is chosen and not pushed: without `branch` and `match` any will do, else one of them. */
+export function whyNotOrigin({ branch, match }: TriggerRule, ref: Ref): string | undefined {
+  if (branch === undefined && match === undefined) return undefined;
+  const pattern = ref.kind === "tag" ? match : branch;
+  if (pattern === undefined) {
+    return `${ref.name} is of a ${ref.kind}, and it takes ${ref.kind === "tag" ? "branch" : "tag"} ${
+      branch ?? match
+    } only`;
   }
-  return [...fired.values()];
+  return whyNotName(ref.kind, ref.name, pattern);
 }
 
-function matchesRef(trigger: PushTrigger, { ref, defaultBranch }: Pushed): boolean {
-  if (trigger.on === "push") return ref.kind === "branch" && matchesName(trigger.branch ?? defaultBranch, ref.name);
-  if (trigger.on === "tag") return ref.kind === "tag" && matchesName(trigger.match ?? "*", ref.name);
-  return false;
+/** @param files undefined when there is nothing to compare with: then all of them are new */
+export function whyNotPaths({ paths }: TriggerRule, files: readonly string[] | undefined): string | undefined {
+  if (paths === undefined || files === undefined || files.some(pathMatcher(paths))) return undefined;
+  return `nothing under ${paths.join(", ")} changed`;
 }
 
-function matchesPaths(trigger: PushTrigger, { files }: Pushed): boolean {
-  if (trigger.paths === undefined || files === undefined) return true;
-  return files.some(pathMatcher(trigger.paths));
-}
-
-/** What a repository follows: its own branch and tags, and those that its Plan's triggers name. */
+/** What a repository follows: its own branch and tags, and those that its triggers name. */
 export interface Followed {
   branch: string;
   tagPattern: string | null;
-  triggers: readonly PushTrigger[];
+  triggers: readonly Pick<Filtered, "on" | "branch" | "match">[];
 }
 
 /** Why a pushed ref is passed over; undefined when it is followed. */

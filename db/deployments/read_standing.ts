@@ -58,3 +58,17 @@ export async function hasDeployment(db: Database, versionId: string, environment
     select 1 from deployment where version_id = ${versionId} and environment_id = ${environmentId} limit 1`;
   return rows.length > 0;
 }
+
+/** A deployment of this version there; those that are under way alone, when `open`. */
+export async function findDeployment(
+  db: Database,
+  versionId: string,
+  environmentId: string,
+  { open }: { open: boolean },
+): Promise<{ id: string; status: string } | undefined> {
+  const [row] = await db.sql<{ id: string; status: string }[]>`
+    select id, status from deployment where version_id = ${versionId} and environment_id = ${environmentId}
+      and (not ${open}::boolean or status in ('pending', 'awaiting_approval', 'running', 'paused', 'rolling_back', 'cancelling'))
+    order by id desc limit 1`;
+  return row;
+}

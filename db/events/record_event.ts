@@ -2,7 +2,16 @@ import type { Reason } from "../../domain/reason.ts";
 import type { Tx } from "../database.ts";
 
 export interface NewEvent {
-  topic: "deployment" | "task" | "agent" | "version" | "repository" | "application" | "environment" | "trigger" | "notification";
+  topic:
+    | "deployment"
+    | "task"
+    | "agent"
+    | "version"
+    | "repository"
+    | "application"
+    | "environment"
+    | "trigger"
+    | "notification";
   projectId: string;
   subjectId: string | null;
   deploymentId?: string | null;

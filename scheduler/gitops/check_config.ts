@@ -1,6 +1,7 @@
 /** What the grammar cannot see: names that must exist, be unique, be ours, and an order without circles. Pure. */
 import { AppError } from "../../domain/app_error.ts";
 import { findNotCarriedOut } from "../../domain/carried_out.ts";
+import { findTriggerProblems } from "../../domain/check_trigger.ts";
 import { orderApplications } from "../../domain/order_applications.ts";
 import { allArtifacts } from "../../protocol/config/artifacts.ts";
 import type { ApplicationDocument, ConfigProblem, PlanDocument } from "../../protocol/config_file.ts";
@@ -42,6 +43,7 @@ export function checkConfig(
   for (const [index, { document, problem }] of plans.entries()) {
     if (index > 0) problems.push(problem([], "is a second Plan; a repository has one"));
     for (const found of findNotCarriedOut(document)) problems.push(problem(found.path, found.message));
+    for (const found of checkTriggers(document)) problems.push(problem(found.path, found.message));
     for (const [at, name] of (document.mustInOrder ?? []).entries()) {
       if (!isKnown(name)) {
         problems.push(problem(["mustInOrder", at], `${name} is not an application; declare it or remove it`));
@@ -50,6 +52,16 @@ export function checkConfig(
   }
   if (problems.length === 0) problems.push(...checkOrder(applications, plans[0], declared));
   return problems;
+}
+
+function checkTriggers({ triggers = [] }: PlanDocument): { path: (string | number)[]; message: string }[] {
+  const names = new Set<string>();
+  return triggers.flatMap(({ name, on, environment, ...rule }, index) => {
+    const found: { path: string; message: string }[] = findTriggerProblems(on, environment, rule);
+    if (name !== undefined && names.has(name)) found.push({ path: "name", message: `${name} is another trigger's` });
+    if (name !== undefined) names.add(name);
+    return found.map(({ path, message }) => ({ path: ["triggers", index, path], message }));
+  });
 }
 
 function checkOrder(

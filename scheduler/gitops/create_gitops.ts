@@ -1,7 +1,10 @@
 /** Everything between a push and its deployments, as one part of a process. */
 import { createBuildLoop } from "../build_loop.ts";
 import { createDeliveryLoop } from "../delivery_loop.ts";
+import { createGateLoop } from "../gate_loop.ts";
 import { createPollLoop } from "../poll_loop.ts";
+import { createSourceLoop } from "../source_loop.ts";
+import { createTriggerLoop } from "../trigger_loop.ts";
 import type { GitopsDeps } from "./deps.ts";
 
 export interface Gitops {
@@ -11,7 +14,14 @@ export interface Gitops {
 }
 
 export function createGitops(deps: GitopsDeps): Gitops {
-  const loops = [createBuildLoop(deps), createDeliveryLoop(deps), createPollLoop(deps)];
+  const loops = [
+    createBuildLoop(deps),
+    createDeliveryLoop(deps),
+    createPollLoop(deps),
+    createGateLoop(deps),
+    createSourceLoop(deps),
+    createTriggerLoop(deps),
+  ];
   return {
     start() {
       for (const loop of loops) loop.start();

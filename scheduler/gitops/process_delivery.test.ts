@@ -257,9 +257,14 @@ describe("a mistake in boreas.yaml", () => {
       /hooks\.preDeploy: this hook is understood but not carried out/,
     ],
     [
-      "a trigger that is not carried out yet",
-      plan('triggers: [{ on: cron, at: "0 3 * * *", environment: e }]') + app("a"),
-      /triggers\.0\.on: triggers on cron/,
+      "a cron time that never comes",
+      plan('triggers: [{ on: cron, at: "0 3 31 2 *", environment: e }]') + app("a"),
+      /triggers\.0\.at: .*never comes/,
+    ],
+    [
+      "a promotion from an environment to itself",
+      plan("triggers: [{ on: deployment, of: e, environment: e }]") + app("a"),
+      /triggers\.0\.of: is e itself/,
     ],
     [
       "an artifact that is not there",

@@ -7,7 +7,6 @@
  * the delivery, planning looks for what it made before. So a crash anywhere costs one more attempt and nothing else. A
  * mistake in a file ends the delivery as failed, with file and line; what was recorded before stays as it is.
  */
-import { findOwners } from "../../db/applications/find_owners.ts";
 import type { ClaimedDelivery } from "../../db/repositories/claim_delivery.ts";
 import type { DeliveryEnd } from "../../db/repositories/finish_delivery.ts";
 import { noteRepository } from "../../db/repositories/note_repository.ts";
@@ -20,16 +19,15 @@ import { GitError } from "../../domain/git.ts";
 import { versionName } from "../../domain/git_ref.ts";
 import { reason } from "../../domain/reason.ts";
 import { sayProblem } from "../../protocol/config_file.ts";
-import type { ConfigProblem, PlanDocument } from "../../protocol/config_file.ts";
-import { checkConfig } from "./check_config.ts";
+import type { ConfigProblem } from "../../protocol/config_file.ts";
 import { DeliveryError } from "./deps.ts";
 import type { GitopsDeps } from "./deps.ts";
-import { planVersion } from "./plan_version.ts";
+import { keepTriggers } from "./keep_triggers.ts";
+import { planVersion, refuseVersion } from "./plan_version.ts";
+import type { VersionToPlan } from "./plan_version.ts";
 import { findBase, prepareApplications } from "./prepare_version.ts";
-import { readConfig } from "./read_config.ts";
-import type { Placed, ReadConfig } from "./read_config.ts";
+import { readCommit } from "./read_commit.ts";
 import { openRemote, readSource } from "./read_source.ts";
-import type { Source } from "./read_source.ts";
 
 /** @returns how it ended, or undefined when the delivery is somebody else's by now. Throws what another attempt may mend. */
 export async function processDelivery(
@@ -70,17 +68,9 @@ async function work(
   await noteRepository(deps, repository, { reason: reason("repository.ok", { ref: delivery.ref }), synced: true });
   deps.crashPoint("gitops.fetched");
 
-  const files = await git.listFiles(repository.id, source.commit);
-  const config = await readConfig(git, repository.id, files, repository.configPaths);
-  const plans = await readPlans(deps, repository, source, config);
-  const problems = [...config.problems, ...plans.problems];
-  if (config.applications.length === 0 && problems.length === 0) {
-    const message = "declares no application; add a document of kind Application";
-    problems.push({ file: repository.configPaths[0]!, line: 1, path: "", message });
-  }
-  if (problems.length === 0) problems.push(...await checkNames(deps, repository, config, plans.plans));
+  const { files, config, plan, problems } = await readCommit(deps, repository, source);
   if (problems.length > 0) return failWith(problems);
-  const plan = plans.plans[0]?.document ?? null;
+  await keepTriggers(deps, repository, source, plan);
 
   const name = versionName(source.ref, source.commit);
   const base = await findBase(deps, repository.id, source.commit, delivery.versionId);
@@ -111,18 +101,10 @@ async function work(
     return { status: "failed", reason: reason("delivery.failed", { detail }) };
   }
   const { versionId } = recorded;
-  if (reverted) {
-    const detail = `commit ${
-      source.commit.slice(0, 12)
-    } is version ${reverted.version}, which is marked as reverted. ${reverted.reason.text}`;
-    return { status: "processed", reason: reason("delivery.reverted_version", { detail }), versionId };
-  }
-  if (recorded.kind === "known") {
-    return { status: "processed", reason: reason("delivery.known_version", { version: name }), versionId };
-  }
-  const notes = await planVersion(deps, {
+  const version: VersionToPlan = {
     projectId: repository.projectId,
     repositoryId: repository.id,
+    deliveryId: delivery.id,
     versionId,
     name,
     commit: source.commit,
@@ -135,50 +117,23 @@ async function work(
       source: document.source,
     })),
     files: base?.files,
-  });
+  };
+  if (reverted) {
+    const detail = `commit ${
+      source.commit.slice(0, 12)
+    } is version ${reverted.version}, which is marked as reverted. ${reverted.reason.text}`;
+    await refuseVersion(deps, version, detail);
+    return { status: "processed", reason: reason("delivery.reverted_version", { detail }), versionId };
+  }
+  if (recorded.kind === "known") {
+    await refuseVersion(deps, version, `version ${name} was recorded before, so nothing is new`);
+    return { status: "processed", reason: reason("delivery.known_version", { version: name }), versionId };
+  }
+  const notes = await planVersion(deps, version);
   const said = notes.length === 0
     ? reason("delivery.processed", { version: name })
     : reason("delivery.processed_with_notes", { version: name, notes: notes.join(" ") });
   return { status: "processed", reason: said, versionId };
-}
-
-/** The Plan is believed on the default branch alone: another branch cannot give itself other triggers. */
-async function readPlans(
-  { git }: GitopsDeps,
-  repository: RepositoryRow,
-  source: Source,
-  here: ReadConfig,
-): Promise<{ plans: Placed<PlanDocument>[]; problems: ConfigProblem[] }> {
-  if (source.planCommit === source.commit) return { plans: here.plans, problems: [] };
-  if (source.planCommit === undefined) return { plans: [], problems: [] };
-  const files = await git.listFiles(repository.id, source.planCommit);
-  const { plans, problems } = await readConfig(git, repository.id, files, repository.configPaths);
-  // A default branch without the file has no Plan; one with a broken file must not pass for one without triggers.
-  const isMissing = !problems.some((p) => files.some((f) => f.path === p.file));
-  const elsewhere = (p: ConfigProblem) => ({ ...p, message: `${p.message} (on branch ${repository.branch})` });
-  return { plans, problems: isMissing ? [] : problems.map(elsewhere) };
-}
-
-async function checkNames(
-  { db }: GitopsDeps,
-  repository: RepositoryRow,
-  { applications }: ReadConfig,
-  plans: readonly Placed<PlanDocument>[],
-): Promise<ConfigProblem[]> {
-  const mentioned = [
-    ...applications.flatMap(({ document }) => [document.name, ...document.needs ?? []]),
-    ...plans.flatMap(({ document }) => document.mustInOrder ?? []),
-  ];
-  const owners = await findOwners(db, repository.projectId, [...new Set(mentioned)]);
-  const foreign = owners.flatMap((owner): [string, string][] => {
-    const isOurs = owner.repositoryId === repository.id ||
-      (owner.repositoryId === null && (owner.repository === null || owner.repository === repository.url));
-    return isOurs ? [] : [[owner.name, owner.repository ?? "another repository"]];
-  });
-  return checkConfig(applications, plans, {
-    known: new Set(owners.map((owner) => owner.name)),
-    foreign: new Map(foreign),
-  });
 }
 
 const MAX_PROBLEMS = 100;
