@@ -26,10 +26,12 @@ import { logRoutes } from "./routes/logs.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { overviewRoutes } from "./routes/overview.ts";
 import { repositoryRoutes } from "./routes/repositories.ts";
+import { roleRoutes } from "./routes/roles.ts";
 import { schemaRoutes } from "./routes/schema.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { triggerRoutes } from "./routes/triggers.ts";
 import { upgradeRoutes } from "./routes/upgrades.ts";
 import { userRoutes } from "./routes/users.ts";
 import { versionRoutes } from "./routes/versions.ts";
@@ -40,6 +42,7 @@ const API_ROUTES = [
   authRoutes,
   userRoutes,
   tokenRoutes,
+  roleRoutes,
   repositoryRoutes,
   applicationRoutes,
   runningRoutes,
@@ -47,6 +50,7 @@ const API_ROUTES = [
   secretRoutes,
   versionRoutes,
   historyRoutes,
+  triggerRoutes,
   deploymentRoutes,
   taskRoutes,
   logRoutes,

@@ -3,7 +3,9 @@
  * with the routes both ways. `public` asks for nothing; `agent` carries a proof of its own that the route checks
  * (a ticket, a signature); a role includes those above it.
  */
-export const RANKED_ROLES = ["viewer", "deployer", "admin"] as const;
+import { BASE_ROLES, rankOfBase } from "../domain/roles.ts";
+
+export const RANKED_ROLES = BASE_ROLES;
 export type Permission = "public" | "agent" | (typeof RANKED_ROLES)[number];
 
 /** Paths below /api/v1. */
@@ -23,6 +25,9 @@ const API: Record<string, Permission> = {
   "GET /tokens/:id": "viewer",
   "DELETE /tokens/:id": "viewer",
   "GET /audit": "admin",
+  "GET /roles": "viewer",
+  "PUT /roles/:name": "admin",
+  "DELETE /roles/:name": "admin",
 
   "GET /applications": "viewer",
   "POST /applications": "deployer",
@@ -73,6 +78,15 @@ const API: Record<string, Permission> = {
   "GET /versions/:id/changes": "viewer",
   "GET /commits/:sha/deployments": "viewer",
 
+  "GET /triggers": "viewer",
+  "POST /triggers": "deployer", // the environment's policy stands above what it does
+  "GET /triggers/:id": "viewer",
+  "PATCH /triggers/:id": "deployer",
+  "DELETE /triggers/:id": "deployer",
+  "POST /triggers/:id/fire": "deployer",
+  "GET /triggers/:id/runs": "viewer",
+  "GET /trigger-runs": "viewer",
+  "GET /trigger-runs/:id": "viewer",
   "GET /deployments": "viewer",
   "POST /deployments": "deployer",
   "POST /deployments/preview": "deployer",
@@ -159,8 +173,7 @@ export const ANSWERS_WITH_SECRET: ReadonlySet<string> = new Set([
   "POST /api/v1/enrollment-tokens",
 ]);
 
-/** A role that a team added counts as a viewer until it is listed here. */
-export const rankOf = (role: string): number => Math.max(0, RANKED_ROLES.indexOf(role as never));
+/** Of one of the three; a role that a team added stands on one of them (`baseOf`), and is a viewer to whoever forgets that. */
+export const rankOf = rankOfBase;
 export const isAllowed = (permission: Permission, role: string): boolean =>
   permission === "public" || permission === "agent" || rankOf(role) >= rankOf(permission);
-export const lowerRole = (one: string, other: string): string => rankOf(one) <= rankOf(other) ? one : other;

@@ -14,6 +14,7 @@ import { getDeploymentWithTasks, listDeployments } from "../../db/deployments/re
 import { retryDeployment } from "../../db/deployments/retry_deployment.ts";
 import { rollbackDeployment } from "../../db/deployments/rollback_deployment.ts";
 import { startDeployment } from "../../db/deployments/start_deployment.ts";
+import { promoteDeployment } from "../../db/rollouts/promote_deployment.ts";
 import { skipWaits } from "../../db/rollouts/skip_wait.ts";
 import { readTimeline } from "../../db/events/read_events.ts";
 import {
@@ -25,14 +26,15 @@ import {
   listOf,
   ListQuery,
   Preview,
+  PreviewCommit,
   TimelineEntry,
   UpdateDeployment,
 } from "../../protocol/http_api.ts";
+import { askMirrors } from "../ask_mirrors.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { timelineEvent } from "../live/tell_changes.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, optionalJsonBody, problemResponses } from "../route.ts";
-import { notCarriedOutYet } from "./not_yet.ts";
 
 const TIMELINE_ENTRIES = 1000;
 const tags = ["deployments"];
@@ -48,8 +50,8 @@ const preview = createRoute({
   method: "post",
   path: "/deployments/preview",
   tags,
-  summary: "The plan that would be made; nothing is stored",
-  request: { body: jsonBody(CreateDeployment) },
+  summary: "The plan that would be made, of a version or of a commit that none stands for; nothing is stored",
+  request: { body: jsonBody(z.union([CreateDeployment, PreviewCommit])) },
   responses: { 200: json(Preview, "The plan"), ...problemResponses },
 });
 const list = createRoute({
@@ -111,8 +113,8 @@ const ACTS: readonly [ReturnType<typeof act>, Verb][] = [
   [act("approve", "Approve its plan"), approveDeployment],
   [act("reject", "Reject its plan, which ends it"), rejectDeployment],
   [act("retry", "Try its failed tasks again"), retryDeployment],
-  [act("promote", "Go to the next step of a canary"), notCarriedOutYet("promote a canary step")],
-  [act("skip", "End the waits between batches, and the watch over a release, now"), skipWaits],
+  [act("promote", "Pass over the waits and gates of what is being rolled out; approvals stay"), promoteDeployment],
+  [act("skip", "End the waits and gates of the moment, and the watch over a release, now"), skipWaits],
 ];
 
 export function deploymentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
@@ -131,10 +133,14 @@ export function deploymentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const id = await createDeployment(deps, c.req.valid("json"), actor);
     return c.json(await read(actor, id), 201);
   });
-  router.openapi(
-    preview,
-    async (c) => c.json(Preview.parse(await previewDeployment(deps, c.req.valid("json"), actorOf(c))), 200),
-  );
+  router.openapi(preview, async (c) => {
+    const input = c.req.valid("json");
+    if ("versionId" in input) return c.json(Preview.parse(await previewDeployment(deps, input, actorOf(c))), 200);
+    const { repositoryId, environmentId, ref = null, commit = null } = input;
+    const { projectId } = actorOf(c);
+    const question = { projectId, repositoryId, kind: "plan" as const, input: { environmentId, ref, commit } };
+    return c.json(Preview.parse((await askMirrors(deps, question)).preview), 200);
+  });
   router.openapi(list, async (c) => {
     const { limit = DEFAULT_LIMIT, cursor, ...filter } = c.req.valid("query");
     const before = decodeCursor(cursor);

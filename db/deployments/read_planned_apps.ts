@@ -62,7 +62,7 @@ export async function readCandidate(
     left join application_environment b on b.application_id = a.id and b.environment_id = ${environment.id}
     where a.project_id = (select project_id from environment where id = ${environment.id})
       and a.name = any(${candidates.map((app) => app.name)}::text[])`;
-  return candidates.map((app) => {
+  return [...candidates].sort((a, b) => (a.name < b.name ? -1 : 1)).map((app) => {
     const named = (JSON.parse(app.document) as { environments?: Record<string, unknown> }).environments ?? {};
     const there = known.find(({ name }) => name === app.name);
     const isNamed = Object.hasOwn(named, environment.name);

@@ -11,7 +11,8 @@ export async function claimPolls(db: Database, limit: number): Promise<Repositor
       then boreas_now() + make_interval(secs => poll_seconds) end
     where id in (select id from repository where next_poll_at <= boreas_now()
       order by next_poll_at for no key update skip locked limit ${limit})
-    returning id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential, poll_seconds,
+    returning id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential, status_token,
+      api_url, discovery, poll_seconds,
       last_synced_at, polled_at, reason`;
 }
 

@@ -14,6 +14,9 @@ export interface NewRepository {
   configPaths: string[];
   webhookSecret: string;
   credential: string | null;
+  statusToken?: string | null;
+  apiUrl?: string | null;
+  discovery?: "create" | "propose";
   pollSeconds: number;
 }
 
@@ -31,12 +34,14 @@ export async function createRepository(
   const credential = input.credential === null
     ? null
     : await vault.seal(secretPlace(id, "credential"), input.credential);
+  const statusToken = input.statusToken ? await vault.seal(secretPlace(id, "status_token"), input.statusToken) : null;
   await db.sql.begin(async (tx) => {
     await tx`
       insert into repository (id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential,
-        poll_seconds, next_poll_at, reason, created_by)
+        status_token, api_url, discovery, poll_seconds, next_poll_at, reason, created_by)
       values (${id}, ${actor.projectId}, ${input.url}, ${input.provider}, ${input.branch}, ${input.tagPattern},
-        ${input.configPaths}, ${webhookSecret}, ${credential}, ${input.pollSeconds},
+        ${input.configPaths}, ${webhookSecret}, ${credential}, ${statusToken}, ${input.apiUrl ?? null},
+        ${input.discovery ?? "create"}, ${input.pollSeconds},
         case when ${input.pollSeconds}::int > 0 then boreas_now() end,
         ${tx.json(reason("repository.new") as never)}, ${actor.name})`;
     // Applications that were created over REST with this address become its own.

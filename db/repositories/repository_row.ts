@@ -21,6 +21,10 @@ export interface RepositoryRow {
   configPaths: string[];
   webhookSecret: Uint8Array;
   credential: Uint8Array | null;
+  /** For the provider's API; the credential does it where there is none. */
+  statusToken: Uint8Array | null;
+  apiUrl: string | null;
+  discovery: "create" | "propose";
   pollSeconds: number;
   lastSyncedAt: string | null;
   polledAt: string | null;
@@ -28,10 +32,17 @@ export interface RepositoryRow {
 }
 
 /** Where a sealed value belongs: it opens nowhere else. */
-export const secretPlace = (repositoryId: string, column: "webhook_secret" | "credential") =>
+export const secretPlace = (repositoryId: string, column: "webhook_secret" | "credential" | "status_token") =>
   `repository:${repositoryId}:${column}`;
 
 export const openWebhookSecret = (vault: Vault, row: RepositoryRow) =>
   vault.open(secretPlace(row.id, "webhook_secret"), row.webhookSecret);
 export const openCredential = async (vault: Vault, row: RepositoryRow) =>
   row.credential === null ? null : await vault.open(secretPlace(row.id, "credential"), row.credential);
+/** What the provider's API is called with; null when the repository has nothing for it. */
+export async function openStatusToken(vault: Vault, row: RepositoryRow): Promise<string | null> {
+  if (row.statusToken !== null) return await vault.open(secretPlace(row.id, "status_token"), row.statusToken);
+  const credential = await openCredential(vault, row);
+  // A key for ssh opens no API.
+  return credential === null || credential.includes("-----BEGIN") ? null : credential;
+}

@@ -1,7 +1,7 @@
 import { AppError } from "../../domain/app_error.ts";
 import { parseRepositoryAddress } from "../../domain/repository_address.ts";
 import { recordAudit } from "../audit/record_audit.ts";
-import type { Actor } from "../database.ts";
+import type { Actor, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import type { NewRepository } from "./create_repository.ts";
 import { secretPlace } from "./repository_row.ts";
@@ -19,6 +19,13 @@ const credentialMissing = () =>
     "The address leads to another host; send the credential for it too, or null for none.",
     [{ path: "credential", message: "must be sent with an address on another host" }],
   );
+const tokenMissing = () =>
+  new AppError(
+    "invalid",
+    "repository.status_token",
+    "The provider's API is at another address then; send the statusToken for it too, or null for none.",
+    [{ path: "statusToken", message: "must be sent when the API is at another address" }],
+  );
 
 /** Changes what is given and looks at the remote again. `credential: null` removes it. */
 export async function updateRepository(
@@ -33,7 +40,11 @@ export async function updateRepository(
   const credential = typeof change.credential === "string"
     ? await vault.seal(secretPlace(id, "credential"), change.credential)
     : null;
+  const statusToken = typeof change.statusToken === "string"
+    ? await vault.seal(secretPlace(id, "status_token"), change.statusToken)
+    : null;
   await db.sql.begin(async (tx) => {
+    await keepTokenAtItsPlace(tx, id, change, actor);
     if (change.url !== undefined && change.credential === undefined) {
       const [old] = await tx<{ url: string }[]>`
         select url from repository
@@ -51,6 +62,9 @@ export async function updateRepository(
         config_paths = coalesce(${change.configPaths ?? null}, config_paths),
         webhook_secret = coalesce(${secret}, webhook_secret),
         credential = case when ${change.credential !== undefined} then ${credential} else credential end,
+        status_token = case when ${change.statusToken !== undefined} then ${statusToken} else status_token end,
+        api_url = case when ${change.apiUrl !== undefined} then ${change.apiUrl ?? null} else api_url end,
+        discovery = coalesce(${change.discovery ?? null}, discovery),
         poll_seconds = coalesce(${change.pollSeconds ?? null}, poll_seconds),
         next_poll_at = case when coalesce(${change.pollSeconds ?? null}, poll_seconds) > 0 then boreas_now() end,
         updated_at = boreas_now()
@@ -67,4 +81,17 @@ export async function updateRepository(
   });
   hints.announce("events");
   hints.announce("deliveries");
+}
+
+/** What the API is called with goes nowhere that it was not given for; the credential stands in for it. */
+async function keepTokenAtItsPlace(tx: Tx, id: string, change: Partial<NewRepository>, actor: Actor): Promise<void> {
+  if ((change.apiUrl === undefined && change.url === undefined) || change.statusToken !== undefined) return;
+  const [old] = await tx<{ url: string; apiUrl: string | null; hasToken: boolean; hasCredential: boolean }[]>`
+    select url, api_url, status_token is not null as has_token, credential is not null as has_credential from repository
+    where id = ${id} and project_id = ${actor.projectId} for update`;
+  if (!old) return;
+  const movesApi = change.apiUrl !== undefined && change.apiUrl !== old.apiUrl;
+  const movesHost = change.url !== undefined && old.apiUrl === null && placeOf(old.url) !== placeOf(change.url);
+  const isLent = old.hasToken || (old.hasCredential && change.credential === undefined);
+  if (isLent && (movesApi || (movesHost && old.hasToken))) throw tokenMissing();
 }

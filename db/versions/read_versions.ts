@@ -35,7 +35,7 @@ export async function listVersions(db: Database, projectId: string, filter: Vers
     where v.project_id = ${projectId}
       and (${id}::uuid is null or v.id = ${id}::uuid)
       and (${version}::text is null or v.version = ${version}::text)
-      and (${commit}::text is null or v.git_commit = ${commit}::text)
+      and (${commit}::text is null or starts_with(v.git_commit, ${commit}::text))
       and (${repositoryId}::uuid is null or v.repository_id = ${repositoryId}::uuid)
       and (${status}::text is null or v.status = ${status}::text)
       and (${builds}::text is null or v.builds = ${builds}::text)

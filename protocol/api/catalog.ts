@@ -2,7 +2,8 @@
 import { Difference, HEALTH, Resource } from "../observed.ts";
 import { z } from "zod";
 import { ApplicationConfig } from "../config/application.ts";
-import { Duration, EnvironmentMap, Glob, Name } from "../config/values.ts";
+import { Concurrency, PolicyFreeze } from "../config/freeze.ts";
+import { Duration, EnvironmentMap, Glob, HttpUrl, Name } from "../config/values.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
 export const PROVIDERS = ["github", "gitlab", "gitea", "forgejo", "bitbucket", "generic"] as const;
@@ -18,6 +19,12 @@ const repositoryInput = {
   webhookSecret: z.string().min(16).max(500),
   /** Write-only: `user:password`, a token, or an OpenSSH private key. */
   credential: z.string().max(20_000).nullable(),
+  /** Write-only: for the provider's API, where plans of pull requests are told. The credential does it when there is none. */
+  statusToken: z.string().min(1).max(2000).nullable(),
+  /** Address of the provider's API, where it is not what the repository's host suggests. */
+  apiUrl: HttpUrl.nullable(),
+  /** What a new Application document becomes: an application, or the proposal of one that a person approves. */
+  discovery: z.enum(["create", "propose"]),
   pollSeconds: z.int().min(0).max(86_400),
 };
 export const CreateRepository = z.strictObject({
@@ -26,6 +33,9 @@ export const CreateRepository = z.strictObject({
   tagPattern: repositoryInput.tagPattern.default(null),
   configPaths: repositoryInput.configPaths.default(["boreas.yaml"]),
   credential: repositoryInput.credential.default(null),
+  statusToken: repositoryInput.statusToken.default(null),
+  apiUrl: repositoryInput.apiUrl.default(null),
+  discovery: repositoryInput.discovery.default("create"),
   /** 0 turns polling off; webhooks alone then. */
   pollSeconds: repositoryInput.pollSeconds.default(300),
 });
@@ -39,6 +49,9 @@ export const Repository = z.object({
   configPaths: z.array(z.string()),
   pollSeconds: z.number().int(),
   hasCredential: z.boolean(),
+  hasStatusToken: z.boolean().default(false),
+  apiUrl: z.string().nullable().default(null),
+  discovery: z.enum(["create", "propose"]).default("create"),
   /** Where the provider must send its hooks. */
   webhookPath: z.string(),
   reason: Reason,
@@ -125,8 +138,16 @@ export const Policy = z.strictObject({
     count: z.int().min(0).max(20),
     roles: z.array(z.string()).optional(),
     notAuthor: z.boolean().optional(),
+    /** How long it waits for them; for ever when absent. */
+    expires: Duration.optional(),
+    onExpire: z.enum(["reject", "approve"]).optional(),
   }).optional(),
-  freezes: z.array(z.strictObject({ cron: z.string(), for: Duration, tz: z.string().optional() })).optional(),
+  /** Windows in which nothing starts here; a file may add to them. */
+  freezes: z.array(PolicyFreeze).optional(),
+  /** What becomes of deployments that meet here; of a Plan's and this the stricter counts. */
+  concurrency: Concurrency.optional(),
+  /** Most time a rollback may take here; 30 m unless told. */
+  rollbackDeadline: Duration.optional(),
   /** Connected agents that must be there before a deployment starts. */
   agentsRequired: z.int().min(0).optional(),
 });
@@ -139,6 +160,10 @@ export const EnvironmentConfig = z.strictObject({
    * `deadline` (30 s), and catch up when it is back; `fail` after `deadline` (30 s).
    */
   offline: z.strictObject({ action: z.enum(["wait", "skip", "fail"]), deadline: Duration.optional() }).optional(),
+  /** mock: names of the machines that are played, so that a strategy over many can be rehearsed; without it there is one place. */
+  targets: z.array(Name).min(1).max(200).optional(),
+  /** What prometheus gates ask that name no server of their own: `https://prometheus.example.com`. */
+  prometheus: z.strictObject({ server: HttpUrl }).optional(),
   /** Given to every application of this environment, below its own. */
   env: EnvironmentMap.optional(),
   operator: z.string().optional(),

@@ -1,9 +1,12 @@
 /** Deployments, tasks, agents, overview. */
 import { z } from "zod";
 import { DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
+import { MEASUREMENT_VERDICTS } from "../../domain/judge_gate.ts";
 import { TASK_STATUSES, TASK_STEPS, TASK_TYPES } from "../../domain/task_state.ts";
 import { Strategy } from "../config/release.ts";
 import { CountOrPercent, Labels, Name } from "../config/values.ts";
+import { ValueChange } from "./history.ts";
+import { Vote } from "./approvals.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
 /** For clients, which may not reach into the domain. */
@@ -20,11 +23,31 @@ export const CreateDeployment = z.strictObject({
   manualApproval: z.boolean().optional(),
 });
 export type CreateDeployment = z.input<typeof CreateDeployment>;
+/** The plan of a commit that no version stands for: read from the repository, nothing stored. */
+export const PreviewCommit = z.strictObject({
+  repositoryId: Id,
+  environmentId: Id,
+  /** A branch or tag, whole (`refs/heads/x`) or by its name; with a commit, the branch that the commit is on. */
+  ref: z.string().min(1).max(255).optional(),
+  commit: z.string().regex(/^[0-9a-f]{7,64}$/, "a commit, or at least its first 7 digits").optional(),
+}).refine((input) => input.ref !== undefined || input.commit !== undefined, "say which ref or commit");
+export type PreviewCommit = z.input<typeof PreviewCommit>;
 /** While it runs, `strategy` may hold the batch size alone: the batches that have not begun are cut anew. */
 export const UpdateDeployment = z.strictObject({
   mustInOrder: z.array(Name).max(500),
   strategy: z.union([Strategy, z.strictObject({ batch: CountOrPercent })]),
 }).partial();
+
+/** One look of a gate. */
+export const Measurement = z.object({
+  /** Counts per task, from 1. */
+  number: z.number().int(),
+  at: Instant,
+  value: z.number().nullable(),
+  verdict: z.enum(MEASUREMENT_VERDICTS),
+  note: z.string(),
+}).meta({ id: "Measurement" });
+export type Measurement = z.infer<typeof Measurement>;
 
 export const Task = z.object({
   id: Id,
@@ -53,6 +76,12 @@ export const Task = z.object({
   completedAt: MaybeInstant,
 }).meta({ id: "Task" });
 export type Task = z.infer<typeof Task>;
+/** One task alone: a gate's with what was measured last, newest first; an approval's with who has answered. */
+export const TaskWithDetails = Task.extend({
+  measurements: z.array(Measurement),
+  votes: z.array(Vote),
+}).meta({ id: "TaskWithDetails" });
+export type TaskWithDetails = z.infer<typeof TaskWithDetails>;
 
 /** `GET /tasks/:id/logs/lines`: lines by number, the first is 0. Fewer than asked for may come; ask again from there. */
 export const LogLines = z.object({
@@ -120,8 +149,25 @@ export const PlannedTask = z.object({
   target: z.string().nullable(),
   action: z.enum(["create", "update", "unchanged", "remove"]).optional(),
 }).meta({ id: "PlannedTask" });
+/** What a deployment would mean for one application there. */
+export const PreviewedApplication = z.object({
+  application: z.string(),
+  environment: z.string(),
+  /** `delete`: it runs there and is no part of the version any more; a deployment leaves it alone. */
+  action: z.enum(["create", "update", "unchanged", "delete", "left_out"]),
+  strategy: z.string().nullable(),
+  targets: z.number().int(),
+  hooks: z.array(z.string()),
+  gates: z.array(z.string()),
+  approvals: z.array(z.string()),
+  /** What would run differently. A secret is a name among others, never its value. */
+  changes: z.array(ValueChange),
+  note: z.string().nullable(),
+}).meta({ id: "PreviewedApplication" });
+export type PreviewedApplication = z.infer<typeof PreviewedApplication>;
 export const Preview = z.object({
   applications: z.array(z.string()),
+  summary: z.array(PreviewedApplication).default([]),
   tasks: z.array(PlannedTask),
   warnings: z.array(z.string()),
 }).meta({ id: "Preview" });

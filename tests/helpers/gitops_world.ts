@@ -66,12 +66,12 @@ export async function until(hints: Hints, check: () => Promise<boolean>): Promis
 export async function createGitopsWorld(
   db: TestDatabase,
   more: Partial<GitopsDeps> = {},
-  options: { loop: boolean } = { loop: true },
+  options: { loop: boolean; projectId?: string } = { loop: true },
 ): Promise<GitopsWorld> {
-  const projectId = db.newId();
-  await db.sql`insert into project (id, name) values (${projectId}, ${projectId})`;
+  const projectId = options.projectId ?? db.newId();
+  await db.sql`insert into project (id, name) values (${projectId}, ${projectId}) on conflict do nothing`;
   const cacheDir = await Deno.makeTempDir({ prefix: "boreas-mirror-" });
-  const hints = createHints();
+  const hints = more.hints ?? createHints();
   const deps: GitopsDeps = {
     db,
     hints,
