@@ -33,6 +33,19 @@ export interface RunningRelease {
   container?: ContainerShape;
   /** How its program was when it started. */
   binary?: BinaryShape;
+  /** Of the deployment that sent requests to it last. */
+  generation?: number;
+}
+
+/** What runs in the other slot, beside `current`. */
+export interface Beside {
+  /** `prepared` is healthy and has had no requests yet; `held` has served, and goes on running behind the one that serves. */
+  role: "prepared" | "held";
+  release: RunningRelease;
+  /** Of the deployment that has it there. */
+  generation: number;
+  /** RFC 3339. Nothing stays beside for ever (`beside.ts`). */
+  since: string;
 }
 
 export interface Pending {
@@ -40,6 +53,8 @@ export interface Pending {
   fence: number;
   slot: Slot;
   stoppedOld: boolean;
+  /** What is in the slot was prepared before this attempt, which only switches: taken back, it goes on running there. */
+  isSwitch?: true;
   /** Where the machine's proxy sent requests before, and where it is to send them. */
   from?: Routed | undefined;
   to?: Routed | undefined;
@@ -58,6 +73,8 @@ export interface AppRecord {
   current: RunningRelease | null;
   /** A deploy that began to act and did not end: after a crash of the agent its leftovers are in this slot. */
   pending: Pending | null;
+  /** Absent in records of agents that knew no releases in parts. */
+  beside?: Beside | null;
   /** Releases that ran here, newest first: what a prune spares. */
   history: string[];
   /** The automatic ports that each slot had last. */
@@ -77,6 +94,7 @@ export const emptyRecord = (operation: Operation): AppRecord => ({
   generation: 0,
   current: null,
   pending: null,
+  beside: null,
   history: [],
   ports: { a: {}, b: {} },
 });
@@ -104,6 +122,10 @@ export async function writeStart(machine: Machine, folder: AppFolder, slot: Slot
   await machine.files.makeFolder(folder.slot(slot));
   await machine.files.writeText(folder.start(slot), JSON.stringify(start) + "\n", 0o600);
 }
+
+/** The record names what the attempt brought up: then only the old release is left to end. */
+export const isCommitted = ({ current, pending }: AppRecord): boolean =>
+  pending !== null && current?.slot === pending.slot;
 
 /** What every process of one attempt carries in its environment, and so what its strays are found by. */
 export const tagsOf = ({ taskId, fence }: { taskId: string; fence: number }): string[] => [

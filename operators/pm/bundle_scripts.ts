@@ -114,7 +114,8 @@ export async function lastLinesOf(pm: PmParts, { folder, context }: BundleScript
 async function tell(pm: PmParts, { folder, operation, spec, context }: BundleScript, release: string) {
   const { taskId, attempt, fence, secrets } = context;
   const record = await readRecord(pm.machine, folder);
-  const ports = record?.current?.versionId === operation.versionId ? record.current.ports : {};
+  const here = [record?.beside?.release, record?.current].find((own) => own?.versionId === operation.versionId);
+  const ports = here?.ports ?? {};
   // A variable that tells a port has nothing to tell where there is none.
   const isTellable = (value: string) =>
     [...value.matchAll(/\$\{port\.([^}]+)\}/g)].every(([, port]) => Object.hasOwn(ports, port!));

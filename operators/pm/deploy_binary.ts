@@ -8,14 +8,18 @@
  * stops the new program and leaves (or, when a fixed port made us stop it, brings back) the old one. A crash of the agent
  * before that line leaves `pending` in the record, after it at worst an old program to stop; the same attempt, taken up
  * again, goes on from either. A newer attempt clears the free slot first.
+ *
+ * `prepare` goes as far as healthy, and the record then names what waits beside for its switch (`beside.ts`). A deploy of
+ * what runs beside already, as in a rollback while the old release is held, is a switch to it.
  */
 import { parseDuration } from "../../domain/duration.ts";
 import type { Operation, OutcomeInput, RenderedSpec } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
 import { DEFAULT_GRACE_SECONDS, graceOf } from "../stopped.ts";
 import type { AppFolder, Slot } from "./app_folder.ts";
-import { emptyRecord, readRecord, readStart, writeRecord, writeStart } from "./app_record.ts";
-import type { AppRecord } from "./app_record.ts";
+import { emptyRecord, isCommitted, readRecord, readStart, writeRecord, writeStart } from "./app_record.ts";
+import type { AppRecord, RunningRelease } from "./app_record.ts";
+import { clearBeside, isBeside, keepBeside, refuseSharedPort } from "./beside.ts";
 import { binaryShape } from "./binary_shape.ts";
 import { choosePorts, requireFree, sharedPorts } from "./choose_ports.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
@@ -27,12 +31,13 @@ import { awaitHealthy, probe } from "./health.ts";
 import type { Probed } from "./health.ts";
 import type { KeptProcess } from "./machine.ts";
 import { fillPlaceholders } from "./placeholders.ts";
-import { finishBinary, succeedBinary } from "./finish_binary.ts";
+import { finishDeploy } from "./finish_deploy.ts";
 import { refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
 import { remember } from "./prune_releases.ts";
 import { drainOutside } from "./route/outside.ts";
+import { servePresent } from "./serve_present.ts";
 import { adoptSlot, otherSlot, startSlot } from "./slots.ts";
 import { TaskLog } from "./task_log.ts";
 import type { OutputStream } from "./task_log.ts";
@@ -65,9 +70,14 @@ export async function deployBinary(
   const log = new TaskLog(context);
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
-  const isMine = (of: { taskId: string; fence: number } | null) =>
+  const isMine = (of: { taskId: string; fence: number } | null | undefined) =>
     of?.taskId === context.taskId && of.fence === context.fence;
-  if (isMine(record.current)) return finishBinary(pm, folder, operation, record, context, log);
+  const isPrepare = operation.action === "prepare";
+  // Taken up again, it may have been done already; the program that serves may have been started by another attempt.
+  if (isMine(isCommitted(record) ? record.pending : isPrepare ? undefined : record.current)) {
+    return finishDeploy(pm, folder, operation, record, context, log);
+  }
+  if (isPrepare && isMine(record.beside?.release)) return isBeside(pm, operation, record);
 
   let stream: OutputStream | undefined;
   let kept: KeptProcess | undefined;
@@ -77,15 +87,13 @@ export async function deployBinary(
     const secrets = Object.fromEntries(spec.secrets.map((name) => [name, context.secrets[name]]));
     const fingerprint = await sha256Of({ versionId: operation.versionId, spec, secrets });
     const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
-    const isSame = !operation.reapply && record.current?.fingerprint === fingerprint;
-    if (!saved && isSame && await isHealthyNow(pm, folder, record)) {
-      await context.trusted();
-      const routed = routedBy(record, spec.route, record.current!.ports);
-      if (routed) await requireRouter(pm).switchTo(routed.route, routed.backend);
-      await writeRecord(machine, folder, { ...record, generation: operation.generation });
-      await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
-      return succeedBinary(pm, folder, operation, record, "runs already and is healthy");
+    if (!saved) {
+      const isWell = () => isHealthyNow(pm, folder, record);
+      const served = await servePresent(pm, { folder, operation, record, context, log, fingerprint, isWell });
+      if (served) return served;
     }
+    const shared = sharedPorts(runtime.ports ?? {}, spec, record);
+    if (!saved && isPrepare && shared.length > 0) throw refuseSharedPort(operation, record.current!, shared);
 
     const name = saved?.name ?? await prepareRelease(pm, { folder, operation, spec, context, log });
     const slot = saved?.slot ?? otherSlot(record.current?.slot);
@@ -110,9 +118,9 @@ export async function deployBinary(
 
     if (!kept) {
       if (runtime.user !== undefined) await requireUser(pm, runtime.user, release);
-      const shared = sharedPorts(runtime.ports ?? {}, spec, record);
       await context.trusted();
       if (record.pending) await sendBack(pm, record.pending); // an attempt that ended right after its switch
+      await clearBeside(pm, folder, record, (text) => log.say(text));
       await endSlot(pm, folder, slot);
       await requireFree(machine, operation.app, runtime.ports ?? {}, shared);
       // An attempt before this one may have stopped it and died.
@@ -125,8 +133,7 @@ export async function deployBinary(
         fence: context.fence,
         slot,
         stoppedOld,
-        from,
-        to,
+        ...(isPrepare ? {} : { from, to }),
         drained: record.pending?.drained,
       };
       record.ports[slot] = ports;
@@ -168,6 +175,13 @@ export async function deployBinary(
     }
     await log.say(`Healthy after ${verdict.seconds.toFixed(1)} s.`);
     await context.trusted();
+    const start = await readStart(machine, folder, slot);
+    const brought: RunningRelease = {
+      ...{ name, versionId: operation.versionId, version: operation.version, fingerprint, slot, ports, spec },
+      ...{ taskId: context.taskId, fence: context.fence, generation: operation.generation },
+      ...(start ? { binary: await binaryShape(machine, start) } : {}),
+    };
+    if (isPrepare) return await keepBeside(pm, folder, operation, record, brought);
     if (!record.pending!.stoppedOld) await drainOutside(pm, outside);
     const routed = routedBy(record, spec.route, ports);
     if (routed) {
@@ -175,27 +189,16 @@ export async function deployBinary(
       await log.say(`Port ${routed.route.listen} leads to ${operation.version} now.`);
     }
     await context.trusted();
-    const start = await readStart(machine, folder, slot);
-    const current = {
-      name,
-      versionId: operation.versionId,
-      version: operation.version,
-      fingerprint,
-      slot,
-      ports,
-      taskId: context.taskId,
-      fence: context.fence,
-      spec,
-      ...(start ? { binary: await binaryShape(machine, start) } : {}),
-    };
-    await writeRecord(machine, folder, { ...record, current, history: remember(record.history, name) });
-    Object.assign(record, { current, history: remember(record.history, name) });
-    return await finishBinary(pm, folder, operation, record, context, log, kept);
+    const served = { current: brought, history: remember(record.history, name) };
+    await writeRecord(machine, folder, { ...record, ...served });
+    Object.assign(record, served);
+    return await finishDeploy(pm, folder, operation, record, context, log);
   } catch (error: unknown) {
-    if (isMine(record.current)) throw error; // the new one is the truth by now: nothing goes back
+    if (isMine(record.current) || isCommitted(record)) throw error; // the new one is the truth by now: nothing goes back
     throw await goBack(pm, folder, record, context, { error, kept, stream, log, isMine });
   } finally {
     pm.active.delete(context.taskId);
+    kept?.forget(); // whoever watches over it has a hold of its own
   }
 }
 

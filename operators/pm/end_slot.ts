@@ -33,3 +33,15 @@ export async function keepRunning(pm: PmParts, folder: AppFolder, release: Runni
   await enableUnit(pm.machine, folder, slot);
   await pm.supervisor.keep(folder, release, kept);
 }
+
+/** The release that requests go to is watched over from now on. One that ended meanwhile is its restart policy's business. */
+export async function keepServing(pm: PmParts, folder: AppFolder, release: RunningRelease): Promise<void> {
+  if (release.spec.runtime.mode === "docker") return await keepRunning(pm, folder, release);
+  await pm.supervisor.keep(folder, release);
+  await enableUnit(pm.machine, folder, release.slot!);
+}
+
+/** A release that is held runs on behind the one that serves. Of containers the engine takes care. */
+export async function keepBehind(pm: PmParts, folder: AppFolder, release: RunningRelease): Promise<void> {
+  if (release.spec.runtime.mode !== "docker") await pm.behind.keep(folder, release);
+}

@@ -14,6 +14,9 @@ export class PmFailure extends Error {
   }
 }
 
+/** Says already what serves now. */
+export class ToldFailure extends PmFailure {}
+
 const FULL = ["ENOSPC", "EDQUOT"];
 /** A full disk or an engine that is away is an ending that a person can mend; whatever else a machine throws is not foreseen. */
 export function asFailure(error: unknown, node: string): PmFailure | undefined {

@@ -4,6 +4,7 @@ import { AppFolder } from "./app_folder.ts";
 import { observeDocker } from "./docker/observe_docker.ts";
 import { readRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
+import { withBeside } from "./observe_beside.ts";
 import { observeBinary } from "./observe_binary.ts";
 import type { PmParts } from "./pm_parts.ts";
 
@@ -31,9 +32,10 @@ export async function observeApp(pm: PmParts, folder: AppFolder, record: AppReco
     differences: null,
   };
   const release = { versionId: current.versionId, release: current.name };
-  if (current.spec.runtime.mode === "docker") return { ...base, ...await observeDocker(pm, folder, record) };
   if (current.slot === null) return { ...base, ...await askScript(pm, folder, record, release) };
-  return { ...base, ...await observeBinary(pm, folder, record) };
+  const isContainer = current.spec.runtime.mode === "docker";
+  const seen = await (isContainer ? observeDocker : observeBinary)(pm, folder, record);
+  return await withBeside(pm, folder, record, { ...base, ...seen });
 }
 
 const STATUS_MS = 10_000;

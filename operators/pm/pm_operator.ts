@@ -7,19 +7,19 @@ import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { Operator, RunContext } from "../operator.ts";
 import { stoppedOutcome } from "../stopped.ts";
 import { readAppOutput } from "./app_output.ts";
+import { clearBeside, LONGEST_MS } from "./beside.ts";
 import { closeBundle } from "./bundle_scripts.ts";
 import { appFolderOf } from "./app_folder.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { Locks } from "./app_locks.ts";
-import { readRecord } from "./app_record.ts";
+import { isCommitted, readRecord } from "./app_record.ts";
 import type { AppRecord } from "./app_record.ts";
 import { deployBinary } from "./deploy_binary.ts";
 import { deployDocker } from "./docker/deploy_docker.ts";
 import type { Engine } from "./docker/engine.ts";
 import { routedBy } from "./docker/public_port.ts";
-import { keepRunning } from "./end_slot.ts";
+import { keepBehind } from "./end_slot.ts";
 import { asFailure, PmFailure } from "./failure.ts";
-import { leaveOld } from "./finish_binary.ts";
 import { refuseByPolicy } from "./local_policy.ts";
 import type { Machine } from "./machine.ts";
 import { listApps, observeApp } from "./observe.ts";
@@ -31,9 +31,9 @@ import { runHook } from "./run_hook.ts";
 import { runScripts } from "./run_scripts.ts";
 import { letGoOn, signalTask } from "./signal_task.ts";
 import type { Router } from "./router.ts";
-import { otherSlot } from "./slots.ts";
+import { settlePending } from "./settle_pending.ts";
 import { Supervisor } from "./supervisor.ts";
-import { undoPending } from "./undo_pending.ts";
+import { finishRelease, switchRelease } from "./switch_release.ts";
 import { HealthWatch } from "./watch_health.ts";
 
 /** How long leftovers of an attempt wait for that attempt to be taken up again after a restart of the agent. */
@@ -64,15 +64,18 @@ export function createPmOperator(options: PmOptions): Operator {
   if (!root.startsWith("/")) throw new Error(`the folder of applications must be an absolute path, not ${root}`);
   const policy = options.policy ?? { modes: ["docker", "binary", "script"] };
   const supervisor = new Supervisor({ machine, clock, logger });
+  const behind = new Supervisor({ machine, clock, logger });
   const { engine, router, pullStallMs } = options;
   const pm: PmParts = {
-    ...{ machine, clock, logger, node, policy, supervisor, engine, router, root, pullStallMs },
+    ...{ machine, clock, logger, node, policy, supervisor, behind, engine, router, root, pullStallMs },
     active: new Map(),
   };
   const place = { node: node.name, user: options.user };
   const locks = new Locks();
   const watch = new HealthWatch(pm, root);
   const timers = new Set<Timer>();
+  /** By the application's folder: the end of what runs beside there. */
+  const expiries = new Map<string, Timer>();
   let isOver = false;
 
   async function act(operation: Operation, folder: AppFolder, context: RunContext): Promise<OutcomeInput> {
@@ -89,13 +92,25 @@ export function createPmOperator(options: PmOptions): Operator {
     const refusal = refuseByPolicy(policy, operation, place);
     if (refusal) throw new PmFailure(refusal.code, refusal.message);
     if (context.resumed) await letGoOn(machine, context);
+    await settleOthers(operation, folder, context);
+    const isScript = runtime.mode === "script";
+    if (action === "finish") return finishRelease(pm, folder, operation, context);
+    if (action === "switch" && !isScript) return switchRelease(pm, folder, operation, context);
     if (runtime.mode === "docker") return deployDocker(pm, folder, operation, spec, runtime, context);
     if (runtime.mode === "binary") return deployBinary(pm, folder, operation, spec, runtime, context);
-    if (!context.resumed) {
-      await context.trusted();
-      await settlePending(folder); // afterwards it would give the port to a program that the scripts replaced
-    }
     return runScripts(pm, folder, operation, spec, runtime, context);
+  }
+
+  /** A deploy goes on from what another attempt had begun, if that is not done; everything else wants it cleared first. */
+  async function settleOthers(operation: Operation, folder: AppFolder, context: RunContext): Promise<void> {
+    const record = await readRecord(machine, folder);
+    if (!record?.pending) return;
+    const { taskId, fence } = record.pending;
+    if (taskId === context.taskId && fence === context.fence) return;
+    const isStarted = operation.action === "deploy" && operation.spec!.runtime.mode !== "script";
+    if (isStarted && !isCommitted(record)) return;
+    await context.trusted();
+    await settlePending(pm, folder);
   }
 
   /** A script that is run for itself waits for no deploy, and none for it. */
@@ -139,23 +154,6 @@ export function createPmOperator(options: PmOptions): Operator {
     }
   }
 
-  /** Nobody took the attempt up again: end what it left, and let the recorded release run. */
-  async function settlePending(folder: AppFolder): Promise<void> {
-    const record = await readRecord(machine, folder);
-    if (!record?.pending) return;
-    const { pending, current } = record;
-    if (current?.slot === pending.slot) { // the record names it: then only the old release is left to end
-      if (current.spec.runtime.mode === "docker") await keepRunning(pm, folder, current);
-      await leaveOld(pm, record, async (text) => logger.log("WARN", text, { app: record.app }));
-      const old = { ...pending, slot: otherSlot(pending.slot), stoppedOld: false, from: undefined, to: undefined };
-      await undoPending(pm, folder, { ...record, pending: old });
-    } else await undoPending(pm, folder, record);
-    logger.log("WARN", "cleared what an interrupted deploy had left", {
-      app: record.app,
-      environment: record.environment,
-    });
-  }
-
   /** The proxy may have lost its routes, or the port to somebody, while no agent looked. */
   async function serveAgain(record: AppRecord): Promise<void> {
     const routed = record.current && routedBy(record, record.current.spec.route, record.current.ports);
@@ -176,6 +174,8 @@ export function createPmOperator(options: PmOptions): Operator {
     if (record.current && isOurs && (!record.pending?.stoppedOld || committed)) {
       await supervisor.keep(folder, record.current);
     }
+    if (record.beside?.role === "held") await keepBehind(pm, folder, record.beside.release);
+    endBesideLater(folder, record);
     if (!record.pending) return await serveAgain(record);
     settleLater(folder);
   }
@@ -184,7 +184,7 @@ export function createPmOperator(options: PmOptions): Operator {
     if (isOver) return;
     const timer = clock.after(PENDING_MS, () => {
       timers.delete(timer);
-      locks.hold(folder.path, () => settlePending(folder)).catch((error: unknown) => {
+      locks.hold(folder.path, () => settlePending(pm, folder)).catch((error: unknown) => {
         const context = { folder: folder.path, error: String(error) };
         logger.log("ERROR", "an interrupted deploy could not be cleared; trying again in a minute", context);
         settleLater(folder);
@@ -193,9 +193,37 @@ export function createPmOperator(options: PmOptions): Operator {
     timers.add(timer);
   }
 
+  /** Whatever runs beside is ended by its time when nobody comes for it. */
+  function endBesideLater(folder: AppFolder, { beside }: AppRecord): void {
+    expiries.get(folder.path)?.cancel();
+    expiries.delete(folder.path);
+    if (isOver || !beside) return;
+    const leftMs = Date.parse(beside.since) + LONGEST_MS - clock.now().getTime();
+    const timer = clock.after(Math.min(LONGEST_MS, Math.max(0, leftMs)), () => {
+      locks.hold(folder.path, () => endForgotten(folder, beside.since)).catch((error: unknown) => {
+        const context = { folder: folder.path, error: String(error) };
+        logger.log("ERROR", "a release that nobody came for could not be ended", context);
+      });
+    });
+    expiries.set(folder.path, timer);
+  }
+
+  async function endForgotten(folder: AppFolder, since: string): Promise<void> {
+    const record = await readRecord(machine, folder);
+    if (record?.beside?.since !== since) return;
+    const { app, environment } = record;
+    const { role, release } = record.beside;
+    logger.log("WARN", "nobody came for a release that ran beside: ending it", {
+      ...{ app, environment, role, version: release.version, since },
+    });
+    await clearBeside(pm, folder, record, async (text) => logger.log("INFO", text, { app, environment }));
+  }
+
   /** An engine or a proxy that was away may have kept an attempt from taking back, or finishing, what it began. */
   async function settleLeft(folder: AppFolder): Promise<void> {
-    if ((await readRecord(machine, folder))?.pending) settleLater(folder);
+    const record = await readRecord(machine, folder);
+    if (record?.pending) settleLater(folder);
+    if (record) endBesideLater(folder, record);
   }
 
   return {
@@ -226,9 +254,10 @@ export function createPmOperator(options: PmOptions): Operator {
     async stop() {
       isOver = true;
       watch.close();
-      for (const timer of timers) timer.cancel();
+      for (const timer of [...timers, ...expiries.values()]) timer.cancel();
       timers.clear();
-      await supervisor.close();
+      expiries.clear();
+      await Promise.all([supervisor.close(), behind.close()]);
       router?.close?.();
     },
   };

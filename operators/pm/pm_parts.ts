@@ -18,6 +18,8 @@ export interface PmParts {
   node: { name: string };
   policy: PmPolicy;
   supervisor: Supervisor;
+  /** Keeps releases that are held running, behind those that serve. */
+  behind: Supervisor;
   /** What runs containers; undefined where nothing does. */
   engine: Engine | undefined;
   /** What holds public ports; undefined where nothing does. */

@@ -21,11 +21,14 @@ export async function removeApp(
   refuseOlder(operation, record);
   await context.trusted();
   const current = record.current && routedBy(record, record.current.spec.route, record.current.ports);
+  const held = record.beside?.release;
+  const behind = held && routedBy(record, held.spec.route, held.ports);
   // A deploy that was interrupted may have had a port already.
-  for (const routed of [current, record.pending?.from, record.pending?.to]) {
+  for (const routed of [current, behind, record.pending?.from, record.pending?.to]) {
     if (routed) await requireRouter(pm).remove(routed.route);
   }
   await supervisor.release(folder);
+  await pm.behind.release(folder);
   const { ports } = emptyRecord(operation);
   // What is gone must not be brought back by a restart of the agent in the middle of this.
   const was = record.current?.version;
@@ -34,6 +37,7 @@ export async function removeApp(
     generation: operation.generation,
     current: null,
     pending: null,
+    beside: null,
     ports,
   });
   const images = await imagesOf(machine, folder);

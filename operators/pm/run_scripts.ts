@@ -10,6 +10,7 @@ import type { RunContext } from "../operator.ts";
 import { graceOf } from "../stopped.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, tagsOf, writeRecord } from "./app_record.ts";
+import { clearBeside } from "./beside.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
 import { endSlot } from "./end_slot.ts";
 import { buildEnvironment } from "./environment.ts";
@@ -54,9 +55,16 @@ export async function runScripts(
   }
   const name = await prepareRelease(pm, { folder, operation, spec, context, log });
   const release = folder.release(name);
+  for (const step of STEPS) if (runtime[step]) await scriptCommand(pm, operation.app, release, runtime[step]);
   await context.trusted();
   record.generation = operation.generation;
   await writeRecord(machine, folder, record);
+  if (operation.action === "prepare") {
+    const message =
+      `${operation.app} ${operation.version} lies ready on ${pm.node.name}; ${runtime.deploy} runs when it is switched to.`;
+    await log.say(message);
+    return { status: "success", message, details: { prepared: name } };
+  }
 
   const timeout = parseDuration(runtime.timeout ?? "");
   const runStep = async (step: Step): Promise<KeptProcess | undefined> => {
@@ -106,6 +114,7 @@ export async function runScripts(
   }
 
   await context.trusted();
+  await clearBeside(pm, folder, record, (text) => log.say(text)); // it was a binary or a container before
   const oldSlot = record.current?.slot;
   const routed = record.current && routedBy(record, record.current.spec.route, record.current.ports);
   const secrets = Object.fromEntries(spec.secrets.map((secret) => [secret, context.secrets[secret]]));

@@ -1,7 +1,7 @@
 /** The end of a deploy that did not come up, the same for every kind of program: what happened, and what serves now. */
 import type { RunContext } from "../operator.ts";
 import type { AppRecord, Pending } from "./app_record.ts";
-import { PmFailure } from "./failure.ts";
+import { PmFailure, ToldFailure } from "./failure.ts";
 import type { KeptProcess } from "./machine.ts";
 import type { OutputStream, TaskLog } from "./task_log.ts";
 
@@ -34,7 +34,7 @@ export async function tellBroken(
     pid: number | null;
   },
 ): Promise<unknown> {
-  if (!(error instanceof PmFailure)) return error;
+  if (!(error instanceof PmFailure) || error instanceof ToldFailure) return error;
   const fate = !old
     ? "Nothing ran before it."
     : pending?.stoppedOld

@@ -31,7 +31,7 @@ export async function undoPending(
   const { from, to } = pending;
   await sendBack(pm, pending, graceSeconds);
   if (to && !(from && isSame(from.route, to.route))) await requireRouter(pm).remove(to.route);
-  await endSlot(pm, folder, pending.slot, { graceSeconds });
+  if (!pending.isSwitch) await endSlot(pm, folder, pending.slot, { graceSeconds });
   if (pending.stoppedOld && current) {
     await keepRunning(pm, folder, current);
     if (from) await requireRouter(pm).switchTo(from.route, from.backend);

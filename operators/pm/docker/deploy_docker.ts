@@ -6,24 +6,28 @@
  *
  * As in `deploy_binary.ts` the record is the line: before it, whatever goes wrong ends the new container, and requests
  * go, or go again, to the old release. A crash before that line leaves `pending` in the record and a container with this
- * attempt's labels, which the same attempt adopts; after it at worst an old container to stop.
+ * attempt's labels, which the same attempt adopts; after it at worst an old container to stop. `prepare` goes as far as
+ * healthy, as there.
  */
 import type { Operation, OutcomeInput, RenderedSpec } from "../../../protocol/operation.ts";
 import type { RunContext } from "../../operator.ts";
 import { graceOf } from "../../stopped.ts";
 import type { AppFolder, Slot } from "../app_folder.ts";
-import { emptyRecord, readRecord, writeRecord } from "../app_record.ts";
-import type { AppRecord } from "../app_record.ts";
+import { emptyRecord, isCommitted, readRecord, writeRecord } from "../app_record.ts";
+import type { AppRecord, RunningRelease } from "../app_record.ts";
+import { clearBeside, isBeside, keepBeside, refuseSharedPort } from "../beside.ts";
 import { choosePorts, requireFree } from "../choose_ports.ts";
 import { endSlot } from "../end_slot.ts";
 import { PmFailure } from "../failure.ts";
 import { sha256Of } from "../fingerprint.ts";
+import { finishDeploy } from "../finish_deploy.ts";
 import { awaitHealthy } from "../health.ts";
 import type { KeptProcess } from "../machine.ts";
 import { refuseOlder } from "../pm_parts.ts";
 import type { PmParts } from "../pm_parts.ts";
 import { prepareRelease } from "../prepare_release.ts";
 import { remember } from "../prune_releases.ts";
+import { servePresent } from "../serve_present.ts";
 import { otherSlot } from "../slots.ts";
 import { TaskLog } from "../task_log.ts";
 import type { OutputStream } from "../task_log.ts";
@@ -35,7 +39,6 @@ import { findOwn, isStopping, requireEngine } from "./container_slots.ts";
 import { containerName, LABEL } from "./container_plan.ts";
 import type { DockerRuntime } from "./container_plan.ts";
 import { compareShapes, shapeOf } from "./container_shape.ts";
-import { finishDocker, succeedDocker } from "./finish_docker.ts";
 import { askHealth, checksOf, healthMachine } from "./container_health.ts";
 import { imageOf, requireImageAllowed } from "./image.ts";
 import { isUp, keepContainer } from "./kept_container.ts";
@@ -68,9 +71,13 @@ export async function deployDocker(
   const log = new TaskLog(context);
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
-  const isMine = (of: { taskId: string; fence: number } | null) =>
+  const isMine = (of: { taskId: string; fence: number } | null | undefined) =>
     of?.taskId === context.taskId && of.fence === context.fence;
-  if (isMine(record.current)) return finishDocker(pm, folder, operation, record, context, log);
+  const isPrepare = operation.action === "prepare";
+  if (isMine(isCommitted(record) ? record.pending : isPrepare ? undefined : record.current)) {
+    return finishDeploy(pm, folder, operation, record, context, log);
+  }
+  if (isPrepare && isMine(record.beside?.release)) return isBeside(pm, operation, record);
 
   let stream: OutputStream | undefined;
   let kept: KeptProcess | undefined;
@@ -90,15 +97,14 @@ export async function deployDocker(
     const secrets = Object.fromEntries(spec.secrets.map((secret) => [secret, context.secrets[secret]]));
     const fingerprint = await sha256Of({ versionId: operation.versionId, spec, secrets });
     const saved = context.resumed && isMine(record.pending) ? context.saved as Saved | undefined : undefined;
-    const isSame = !operation.reapply && record.current?.fingerprint === fingerprint;
-    if (!saved && isSame && await isAsDeployed(pm, folder, record)) {
-      await context.trusted();
-      const routed = routedBy(record, spec.route, record.current!.ports);
-      if (routed) await requireRouter(pm).switchTo(routed.route, routed.backend);
-      await writeRecord(machine, folder, { ...record, generation: operation.generation });
-      await log.say(`${operation.app} ${operation.version} runs here already and is healthy; nothing to do.`);
-      return await succeedDocker(pm, folder, operation, record, "runs already and is healthy");
+    if (!saved) {
+      const isWell = () => isAsDeployed(pm, folder, record);
+      const served = await servePresent(pm, { folder, operation, record, context, log, fingerprint, isWell });
+      if (served) return served;
     }
+    const fixed = Object.values(runtime.ports ?? {});
+    const contested = contestedPorts(record.current, spec, fixed);
+    if (!saved && isPrepare && contested.length > 0) throw refuseSharedPort(operation, record.current!, contested);
 
     const name = saved?.name ?? await prepareRelease(pm, { folder, operation, spec, context, log });
     if (!saved) await pullImage({ engine, clock, stallMs: pm.pullStallMs ?? STALL_MS }, image, context, log);
@@ -108,12 +114,11 @@ export async function deployDocker(
     const run = saved ? saved.run + (kept ? 0 : 1) : 0;
     const wanted = spec.route.mode === "proxy" ? allAuto(runtime.ports ?? {}) : runtime.ports ?? {};
     let ports = saved?.ports ?? await choosePorts(machine, wanted, record, slot);
-    const fixed = Object.values(runtime.ports ?? {});
 
     if (!kept) {
-      const contested = contestedPorts(record.current, spec, fixed);
       await context.trusted();
       if (record.pending) await sendBack(pm, record.pending); // an attempt that ended right after its switch
+      await clearBeside(pm, folder, record, (text) => log.say(text));
       await endSlot(pm, folder, slot);
       await requireFree(machine, operation.app, wanted, contested);
       // An attempt before this one may have stopped it and died.
@@ -126,8 +131,7 @@ export async function deployDocker(
         fence: context.fence,
         slot,
         stoppedOld,
-        from,
-        to,
+        ...(isPrepare ? {} : { from, to }),
         drained: record.pending?.drained,
       };
       record.ports[slot] = ports;
@@ -167,6 +171,14 @@ export async function deployDocker(
     }
     await log.say(`Healthy after ${verdict.seconds.toFixed(1)} s.`);
     await context.trusted();
+    const facts = await engine.findContainer(kept.container!);
+    if (!facts) throw new PmFailure("container.gone", `The container of ${operation.app} was removed by someone else.`);
+    const brought: RunningRelease = {
+      ...{ name, versionId: operation.versionId, version: operation.version, fingerprint, slot, ports, spec },
+      ...{ taskId: context.taskId, fence: context.fence, generation: operation.generation },
+      container: await shapeOf(facts),
+    };
+    if (isPrepare) return await keepBeside(pm, folder, operation, record, brought);
     if (!record.pending!.stoppedOld) {
       await drainOutside(pm, { folder, operation, spec, name, ports, record, context, log });
     }
@@ -176,27 +188,27 @@ export async function deployDocker(
       await log.say(`Port ${routed.route.listen} leads to ${operation.version} now.`);
       await context.trusted();
     }
-    const facts = await engine.findContainer(kept.container!);
-    if (!facts) throw new PmFailure("container.gone", `The container of ${operation.app} was removed by someone else.`);
-    if (!isUp(facts)) {
-      const how = `it ended (with code ${facts.State.ExitCode}) when it was to serve`;
-      throw new PmFailure("process.exited", `${operation.app} ${operation.version} did not come up: ${how}.`);
-    }
-    const current = {
-      ...{ name, versionId: operation.versionId, version: operation.version, fingerprint, slot, ports, spec },
-      ...{ taskId: context.taskId, fence: context.fence, container: await shapeOf(facts) },
-    };
-    const history = remember(record.history, name);
-    await writeRecord(machine, folder, { ...record, current, history });
-    Object.assign(record, { current, history });
-    return await finishDocker(pm, folder, operation, record, context, log);
+    await requireUp(pm, operation, kept.container!);
+    const served = { current: brought, history: remember(record.history, name) };
+    await writeRecord(machine, folder, { ...record, ...served });
+    Object.assign(record, served);
+    return await finishDeploy(pm, folder, operation, record, context, log);
   } catch (error: unknown) {
-    if (isMine(record.current)) throw error; // the new one is the truth by now: nothing goes back
+    if (isMine(record.current) || isCommitted(record)) throw error; // the new one is the truth by now: nothing goes back
     throw await goBack(pm, folder, record, context, { error, kept, stream, log, isMine });
   } finally {
     pm.active.delete(context.taskId);
     kept?.forget();
   }
+}
+
+/** It may have ended while requests were already on their way. */
+async function requireUp(pm: PmParts, { app, version }: Operation, container: string): Promise<void> {
+  const facts = await requireEngine(pm).findContainer(container);
+  if (!facts) throw new PmFailure("container.gone", `The container of ${app} was removed by someone else.`);
+  if (isUp(facts)) return;
+  const how = `it ended (with code ${facts.State.ExitCode}) when it was to serve`;
+  throw new PmFailure("process.exited", `${app} ${version} did not come up: ${how}.`);
 }
 
 const allAuto = (ports: Readonly<Record<string, number>>) =>
