@@ -9,14 +9,11 @@ describe("what is not carried out yet is found by name", () => {
   it.each<[string, Record<string, unknown>]>([
     ["strategy.type", { strategy: { type: "canary", steps: [{ target: 1 }] } }],
     ["strategy.type", { strategy: { type: "blueGreen" } }],
-    ["strategy.onFailure.askFor", { strategy: { type: "all", onFailure: { action: "pause", askFor: "10m" } } }],
     ["hooks.preDeploy", { hooks: { preDeploy: { run: "ops/x.sh" } } }],
     ["environments.prod.hooks.onRollback", { environments: { prod: { hooks: { onRollback: { run: "x" } } } } }],
   ])("%s of an application", (path, rest) => expect(application(rest)).toEqual([path]));
 
   it.each<[string, Record<string, unknown>]>([
-    ["concurrency.policy", { concurrency: { policy: "reject" } }],
-    ["freeze", { freeze: [{ environment: "prod" }] }],
     ["strategy.type", { strategy: { type: "blueGreen" } }],
   ])("%s of a plan", (path, rest) => expect(plan(rest)).toEqual([path]));
 
@@ -30,6 +27,7 @@ describe("what is not carried out yet is found by name", () => {
       hooks: {},
       environments: { staging: { strategy: { type: "all" } } },
     })).toEqual([]);
-    expect(plan({ concurrency: { policy: "queue" }, triggers: [{ on: "tag" }], freeze: [] })).toEqual([]);
+    expect(plan({ concurrency: { policy: "reject" }, triggers: [{ on: "tag" }], freeze: [{ environment: "prod" }] }))
+      .toEqual([]);
   });
 });

@@ -26,18 +26,6 @@ const rule = (path: string, applies: Applies, what: string, instead: string): Ru
 
 const STRATEGY = [
   rule("strategy.type", isOneOf("canary", "blueGreen"), "this strategy", "use all or rolling"),
-  rule(
-    "strategy.onFailure.askFor",
-    present,
-    "a time limit for the question",
-    "leave it out: a paused deployment waits",
-  ),
-  rule(
-    "strategy.onFailure.default",
-    present,
-    "a default answer",
-    "leave it out: a paused deployment waits for a person",
-  ),
 ];
 const APPLICATION = [
   ...STRATEGY,
@@ -47,13 +35,6 @@ const APPLICATION = [
 ];
 const PLAN = [
   ...STRATEGY,
-  rule("concurrency.policy", isOneOf("reject"), "this policy", "use queue or supersede"),
-  rule(
-    "freeze",
-    (value) => Array.isArray(value) && value.length > 0,
-    "freezing",
-    "leave it out and set the environment inactive",
-  ),
 ];
 
 /** One sentence per thing, for the documentation. */

@@ -17,6 +17,8 @@ const SENTENCES = {
   "deployment.awaiting_approval": "Waiting for {missing} of {count} approvals.",
   "deployment.approvals_voided":
     "The plan has changed, so what was approved counts no more. Waiting for {missing} of {count} approvals.",
+  "deployment.approval_expired_approved":
+    "Approved, because nobody said no in time: {given} of {count} approvals were given.",
   "deployment.approval_expired": "Rejected: {given} of {count} approvals were given in time.",
   "deployment.approved": "Approved by {actor}.",
   "deployment.rejected": "Rejected by {actor}: {note}",
@@ -33,7 +35,6 @@ const SENTENCES = {
   "deployment.frozen":
     "Frozen until {until}: {why}. It starts by itself then; {roles} may start it before, with a reason.",
   "deployment.started_in_freeze": "Started by {actor} in spite of a freeze: {note}",
-  "deployment.cancelling_for_newer": "Cancelled for {version}, which is newer; waiting for running work to stop.",
   "deployment.resumed": "Resumed by {actor}.",
   "deployment.completed": "{count} of {count} applications run version {version}.",
   "deployment.starting": "Made by the {actor}; it starts by itself.",
@@ -54,6 +55,7 @@ const SENTENCES = {
   "deployment.completed_excluding":
     "{count} of {count} applications run version {version}, but not on {machines}: a person excluded it.",
   "deployment.catching_up": "{machine} is back; it gets version {version} of {applications}, which it missed.",
+  "deployment.promoted": "Promoted by {actor}: {note} Waits and gates of what is being rolled out are passed over.",
   "deployment.rebatched": "{actor} changed the batches that had not begun: {batch} at a time.",
   "deployment.policy": "{detail}",
   // tasks

@@ -35,7 +35,7 @@ describe("nextMove", () => {
       ["running", { success: 2 }, {}, "stop", "complete"],
       ["running", { failed: 1, running: 1 }, {}, "rollback", "roll_back"],
       ["running", { failed: 1, running: 1 }, {}, "pause", "pause"],
-      ["paused", { failed: 1, pending: 1 }, {}, "pause", "none"],
+      ["paused", { failed: 1, pending: 1 }, {}, "pause", "pause"],
       ["running", { failed: 1, pending: 1 }, {}, "stop", "stop"],
       ["running", { failed: 1, running: 1 }, {}, "stop", "none"],
       ["running", { failed: 1, pending: 1 }, {}, "continue", "none"],

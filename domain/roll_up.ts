@@ -65,7 +65,7 @@ export function nextMove(
   if (status === "cancelling") return unfinished(forward) > 0 ? "none" : "cancelled";
   if (count(forward, "failed") > 0 || (doomed > 0 && (onFailure === "pause" || onFailure === "stop"))) {
     if (onFailure === "rollback") return "roll_back";
-    if (onFailure === "pause") return status === "paused" ? "none" : "pause";
+    if (onFailure === "pause") return "pause"; // asked already, it stays as it is
     if (onFailure === "stop" && waiting > 0) return "stop";
     return unfinished(forward) > 0 ? "none" : "fail";
   }

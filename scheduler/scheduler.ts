@@ -15,6 +15,7 @@ import { createUpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import { createCore } from "./core.ts";
 import type { Core } from "./core.ts";
 import type { SchedulerDeps } from "./deps.ts";
+import { createDeadlineLoop } from "./deadline_loop.ts";
 import { createDriftLoop } from "./drift_loop.ts";
 import { createLoop } from "./loop.ts";
 import { createDispatchMaker } from "./prepare_dispatch.ts";
@@ -73,6 +74,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const timer = createTimerLoop(deps);
   const loops = [
     timer,
+    createDeadlineLoop(deps),
     createRolloutLoop(deps),
     createDriftLoop(deps),
     upkeep,

@@ -36,6 +36,13 @@ export async function changeDeployment(
   }, updated_at = boreas_now(),
       started_at = case when ${isActive(status)} then coalesce(started_at, boreas_now()) else started_at end,
       completed_at = case when ${isEnded(status)} then boreas_now() end,
+      approvals_since = case when ${
+    status === "awaiting_approval"
+  } and status <> 'awaiting_approval' then boreas_now() else approvals_since end,
+      ask_until = case when ${status === "paused"} then ask_until end,
+      rollback_until = case when ${
+    status === "rolling_back"
+  } then boreas_now() + make_interval(secs => rollback_seconds) end,
       error_message = coalesce(${also.errorMessage ?? null}, error_message),
       cause_task_id = coalesce(${also.causeTaskId ?? null}::uuid, cause_task_id)
     where id = ${row.id}`.execute(); // now, and not when it is waited for: what follows may look at it

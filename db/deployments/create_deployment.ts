@@ -12,6 +12,8 @@ import { loadPlan } from "./load_plan.ts";
 import type { DeploymentDeps, LoadedPlan, PlanRequest } from "./load_plan.ts";
 import { checkSpecs } from "./render_plan.ts";
 import { startDeployment } from "./start_deployment.ts";
+import { supersedeOlder } from "./supersede_deployments.ts";
+import { concurrencyOf, rejectWhenBusy } from "./take_turns.ts";
 import { writePlan } from "./write_plan.ts";
 
 export interface DeploymentInput {
@@ -41,6 +43,7 @@ export interface DeploymentInput {
 export async function createDeployment(deps: DeploymentDeps, input: DeploymentInput, actor: Actor): Promise<string> {
   const { db } = deps;
   const id = db.newId();
+  let [isNewest, repositoryId]: [boolean, string | null] = [false, null];
   const ready = await inTransaction(db, async (tx) => {
     const plan = await loadPlan(deps, tx, planRequestOf(input, actor));
     checkPolicy(plan.version, plan.environment);
@@ -55,6 +58,9 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       );
     }
     checkSpecs(plan);
+    await rejectWhenBusy(tx, plan);
+    isNewest = concurrencyOf(plan)?.policy === "supersede" && !input.onlyTargets && !input.reapply;
+    repositoryId = plan.version.repositoryId;
     const approvals = Math.max(input.manualApproval ? 1 : 0, plan.environment.policy.approvals?.count ?? 0);
     const waiting = plan.version.builds === "waiting";
     const said = waiting
@@ -66,7 +72,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       : input.origin ?? reason("deployment.created");
     await tx`
       insert into deployment (id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy,
-        manual_approval, approvals_needed, only_targets, plan_hash, auto_start, created_by)
+        manual_approval, approvals_needed, only_targets, plan_hash, auto_start, created_by, author_id, approvals_since)
       values (${id}, ${actor.projectId}, ${plan.version.id}, ${plan.environment.id}, ${
       waiting || approvals === 0 ? "pending" : "awaiting_approval"
     },
@@ -75,7 +81,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
     },
         ${input.manualApproval ?? false}, ${approvals}, ${input.onlyTargets ?? null}, ${plan.hash}, ${
       input.autoStart ?? false
-    }, ${actor.name})`;
+    }, ${actor.name}, ${actor.userId}, case when ${approvals > 0} then boreas_now() end)`;
     await writePlan(db, tx, id, actor.projectId, plan);
     if (input.reapply) await tx`update deployment set reapply = true where id = ${id}`;
     await recordEvents(tx, [{
@@ -95,6 +101,9 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
     }
     return !waiting && approvals === 0;
   });
+  if (isNewest && repositoryId !== null) {
+    await supersedeOlder(deps, { environmentId: input.environmentId, versionId: input.versionId, repositoryId });
+  }
   deps.hints.announce("events");
   if (input.autoStart && ready) {
     try {

@@ -2,6 +2,7 @@ import { AppError } from "../../domain/app_error.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Reason } from "../../domain/reason.ts";
+import type { RollbackScope } from "../../domain/strategy.ts";
 import type { Tx } from "../database.ts";
 
 export interface LockedDeployment {
@@ -18,16 +19,25 @@ export interface LockedDeployment {
   approvalsNeeded: number;
   autoStart: boolean;
   onFailure: string;
+  rollbackScope: RollbackScope;
+  /** Who let it start in spite of a freeze, and until when that holds. */
+  freezeOverride: FreezeOverride | null;
   onlyTargets: string[] | null;
   reapply: boolean;
   createdBy: string;
+}
+
+export interface FreezeOverride {
+  by: string;
+  reason: string;
+  until: string;
 }
 
 /** Takes the row for this transaction: every verb on a deployment begins with it. */
 export async function lockDeployment(tx: Tx, id: string, projectId: string): Promise<LockedDeployment> {
   const [row] = await tx<LockedDeployment[]>`
     select id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy, plan_hash,
-      approvals_needed, auto_start, on_failure, only_targets, reapply, created_by
+      approvals_needed, auto_start, on_failure, rollback_scope, freeze_override, only_targets, reapply, created_by
     from deployment where id = ${id} and project_id = ${projectId} and retired_at is null for update`;
   if (!row) throw new AppError("not_found", "deployment.not_found", `There is no deployment ${id} in this project.`);
   return row;

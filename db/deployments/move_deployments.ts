@@ -9,8 +9,10 @@ import type { StateCounts } from "../../domain/roll_up.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { FailureAction, RollbackScope } from "../../domain/strategy.ts";
 import type { Database, Tx } from "../database.ts";
+import { askPeople } from "./ask_people.ts";
 import { beginRollback } from "./begin_rollback.ts";
 import { changeDeployment } from "./change_deployment.ts";
+import { planFailureHooks } from "./plan_failure_hooks.ts";
 import { skipWaitingTasks } from "../tasks/stop_tasks.ts";
 
 interface Row {
@@ -22,6 +24,8 @@ interface Row {
   rollbackScope: RollbackScope;
   /** Machines that were away when their turn came. */
   leftOut: string[] | null;
+  /** Machines that a person left out. */
+  excluded: string[] | null;
   version: string;
   forward: StateCounts | null;
   backward: StateCounts | null;
@@ -44,7 +48,8 @@ export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Pro
   if (deploymentIds.length === 0) return [];
   return await tx<Row[]>`
     select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, v.version,
-      (select array_agg(distinct coalesce(t.payload -> 'target' ->> 'name', t.name)) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut') as left_out,
+      (select array_agg(distinct coalesce(t.payload -> 'target' ->> 'name', t.name)) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut' and t.payload ->> 'leftOut' <> 'excluded') as left_out,
+      (select array_agg(distinct t.payload -> 'target' ->> 'name') from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ->> 'leftOut' = 'excluded') as excluded,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from (${
     newestRollback(tx)
@@ -67,7 +72,7 @@ export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Pro
 /** A rollback may be asked for again after one that failed: of each application only the newest try counts. */
 const newestRollback = (tx: Tx) =>
   tx`select distinct on (b.app_id) b.* from task b
-     where b.deployment_id = d.id and b.parent_id is null and b.is_rollback order by b.app_id, b.position desc`;
+     where b.deployment_id = d.id and b.parent_id is null and b.is_rollback and b.type <> 'hook' order by b.app_id, b.position desc`;
 
 /** Makes the move of one that `readMovable` found, if it has one. */
 export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
@@ -85,15 +90,14 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         sayCompleted(forward?.success ?? 0, row),
       );
     case "fail":
+      if ((await planFailureHooks(db, tx, row)).length > 0) return; // their end asks again
       return await changeDeployment(tx, row, "failed", sayFailure(forward ?? {}, params), {
         errorMessage: params.detail,
         causeTaskId: cause?.id,
       });
     case "pause":
-      await tx`update task set open = false where deployment_id = ${row.id} and open and completed_at is null`;
-      return await changeDeployment(tx, row, "paused", reason("deployment.paused_on_failure", params), {
-        causeTaskId: cause?.id,
-      });
+      await askPeople(tx, row, { causeTaskId: cause?.id, params });
+      return void (await planFailureHooks(db, tx, row));
     case "stop": {
       const said = reason("task.skipped_stopped", {
         detail: `${params.task} failed, and the deployment stops on a failure.`,
@@ -131,8 +135,9 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
   }
 }
 
-function sayCompleted(count: number, { version, leftOut }: Row): Reason {
-  if (!leftOut) return reason("deployment.completed", { count, version });
+function sayCompleted(count: number, { version, leftOut, excluded }: Row): Reason {
+  if (!leftOut && !excluded) return reason("deployment.completed", { count, version });
+  if (!leftOut) return reason("deployment.completed_excluding", { count, version, machines: excluded!.join(", ") });
   return reason("deployment.completed_without", { count, version, machines: leftOut.join(", ") });
 }
 

@@ -3,6 +3,7 @@ import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor } from "../database.ts";
 import { inTransaction } from "../retry.ts";
+import { isAsked } from "./ask_people.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import type { DeploymentDeps } from "./load_plan.ts";
 import { lockDeployment } from "./lock_deployment.ts";
@@ -33,14 +34,15 @@ async function turn(
         `Only a ${from} deployment can be ${verb}d; this one is ${row.status}.`,
       );
     }
+    if (isAsked(row)) {
+      throw new AppError(
+        "conflict",
+        "deployment.asks",
+        `${row.reason.text} Answer with POST /tasks/:id/decide of the task that failed; it goes on by itself then.`,
+      );
+    }
     await tx`update task set open = ${to === "running"} where deployment_id = ${id} and completed_at is null`;
     await changeDeployment(tx, row, to, reason(code, { actor: actor.name }));
-    if (to === "running") {
-      // Going on in spite of a failure is an answer to the question: it is not asked again. A tolerated failure asks nothing.
-      await tx`update deployment set on_failure = 'stop' where id = ${id} and on_failure = 'pause' and exists (
-        select 1 from task t left join task p on p.id = t.parent_id where t.deployment_id = ${id} and t.state = 'failed'
-          and (p.id is null or p.max_failures < (select count(*) from task c where c.parent_id = p.id and c.state = 'failed')))`;
-    }
     await recordAudit(deps.db, tx, actor, `deployment.${verb}`, `deployment:${id}`, { note });
     await moveDeployments(deps.db, tx, [id]);
   });

@@ -1,13 +1,17 @@
 import { AppError } from "../../domain/app_error.ts";
+import { isDeployable } from "../../domain/deployable.ts";
+import type { VersionStanding } from "../../domain/deployable.ts";
 import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
+import { findFrozen } from "../freezes/find_frozen.ts";
 import { inTransaction } from "../retry.ts";
 import { reopenTasks } from "../tasks/reopen_tasks.ts";
 import { changeDeployment } from "./change_deployment.ts";
-import type { DeploymentDeps } from "./load_plan.ts";
+import type { DeploymentDeps, EnvironmentRow, VersionRow } from "./load_plan.ts";
 import { lockDeployment, takeLocksAgain } from "./lock_deployment.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
+import { moveDeployments } from "./move_deployments.ts";
 
 /** Takes up again what failed, of a deployment that is paused on a failure or has ended with one. */
 export async function retryDeployment(
@@ -28,6 +32,7 @@ export async function retryDeployment(
     }
     await takeLocksAgain(tx, row);
     await requireNewest(tx, row);
+    if (row.status === "failed") await requireWanted(tx, row);
     const count = await reopenTasks(tx, id, onlyTask, actor);
     if (count === 0) {
       throw new AppError(
@@ -38,10 +43,40 @@ export async function retryDeployment(
     }
     await tx`update task set open = true where deployment_id = ${id} and completed_at is null`;
     await changeDeployment(tx, row, "running", reason("deployment.resumed", { actor: actor.name }));
+    // What else has failed is asked about again.
+    if (row.onFailure === "pause") await moveDeployments(deps.db, tx, [id]);
     await recordAudit(deps.db, tx, actor, "deployment.retry", `deployment:${id}`, { note, task: onlyTask });
   });
   deps.hints.announce("tasks");
   deps.hints.announce("events");
+}
+
+/** Over already, it would begin anew: not of a version that was reverted meanwhile, and not in a freeze. */
+async function requireWanted(tx: Tx, row: LockedDeployment): Promise<void> {
+  const [standing] = await tx<(VersionStanding & Pick<VersionRow, "version" | "plan">)[]>`
+    select status, builds, version, plan from version where id = ${row.versionId}`;
+  if (!isDeployable(standing!)) {
+    throw new AppError(
+      "conflict",
+      "version.reverted",
+      `Version ${
+        standing!.version
+      } is marked as reverted; clear the mark (unrevert, with a reason) before trying it again.`,
+    );
+  }
+  const [environment] = await tx<
+    EnvironmentRow[]
+  >`select id, name, policy from environment where id = ${row.environmentId}`;
+  const planned = standing!.plan.freeze ?? [];
+  const frozen = await findFrozen(tx, { environment: environment!, planned, applications: row.applications });
+  if (!frozen) return;
+  throw new AppError(
+    "conflict",
+    "deployment.frozen",
+    `${environment!.name} is frozen until ${
+      new Date(frozen.until).toISOString()
+    }. Wait, or make a new deployment and start that with a reason.`,
+  );
 }
 
 /** A deployment that was started later has the places now: an older one must not land on top of it. */

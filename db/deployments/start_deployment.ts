@@ -1,10 +1,11 @@
 /**
  * pending | awaiting_approval -> running, or a reason why not yet:
- * artifacts missing, approvals missing, or another deployment of the same application on the same environment under way.
- * In the last three cases the wish to start is kept, and the deployment starts by itself when the way is free.
+ * artifacts missing, approvals missing, a freeze, or another deployment of the same application on the same environment
+ * under way. In these cases the wish to start is kept, and the deployment starts by itself when the way is free.
  */
 import { AppError } from "../../domain/app_error.ts";
 import { reason } from "../../domain/reason.ts";
+import type { Reason } from "../../domain/reason.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { StrategyInput } from "../../domain/strategy.ts";
 import { recordAudit } from "../audit/record_audit.ts";
@@ -12,6 +13,8 @@ import { freezeDocument } from "../blobs/freeze_document.ts";
 import type { Actor, Tx } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { findOutdated, keepFrozen } from "../drift/keep_frozen.ts";
+import { findFrozen } from "../freezes/find_frozen.ts";
+import { heldUntil, overrideFreeze, sayFrozen } from "../freezes/hold_back.ts";
 import { dueWhenBegun, sayBegun } from "../tasks/begin_wait.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import { checkPolicy } from "./check_policy.ts";
@@ -19,25 +22,40 @@ import { specOf } from "./render_plan.ts";
 import { loadPlan } from "./load_plan.ts";
 import type { DeploymentDeps, LoadedPlan } from "./load_plan.ts";
 import { lockDeployment, sayMissingApprovals } from "./lock_deployment.ts";
+import { sayVoided, voidApprovals } from "../approvals/void_approvals.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
+import { cancelOutrun, rejectWhenBusy, takeLocks } from "./take_turns.ts";
 import { writePlan } from "./write_plan.ts";
 
-export async function startDeployment(deps: DeploymentDeps, id: string, actor: Actor, note = ""): Promise<void> {
+export async function startDeployment(
+  deps: DeploymentDeps,
+  id: string,
+  actor: Actor,
+  note = "",
+  override?: { reason: string },
+): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
     const row = await lockDeployment(tx, id, actor.projectId);
     if (row.status !== "pending" && row.status !== "awaiting_approval") {
       throw new AppError("conflict", "deployment.wrong_state", `A deployment that is ${row.status} cannot be started.`);
     }
     if (actor.userId) await recordAudit(deps.db, tx, actor, "deployment.start", `deployment:${id}`, { note });
-    await startLocked(deps, tx, row, actor);
+    await startLocked(deps, tx, row, actor, override);
   });
+  await cancelOutrun(deps);
   deps.hints.announce("tasks");
   deps.hints.announce("events");
 }
 
 /** The same, for a caller that already holds the row. */
-export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeployment, actor: Actor): Promise<void> {
+export async function startLocked(
+  deps: DeploymentDeps,
+  tx: Tx,
+  row: LockedDeployment,
+  actor: Actor,
+  override?: { reason: string },
+): Promise<void> {
   const plan = await loadPlan(deps, tx, {
     projectId: row.projectId,
     versionId: row.versionId,
@@ -49,39 +67,56 @@ export async function startLocked(deps: DeploymentDeps, tx: Tx, row: LockedDeplo
     reapply: row.reapply,
   });
   checkPolicy(plan.version, plan.environment);
-  const wait = (status: DeploymentState, said: ReturnType<typeof reason>) => keepWaiting(tx, row, status, said);
+  const wait = (status: DeploymentState, said: Reason) => keepWaiting(tx, row, status, said);
+  const frozen = await findFrozen(tx, {
+    environment: plan.environment,
+    planned: plan.version.plan.freeze ?? [],
+    applications: row.applications,
+  });
+  if (frozen && override) {
+    row = { ...row, freezeOverride: await overrideFreeze(deps.db, tx, row, frozen, override.reason, actor) };
+  }
   if (plan.version.builds === "waiting") {
     return await wait("pending", reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text }));
   }
+  let lost = 0;
   if (plan.hash !== row.planHash) {
     // The machines or the configuration changed since it was planned: the plan is made anew, and approvals were for the old one.
     await writePlan(deps.db, tx, row.id, row.projectId, plan);
+    lost = await voidApprovals(deps.db, tx, row, row.planHash, actor);
     row = { ...row, planHash: plan.hash };
   }
   const missing = await sayMissingApprovals(tx, row);
-  if (missing) return await wait("awaiting_approval", missing);
+  if (missing) return await wait("awaiting_approval", lost > 0 ? sayVoided(row) : missing);
+  const until = frozen && heldUntil(row, frozen);
+  if (until) {
+    await tx`update deployment set frozen_until = ${until} where id = ${row.id}`;
+    return await wait("pending", sayFrozen(frozen));
+  }
   const required = plan.environment.policy.agentsRequired ?? 0;
   if (required > 0) await requireAgents(tx, plan, required);
 
-  const blocker = await takeLocks(tx, row.id, plan);
+  await rejectWhenBusy(tx, plan, row.id);
+  const blocker = await takeLocks(tx, row, plan);
   if (blocker) return await wait("pending", reason("deployment.queued", { deploymentId: blocker }));
   const outdated = await findOutdated(tx, row.id);
   if (outdated) return await changeDeployment(tx, row, "superseded", outdated);
   await freezePlan(tx, row.id, plan);
   await keepFrozen(tx, row.id);
-  await changeDeployment(tx, row, "running", reason("deployment.started", { actor: actor.name }));
+  await changeDeployment(tx, row, "running", sayStarted(row, actor, frozen !== undefined));
   // A task may have been cancelled before the start, even the only one.
   await moveDeployments(deps.db, tx, [row.id]);
   await tx`update version set locked_at = coalesce(locked_at, boreas_now()) where id = ${plan.version.id}`;
 }
 
-async function keepWaiting(
-  tx: Tx,
-  row: LockedDeployment,
-  status: DeploymentState,
-  said: ReturnType<typeof reason>,
-): Promise<void> {
+function sayStarted({ freezeOverride }: LockedDeployment, actor: Actor, isFrozen: boolean): Reason {
+  if (!isFrozen || !freezeOverride) return reason("deployment.started", { actor: actor.name });
+  return reason("deployment.started_in_freeze", { actor: freezeOverride.by, note: freezeOverride.reason });
+}
+
+async function keepWaiting(tx: Tx, row: LockedDeployment, status: DeploymentState, said: Reason): Promise<void> {
   await tx`update deployment set auto_start = true where id = ${row.id}`;
+  if (row.status === status && row.reason.text === said.text) return; // said already
   await changeDeployment(tx, row, status, said);
 }
 
@@ -97,21 +132,6 @@ async function requireAgents(tx: Tx, plan: LoadedPlan, required: number): Promis
       row!.n
     } are connected.`,
   );
-}
-
-/** One running deployment per application and environment: the primary key is the guard. @returns who is in the way */
-async function takeLocks(tx: Tx, deploymentId: string, plan: LoadedPlan): Promise<string | null> {
-  const apps = plan.deployed.map((a) => a.id).sort();
-  const taken = await tx<{ applicationId: string }[]>`
-    insert into deployment_lock (application_id, environment_id, deployment_id)
-    select a, ${plan.environment.id}, ${deploymentId} from unnest(${apps}::uuid[]) a order by a
-    on conflict do nothing returning application_id`;
-  if (taken.length === apps.length) return null;
-  await tx`delete from deployment_lock where deployment_id = ${deploymentId}`;
-  const [other] = await tx<{ deploymentId: string }[]>`
-    select deployment_id from deployment_lock where environment_id = ${plan.environment.id} and application_id = any(${apps}::uuid[])
-      and deployment_id <> ${deploymentId} limit 1`;
-  return other?.deploymentId ?? "another";
 }
 
 /** Decides everything that an agent will be sent: specs frozen, what ran before remembered, tasks opened. */

@@ -14,7 +14,7 @@ import { startDeployment } from "./start_deployment.ts";
 export async function startWaiting(deps: DeploymentDeps, only?: { versionId: string }): Promise<void> {
   const rows = await deps.db.sql<{ id: string; projectId: string; createdBy: string }[]>`
     select d.id, d.project_id, d.created_by from deployment d join version v on v.id = d.version_id
-    where d.status = 'pending' and d.auto_start and v.builds = 'ready' and (${
+    where d.status = 'pending' and d.auto_start and v.builds = 'ready' and (d.frozen_until is null or d.frozen_until <= boreas_now()) and (${
     only?.versionId ?? null
   }::uuid is null or d.version_id = ${only?.versionId ?? null}::uuid)
       and not exists (select 1 from deployment_lock l join application a on a.id = l.application_id

@@ -1,7 +1,8 @@
 import { AppError } from "../../domain/app_error.ts";
 import { recordAudit } from "../audit/record_audit.ts";
-import type { Actor, Database } from "../database.ts";
+import type { Actor, Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
+import { lookAgain } from "../freezes/end_freeze.ts";
 import type { Hints } from "../hints.ts";
 
 /** `config` and `policy` replace the whole of what was there. */
@@ -29,6 +30,8 @@ export async function updateEnvironment(
         updated_at = boreas_now()
       where id = ${id} and project_id = ${actor.projectId} returning name`;
     if (!row) throw new AppError("not_found", "environment.unknown", "There is no such environment.");
+    if (change.policy !== undefined) await raiseApprovals(tx, id);
+    if (change.policy !== undefined) await lookAgain(tx, id);
     await recordEvents(tx, [{
       topic: "environment",
       projectId: actor.projectId,
@@ -39,4 +42,13 @@ export async function updateEnvironment(
     await recordAudit(db, tx, actor, "environment.update", `environment:${id}`, { ...change });
   });
   hints.announce("events");
+}
+
+/** What has not begun yet waits for as many people as the floor asks for now. */
+async function raiseApprovals(tx: Tx, environmentId: string): Promise<void> {
+  await tx`
+    update deployment d set approvals_needed = greatest(d.approvals_needed, (e.policy -> 'approvals' ->> 'count')::int),
+      updated_at = boreas_now()
+    from environment e where e.id = ${environmentId} and d.environment_id = e.id and d.status in ('pending', 'awaiting_approval')
+      and d.approvals_needed < (e.policy -> 'approvals' ->> 'count')::int`;
 }

@@ -1,5 +1,5 @@
 /**
- * Machines that were left out of a release and are there again. Each gets it as a small deployment of its own, when it is
+ * Machines that were left out of a release and are there again (one that a person excluded: once somebody asks for it). Each gets it as a small deployment of its own, when it is
  * still the newest that succeeded there:
  *
  *   left out --machine back, deployment over--> deployment for that machine   | declined, with the reason
@@ -14,6 +14,7 @@ import { reason } from "../../domain/reason.ts";
 import { systemActor } from "../database.ts";
 import type { Database } from "../database.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
+import { findFrozenById } from "../freezes/find_frozen.ts";
 import type { DeploymentDeps } from "../deployments/load_plan.ts";
 
 const AT_ONCE = 50;
@@ -36,6 +37,7 @@ interface Missed {
 export async function catchUp(deps: DeploymentDeps): Promise<number> {
   let made = 0;
   for (const missed of await findMissed(deps.db)) {
+    if (await findFrozenById(deps.db.sql, missed.environmentId, missed.applications)) continue; // seen again afterwards
     const declined = missed.status !== "completed"
       ? `the deployment ended ${missed.status}`
       : missed.isReverted
@@ -65,7 +67,7 @@ async function findMissed(db: Database): Promise<Missed[]> {
         and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated
     from task t join agent a on a.id = t.target_agent_id join deployment d on d.id = t.deployment_id
     join version v on v.id = d.version_id join application p on p.id = t.app_id
-    where t.state = 'skipped' and t.payload ? 'leftOut' and d.retired_at is null and a.status = 'connected' and not a.cordoned
+    where t.state = 'skipped' and t.payload ? 'leftOut' and (t.payload ->> 'leftOut' <> 'excluded' or t.payload ? 'catchUp') and d.retired_at is null and a.status = 'connected' and not a.cordoned
       and d.status <> all(${NOT_ENDED}::text[])
     group by a.name, d.id, v.id
     having not bool_or(exists (select from deployment_lock l where l.application_id = t.app_id and l.environment_id = d.environment_id))

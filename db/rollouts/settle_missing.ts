@@ -102,7 +102,7 @@ async function skipItsOtherParts(tx: Tx, ended: EndedTask[]): Promise<void> {
 }
 
 /** Where every machine of an application is left out, there is nothing to wait for, to ask or to watch. */
-async function skipEmptyWaits(tx: Tx, ended: EndedTask[]): Promise<void> {
+export async function skipEmptyWaits(tx: Tx, ended: EndedTask[]): Promise<void> {
   const parents = ended.filter((task) => task.isLeftOut).flatMap((task) => task.parentId ?? []);
   if (parents.length === 0) return;
   const said = reason("task.skipped_stopped", { detail: "every machine was left out." });

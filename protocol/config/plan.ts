@@ -1,6 +1,7 @@
 /** A `Plan` document: how one version becomes deployments. Read from the repository's default branch only. */
 import { z } from "zod";
 import { TRIGGER_STARTS } from "../../domain/trigger.ts";
+import { Concurrency, PlanFreeze } from "./freeze.ts";
 import { Strategy } from "./release.ts";
 import { Duration, Glob, Name } from "./values.ts";
 
@@ -83,23 +84,7 @@ export const PlanDocument = z.strictObject({
   mustInOrder: z.array(Name).optional().describe("One after another; the rest run in parallel once their needs hold."),
   strategy: Strategy.optional().describe("Of applications that have none of their own."),
   triggers: z.array(Trigger).optional().describe("What becomes a deployment, and where; see below."),
-  concurrency: z.strictObject({
-    policy: z.enum(["queue", "supersede", "reject"]).describe("What becomes of an older plan when a newer one comes."),
-  }).optional().describe("Per application and environment."),
-  freeze: z.array(
-    z.strictObject({
-      environment: Name.describe("Where nothing is started."),
-      cron: z.string().min(9).describe("When it begins: minute, hour, day of month, month, day of week."),
-      for: Duration.describe("How long it lasts."),
-      tz: z.string().optional().meta({ description: "IANA time zone.", default: "UTC" }),
-      override: z.strictObject({
-        role: Name.describe("Who may start one nevertheless."),
-        reason: z.enum(["required", "optional"]).optional().meta({
-          description: "Whether they must say why.",
-          default: "required",
-        }),
-      }).optional().describe("Without it nobody may."),
-    }).meta({ title: "freeze" }),
-  ).optional().describe("Times in which nothing is started."),
+  concurrency: Concurrency.optional().describe("Per application and environment."),
+  freeze: z.array(PlanFreeze).optional().describe("Times in which nothing is started."),
 });
 export type PlanDocument = z.infer<typeof PlanDocument>;

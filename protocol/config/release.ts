@@ -83,7 +83,7 @@ export const OnFailure = z.strictObject({
     description: "Most time a rollback may take; what is not back by then is told, and it has failed.",
     default: "30m",
   }),
-}).meta({ title: "failure" }).superRefine(({ action, askFor, default: answer }, context) => {
+}).superRefine(({ action, askFor, default: answer }, context) => {
   if (answer !== undefined && askFor === undefined) {
     context.addIssue({ code: "custom", path: ["default"], message: "is the answer after askFor; say askFor too" });
   }
@@ -136,7 +136,7 @@ export const Hook = z.strictObject({
     default: "once",
   }),
   timeout: Duration.optional().describe("Most time it may take; unless told, the application's `timeout`."),
-}).meta({ title: "hook" });
+}).meta({ title: "hook" }).meta({ title: "failure" });
 export const Hooks = z.strictObject({
   preDeploy: Hook.optional().describe("Before anything is deployed."),
   preSwitch: Hook.optional().describe("When the new release is healthy and gets no requests yet."),
