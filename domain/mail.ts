@@ -13,6 +13,8 @@ export interface Mail {
   text: string;
   /** The same at every try, so that a mailbox may know what it has. */
   messageId: string;
+  /** Of the whole of it. */
+  timeoutMs: number;
 }
 /** @throws MailError */
 export type SendMail = (mail: Mail) => Promise<void>;

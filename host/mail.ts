@@ -3,10 +3,10 @@
 import { createTransport } from "nodemailer";
 import { MailError, type SendMail } from "../domain/mail.ts";
 
-const TIMEOUT_MS = 10_000;
-
 export function createMailer(): SendMail {
-  return async function sendMail({ host, addresses, port, security, login, from, to, subject, text, messageId }) {
+  return async function sendMail(
+    { host, addresses, port, security, login, from, to, subject, text, messageId, timeoutMs },
+  ) {
     const transport = createTransport({
       // Not looked up again: the name may lead elsewhere by now. TLS still verifies the name.
       host: addresses[0] ?? host,
@@ -16,25 +16,24 @@ export function createMailer(): SendMail {
       ignoreTLS: security === "none",
       tls: { servername: /^[\d.:]+$/.test(host) ? undefined : host },
       ...(login && { auth: { user: login.username, pass: login.password } }),
-      connectionTimeout: TIMEOUT_MS,
-      greetingTimeout: TIMEOUT_MS,
-      socketTimeout: TIMEOUT_MS,
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
       // A text may not make us read files or call addresses.
       disableFileAccess: true,
       disableUrlAccess: true,
     });
+    // Each of its steps may take that long; all of them together may too.
+    const { promise: tooLate, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new MailError(`${host}:${port} did not answer in time`)), timeoutMs);
     try {
-      await transport.sendMail({
-        from,
-        to: [...to],
-        subject,
-        text,
-        messageId,
-        headers: { "auto-submitted": "auto-generated" },
-      });
+      const headers = { "auto-submitted": "auto-generated" };
+      await Promise.race([transport.sendMail({ from, to: [...to], subject, text, messageId, headers }), tooLate]);
     } catch (error: unknown) {
+      if (error instanceof MailError) throw error;
       throw new MailError(`${host}:${port} ${sayTrouble(error)}`, { cause: error });
     } finally {
+      clearTimeout(timer);
       transport.close();
     }
   };

@@ -17,7 +17,7 @@ import type { Vault } from "../../db/secrets/vault.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { MailError } from "../../domain/mail.ts";
 import { nextTryIn } from "../../domain/notification.ts";
-import type { CrashPoint, Logger } from "../../domain/ports.ts";
+import type { Logger } from "../../domain/ports.ts";
 import { reason } from "../../domain/reason.ts";
 import { OutgoingError } from "../gitops/outgoing_http.ts";
 import type { Leadership } from "../leadership.ts";
@@ -30,13 +30,12 @@ export interface NotifyDeps extends SendDeps, RouteOptions {
   hints: Hints;
   logger: Logger;
   leadership: Leadership;
-  crashPoint: CrashPoint;
+  /** How long a message is one sender's; no call takes longer than half of it. */
+  leaseSeconds: number;
   sweepSeconds: number;
   /** Instead of the usual pauses between tries; for tests. */
   nextTryIn?: typeof nextTryIn;
 }
-/** Longer than the longest call. */
-const LEASE_SECONDS = 60;
 const AT_ONCE = 8;
 /** However often it is woken: a busy installation writes events all the time, and people read slower than that. */
 const REST_SECONDS = 0.5;
@@ -53,7 +52,7 @@ export function createNotifyLoop(deps: NotifyDeps): Loop {
     async run(isOn) {
       while ((await routeEvents(deps.db, deps)).more && isOn());
       while (isOn()) {
-        const taken = await claimMessages(deps.db, AT_ONCE, LEASE_SECONDS);
+        const taken = await claimMessages(deps.db, AT_ONCE, deps.leaseSeconds);
         await Promise.all(taken.map((message) => tell(deps, message)));
         if (taken.length > 0) deps.hints.announce("events");
         if (taken.length < AT_ONCE) break;
@@ -65,7 +64,6 @@ export function createNotifyLoop(deps: NotifyDeps): Loop {
 
 async function tell(deps: NotifyDeps, message: ClaimedMessage): Promise<void> {
   const end = await tryOnce(deps, message);
-  deps.crashPoint("notification.sent");
   await finishMessage(deps.db, message, end);
 }
 

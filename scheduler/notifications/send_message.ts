@@ -11,6 +11,7 @@ import { dressCall } from "./chat_messages.ts";
 
 export interface SendDeps {
   clock: Clock;
+  leaseSeconds: number;
   fetch: OutgoingFetch;
   checkOutgoing: CheckOutgoing;
   sendMail: SendMail;
@@ -26,6 +27,8 @@ export interface SendDeps {
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
+/** No call outlasts the lease of its message, or somebody else would send it too. */
+const callMs = ({ leaseSeconds }: SendDeps) => Math.min(10, leaseSeconds / 2) * 1000;
 const ANSWER_BYTES = 64_000;
 const SAID_LENGTH = 300;
 
@@ -45,7 +48,7 @@ export async function sendMessage(
   const items = claimed.items.slice(0, ITEMS_TOLD);
   const call = dressCall(target, { id, event, count, items, message, now: deps.clock.now().getTime() });
   const { url, headers, body } = call;
-  await callOut(deps, url, { method: "POST", headers, body }, async (response) => {
+  await callOut(deps, url, { method: "POST", headers, body, timeoutMs: callMs(deps) }, async (response) => {
     const answer = (await readText(response, ANSWER_BYTES)).trim();
     const said = answer.replace(/\s+/g, " ").slice(0, SAID_LENGTH);
     if (response.status === 410) throw new RefusedError(`${host} answers 410: the address is gone for good`);
@@ -76,6 +79,7 @@ async function mail(
     login: username !== undefined && password !== undefined ? { username, password } : undefined,
     text: [...message.lines, ...message.links.map((link) => `${link.text}: ${link.url}`)].join("\n\n"),
     messageId: `<${id}@${from.split("@").at(-1)}>`,
+    timeoutMs: callMs(deps),
   });
   return to.join(", ");
 }

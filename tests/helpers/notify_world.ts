@@ -59,6 +59,8 @@ export async function createNotifyWorld(db: TestDatabase, allow = "127.0.0.0/8")
     async channel(target, more = {}) {
       const answer = await api.request("POST", "/notifications", { name: `channel ${++names}`, target, ...more });
       expect(answer.body).toMatchObject({ kind: target.kind });
+      // The next test's receiver may get this one's port.
+      onTestFinished(async () => void await api.request("DELETE", `/notifications/${answer.body.id}`));
       return answer.body.id;
     },
     async deployment() {
@@ -91,7 +93,7 @@ export async function createNotifyWorld(db: TestDatabase, allow = "127.0.0.0/8")
         clock: createClock(),
         logger: { log: (level, message, context) => level === "ERROR" && console.error(message, context) },
         leadership: soleLeader,
-        crashPoint: () => {},
+        leaseSeconds: 20,
         sweepSeconds: 1,
         checkOutgoing,
         fetch: createPinnedFetch(() => undefined),
