@@ -77,8 +77,8 @@ it("shows the tasks of a failure, and lets a person try them again or give up", 
 it("refuses by name what this release does not do, and what is not there", async () => {
   const made = await plan();
   const promoted = await act(made.id, "promote");
-  expect([promoted.status, promoted.body.code]).toEqual([409, "not_carried_out_yet"]);
-  expect(promoted.body.detail).toContain("promote");
+  expect([promoted.status, promoted.body.code]).toEqual([409, "deployment.wrong_state"]);
+  expect(promoted.body.detail).toContain("Only a running deployment can be promoted");
   expect((await act(made.id, "skip")).body.code).toBe("deployment.no_wait");
   const [task] = made.tasks;
   expect((await api.request("POST", `/tasks/${task!.id}/skip`, {}, "deployer")).body.code).toBe("task.wrong_state");

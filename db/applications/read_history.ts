@@ -30,7 +30,7 @@ export async function listHistory(
     join deployment d on d.id = t.deployment_id
     join version v on v.id = d.version_id
     join environment e on e.id = d.environment_id
-    where t.project_id = ${projectId} and t.app_id = ${applicationId} and t.parent_id is null
+    where t.project_id = ${projectId} and t.app_id = ${applicationId} and t.parent_id is null and t.type <> 'hook'
       and (${after}::uuid is null or t.id < ${after}::uuid)
     order by t.id desc limit ${limit + 1}`;
   return rows.map(({ state, ...row }) => ({ ...row, status: statusOf(state) }));

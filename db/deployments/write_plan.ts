@@ -143,6 +143,10 @@ const sayLeftOut = (machine: string, { version }: LoadedPlan) =>
 function batchingOf(task: PlannedTask, plan: LoadedPlan): Record<string, unknown> {
   const strategy = plan.strategies[task.application];
   if (strategy?.type === "canary" || strategy?.type === "blueGreen") return { strategy: strategy.type };
-  if (strategy?.type !== "rolling") return {};
+  if (strategy?.type !== "rolling" || plan.tasks.some((part) => isBesidesDeploy(part, task))) return {};
   return { batch: strategy.batch ?? 1, ...(strategy.wait ? { waitSeconds: parseDuration(strategy.wait)! } : {}) };
 }
+
+/** Within a batch something lies besides the deploy of each machine: such a batch is not cut anew. */
+const isBesidesDeploy = ({ parentKey, batch, work }: PlannedTask, whole: PlannedTask) =>
+  parentKey === whole.key && batch !== null && !(work.kind === "apply" && work.phase === "deploy");

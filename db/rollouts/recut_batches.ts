@@ -28,6 +28,8 @@ interface Part {
   isLeaf: boolean;
   position: number;
   batch: number | null;
+  /** Passed over by a person's word, as those that would be made in its place. */
+  isPromoted: boolean;
 }
 
 /** @throws AppError `deployment.no_batches` when nothing of it goes in batches, `deployment.batches_begun` when all have begun */
@@ -46,7 +48,8 @@ export async function recutBatches(
     throw new AppError(
       "conflict",
       "deployment.no_batches",
-      "No application of this deployment goes in batches, so there is no batch size to change.",
+      "No application of this deployment goes in batches that can be cut anew: canary steps, blue-green releases and batches with hooks of " +
+        "their own stay as they were planned, so there is no batch size to change.",
     );
   }
   let changed = 0;
@@ -68,10 +71,11 @@ async function recutOne(
   batch: number | string,
 ): Promise<boolean> {
   const parts = await tx<Part[]>`
-    select id, type, name, state, is_leaf, position, (payload ->> 'batch')::int as batch from task
+    select id, type, name, state, is_leaf, position, (payload ->> 'batch')::int as batch, payload ? 'promoted' as is_promoted from task
     where parent_id = ${whole.id} order by position for update`;
   const cut = parts.filter((part) => part.type === "pause" || part.batch !== null);
-  const { waitSeconds = 0 } = whole.payload;
+  const front = parts.filter((part) => part.position < cut[0]!.position);
+  const waitSeconds = cut.some((part) => part.isPromoted) ? 0 : whole.payload.waitSeconds ?? 0;
   const recut = cutBatches(
     cut.map((part) => ({
       id: part.id,
@@ -84,16 +88,18 @@ async function recutOne(
   );
   if (recut.batches.length === 0) return false;
   await tx`delete from task where id = any(${recut.dropped}::uuid[])`;
-  const gates = parts.filter((part) => part.type === "gate" && part.state === "blocked");
+  const behind = parts.filter((part) => part.batch === null && part.type !== "pause" && !front.includes(part)); // hook, watch, left out
+  const gates = behind.filter((part) => part.state === "blocked").slice(0, 1);
   const moved = recut.batches.flatMap((one) => one.ids);
   await tx`delete from task_dependency where task_id = any(${[...moved, ...gates.map((gate) => gate.id)]}::uuid[])`;
 
-  const behind = parts.filter((part) => part.batch === null && part.type !== "pause"); // watched, left out
   const first = Math.max(
     whole.position,
+    ...front.map((part) => part.position),
     ...cut.filter((part) => !moved.includes(part.id) && !recut.dropped.includes(part.id)).map((part) => part.position),
   ) + 1;
-  const line = lineUp(db, recut, whole.dependsOn, gates.map((gate) => gate.id));
+  const before = front.length > 0 ? [front.at(-1)!.id] : whole.dependsOn;
+  const line = lineUp(db, recut, before, gates.map((gate) => gate.id));
   const order = [...line.order, ...behind.map((part) => part.id)];
   const grown = order.length - (parts.length - parts.filter((part) => part.position < first).length);
   const end = Math.max(...parts.map((part) => part.position));
@@ -143,9 +149,9 @@ interface Line {
   edges: [string, string][];
 }
 
-function lineUp(db: Database, recut: Recut, wholeWaitsFor: string[], gates: string[]): Line {
+function lineUp(db: Database, recut: Recut, before: string[], gates: string[]): Line {
   const line: Line = { order: [], pauses: [], edges: [] };
-  let previous = recut.behind.length > 0 ? recut.behind : wholeWaitsFor;
+  let previous = recut.behind.length > 0 ? recut.behind : before;
   for (const { ids, hasNewPause } of recut.batches) {
     if (hasNewPause) {
       const id = db.newId();
