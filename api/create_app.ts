@@ -18,6 +18,7 @@ import { dashboardRoutes } from "./routes/dashboard.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
 import { enrollmentRoutes } from "./routes/enrollment.ts";
 import { environmentRoutes } from "./routes/environments.ts";
+import { freezeRoutes } from "./routes/freezes.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { installRoutes } from "./routes/install.ts";
@@ -52,6 +53,7 @@ const API_ROUTES = [
   historyRoutes,
   triggerRoutes,
   deploymentRoutes,
+  freezeRoutes,
   taskRoutes,
   logRoutes,
   liveRoutes,

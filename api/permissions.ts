@@ -87,6 +87,9 @@ const API: Record<string, Permission> = {
   "GET /triggers/:id/runs": "viewer",
   "GET /trigger-runs": "viewer",
   "GET /trigger-runs/:id": "viewer",
+  "GET /freezes": "viewer",
+  "POST /freezes": "deployer",
+  "POST /freezes/:id/end": "deployer", // who made it, who may override it, or an admin
   "GET /deployments": "viewer",
   "POST /deployments": "deployer",
   "POST /deployments/preview": "deployer",

@@ -8,3 +8,4 @@ export * from "./api/history.ts";
 export * from "./api/notifications.ts";
 export * from "./api/approvals.ts";
 export * from "./api/triggers.ts";
+export * from "./api/freezes.ts";

@@ -27,6 +27,7 @@ import {
   ListQuery,
   Preview,
   PreviewCommit,
+  StartDeployment,
   TimelineEntry,
   UpdateDeployment,
 } from "../../protocol/http_api.ts";
@@ -103,9 +104,17 @@ const act = <A extends string>(name: A, summary: string) =>
     responses: { 200: json(DeploymentWithTasks, "The deployment afterwards"), ...problemResponses },
   });
 
+const start = createRoute({
+  method: "post",
+  path: "/deployments/{id}/start",
+  tags,
+  summary: "Start it; in spite of a freeze with an override, for those whose role may",
+  request: { params: IdParams, body: optionalJsonBody(StartDeployment) },
+  responses: { 200: json(DeploymentWithTasks, "The deployment afterwards"), ...problemResponses },
+});
+
 type Verb = (deps: ApiDeps, id: string, actor: Actor, note?: string) => Promise<unknown>;
 const ACTS: readonly [ReturnType<typeof act>, Verb][] = [
-  [act("start", "Start it"), startDeployment],
   [act("cancel", "Stop it; running work is asked to stop"), cancelDeployment],
   [act("pause", "Let running tasks end and start no new ones"), pauseDeployment],
   [act("resume", "Go on after a pause"), resumeDeployment],
@@ -159,6 +168,13 @@ export function deploymentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const actor = actorOf(c);
     const { id } = c.req.valid("param");
     await editDeployment(deps, id, c.req.valid("json"), actor);
+    return c.json(await read(actor, id), 200);
+  });
+  router.openapi(start, async (c) => {
+    const actor = actorOf(c);
+    const { id } = c.req.valid("param");
+    const { note, override } = c.req.valid("json");
+    await startDeployment(deps, id, actor, note, override);
     return c.json(await read(actor, id), 200);
   });
   for (const [route, verb] of ACTS) {

@@ -5,10 +5,11 @@ import { AppError } from "../../domain/app_error.ts";
 import { TASK_STATUSES, TASK_STEPS } from "../../domain/task_state.ts";
 import type { Actor } from "../../db/database.ts";
 import { cancelTask } from "../../db/tasks/cancel_task.ts";
+import { decideTask } from "../../db/tasks/decide_task.ts";
 import { skipWait } from "../../db/rollouts/skip_wait.ts";
 import { getTask, listTasks } from "../../db/tasks/read_tasks.ts";
 import { retryTask } from "../../db/tasks/retry_task.ts";
-import { Act, Id, listOf, ListQuery, Task } from "../../protocol/http_api.ts";
+import { Act, DecideTask, Id, listOf, ListQuery, Task } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, optionalJsonBody, problemResponses } from "../route.ts";
@@ -51,13 +52,10 @@ const decide = createRoute({
   method: "post",
   path: "/tasks/{id}/decide",
   tags,
-  summary: "Decide how a task that waits for a person goes on",
+  summary: "Decide about a task that failed while its deployment asks, or ask for the release on an excluded machine",
   request: {
     params: IdParams,
-    body: jsonBody(z.strictObject({
-      choice: z.enum(["fail", "retry", "ignore", "exclude"]),
-      note: z.string().max(2000).optional(),
-    })),
+    body: jsonBody(DecideTask),
   },
   responses: { 200: json(Task, "The task afterwards"), ...problemResponses },
 });
@@ -97,9 +95,11 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     });
   }
   router.openapi(decide, async (c) => {
-    const task = await read(actorOf(c), c.req.valid("param").id);
-    await notCarriedOutYet("let a person decide over a single task; retry it, roll back or cancel the deployment")();
-    return c.json(task, 200);
+    const actor = actorOf(c);
+    const { id } = c.req.valid("param");
+    const { choice, note } = c.req.valid("json");
+    await decideTask(deps, id, choice, actor, note);
+    return c.json(await read(actor, id), 200);
   });
   return router;
 }
