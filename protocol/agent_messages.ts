@@ -9,8 +9,10 @@ import { MAX_OBSERVED, MAX_OUTPUT_TEXT, MAX_PRESENT, Observed, Present } from ".
 import { UpgradeReport } from "./release.ts";
 
 export const SUBPROTOCOL = "boreas.v1";
-/** 2 brought the renewal of keys, tickets and the end of a drain. */
-export const PROTOCOL = { min: 1, max: 2 } as const;
+/** 2 brought the renewal of keys, tickets and the end of a drain; 3 the actions that are not `FIRST_ACTIONS`. */
+export const PROTOCOL = { min: 1, max: 3 } as const;
+/** Agents below it know `FIRST_ACTIONS` only, and would end the connection over any other. */
+export const PROTOCOL_OF_PARTS = 3;
 /** Bytes; a larger frame closes the socket with 1009. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 /** Log chunks that an agent may have unacknowledged, over all its tasks. */

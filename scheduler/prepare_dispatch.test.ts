@@ -9,6 +9,7 @@ import { operationOf, specOf } from "../tests/helpers/pm_fixture.ts";
 import { seedWorld } from "../tests/helpers/seed_release.ts";
 import { createTestDatabase } from "../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../tests/helpers/test_database.ts";
+import { PROTOCOL } from "../protocol/agent_messages.ts";
 import type { Session } from "./agent_sessions.ts";
 import { createDispatchMaker } from "./prepare_dispatch.ts";
 
@@ -39,7 +40,7 @@ it("a registry's login goes along, sealed, with the task that pulls from it and 
       ...{ environmentId: world.environmentId, name: "order", agentId: "agent", fence: 1, attempt: 1, specSha256 },
       payload: { ...operationOf(spec), spec: undefined },
     };
-    const { taskId, fence, sealedSecrets } = await make(task, { sealingKey } as Session);
+    const { taskId, fence, sealedSecrets } = await make(task, { sealingKey, protocol: PROTOCOL.max } as Session);
     return sealedSecrets && await identity.openSecrets(sealedSecrets, { taskId, fence });
   };
   expect(await dispatch("reg.example.com/order")).toEqual({ REGISTRY_AUTH_REG_EXAMPLE_COM: "deployer:here" });

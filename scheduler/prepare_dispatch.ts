@@ -5,7 +5,8 @@ import { parseImageRef, registrySecret } from "../domain/image_ref.ts";
 import { readDocument } from "../db/blobs/freeze_document.ts";
 import type { ClaimedTask } from "../db/tasks/claim_tasks.ts";
 import { openSecrets } from "../db/secrets/read_secrets.ts";
-import { Operation, RenderedSpec } from "../protocol/operation.ts";
+import { FIRST_ACTIONS, Operation, RenderedSpec } from "../protocol/operation.ts";
+import { PROTOCOL_OF_PARTS } from "../protocol/agent_messages.ts";
 import type { Dispatch } from "../protocol/agent_messages.ts";
 import type { Session } from "./agent_sessions.ts";
 import type { SchedulerDeps } from "./deps.ts";
@@ -30,6 +31,7 @@ export function createDispatchMaker(deps: DispatchDeps): (task: ClaimedTask, ses
     const spec = task.specSha256 ? await readSpec(task.specSha256) : null;
     // The spec was parsed when it was read, and has no second parse coming.
     const operation = Operation.parse({ ...task.payload, spec: null });
+    requireKnown(operation, session);
     if (task.payload.action !== "remove") operation.spec = spec;
     return {
       type: "task.dispatch",
@@ -42,6 +44,16 @@ export function createDispatchMaker(deps: DispatchDeps): (task: ClaimedTask, ses
       leaseSeconds: deps.leaseSeconds,
     };
   };
+}
+
+/** What an agent of the version before does not know is never sent to it. */
+function requireKnown({ action, app }: Operation, { protocol, name }: Session): void {
+  if (FIRST_ACTIONS.includes(action) || protocol >= PROTOCOL_OF_PARTS) return;
+  throw new AppError(
+    "conflict",
+    "agent.outdated",
+    `The agent on ${name} is too old for this part of the release of ${app} (${action}): upgrade the agent on ${name}, then try again.`,
+  );
 }
 
 async function sealSecrets(

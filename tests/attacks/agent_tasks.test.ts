@@ -8,7 +8,7 @@ import { hashJoinToken } from "../../db/enrollment/join_token.ts";
 import { createDeployment } from "../../db/deployments/create_deployment.ts";
 import { startDeployment } from "../../db/deployments/start_deployment.ts";
 import { createMemoryLinkPair } from "../../agents/memory_link.ts";
-import { CLOSE, ToAgent } from "../../protocol/agent_messages.ts";
+import { CLOSE, PROTOCOL, ToAgent } from "../../protocol/agent_messages.ts";
 import { seedWorld } from "../helpers/seed_release.ts";
 import { seedWork } from "../helpers/seed_work.ts";
 import { startScheduler, until } from "../helpers/start_scheduler.ts";
@@ -126,7 +126,7 @@ describe("an agent and the tasks of others", () => {
         if (message.type !== "agent.challenge") continue;
         mine.send(JSON.stringify({
           type: "agent.hello",
-          protocol: { min: 1, max: 2 },
+          protocol: PROTOCOL,
           agentId,
           kind: "mock",
           slots: 1,

@@ -32,8 +32,8 @@ beforeAll(async () => {
 
 describe("F46: the master", () => {
   /** Dials as an agent of some version would, and says what it heard, the close included. */
-  async function greet(protocol: { min: number; max: number }) {
-    const world = await seedWorld(db, { applications: {} });
+  async function greet(protocol: { min: number; max: number }, applications: Record<string, object> = {}) {
+    const world = await seedWorld(db, { applications: applications as Record<string, Record<string, unknown>> });
     const agentId = await world.agent(`raw-${db.newId().slice(-6)}`);
     const scheduler = await startScheduler(db);
     const [mine, theirs] = createMemoryLinkPair();
@@ -48,12 +48,12 @@ describe("F46: the master", () => {
       heard.push(message);
       if (message.type === "agent.welcome") welcome(message);
       if (message.type === "agent.challenge") {
-        const said = { kind: "mock", slots: 1, facts: TEST_FACTS, resumes: [], signature: "", newField: { of: "N+1" } };
+        const said = { kind: "mock", slots: 2, facts: TEST_FACTS, resumes: [], signature: "", newField: { of: "N+1" } };
         mine.send(JSON.stringify({ type: "agent.hello", protocol, agentId, ...said }));
       }
     });
     scheduler.scheduler.gateway.accept(theirs, agentId);
-    return { mine, heard, closed, welcomed, stop: scheduler.stop };
+    return { mine, heard, closed, welcomed, world, hints: scheduler.hints, stop: scheduler.stop };
   }
   const [older, newer] = [PROTOCOL.min - 1, PROTOCOL.max + 1];
 
@@ -76,6 +76,35 @@ describe("F46: the master", () => {
   ])("agrees on its own version with one that speaks %s, and drops fields it does not know", async (_, protocol) => {
     const { welcomed, stop } = await greet(protocol);
     expect((await welcomed).protocol).toBe(PROTOCOL.max);
+    await stop();
+  });
+
+  it("never sends what is newer than the agent: the part of a release fails with what to do, a whole deploy goes to it", async () => {
+    const suffix = db.newId().slice(-6);
+    const [whole, part] = [`whole-${suffix}`, `part-${suffix}`];
+    const old = { min: PROTOCOL.min, max: PROTOCOL.max - 1 };
+    const { welcomed, heard, world, hints, stop } = await greet(old, { [whole]: {}, [part]: {} });
+    expect((await welcomed).protocol).toBe(old.max);
+    const versionId = await world.version(`v-${suffix}`);
+    const id = await createDeployment(world.deps, { versionId, environmentId: world.environmentId }, world.actor);
+    const json = db.sql.json({ action: "prepare" });
+    await db
+      .sql`update task set payload = payload || ${json} where deployment_id = ${id} and name = ${part} and is_leaf`;
+    await startDeployment(world.deps, id, world.actor);
+    hints.announce("tasks");
+    const task = async (name: string) =>
+      (await db.sql<{ state: string; reason: { text: string } }[]>`
+        select state, reason from task where deployment_id = ${id} and name = ${name} and is_leaf`)[0]!;
+    const failed = await until(hints, async () => {
+      const now = await task(part);
+      return now.state === "failed" && now;
+    }, "the part fails");
+    expect(failed.reason.text).toMatch(
+      /The agent on raw-\w+ is too old for this part of the release of part-\w+ \(prepare\): upgrade the agent on raw-\w+, then try again\./,
+    );
+    await expect.poll(() => heard.flatMap((m) => m.type === "task.dispatch" ? [m.operation] : [])).toMatchObject([
+      { app: whole, action: "deploy" },
+    ]);
     await stop();
   });
 
@@ -231,7 +260,7 @@ describe("F46: the agent", () => {
 
 describe("F46: a new type belongs to the next version, and is sent only where that is agreed on", () => {
   it("each version has these types", () => {
-    expect(PROTOCOL).toEqual({ min: 1, max: 2 });
+    expect(PROTOCOL).toEqual({ min: 1, max: 3 }); // 3 has no new types: new actions of an operation
     const first = {
       fromAgent: [
         ...["agent.hello", "app.lines", "lease.renew", "log.chunk", "slots.update", "state.report"],

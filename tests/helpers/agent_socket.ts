@@ -3,7 +3,7 @@ import WebSocket from "ws";
 import { enroll, loadIdentity } from "../../agents/identity.ts";
 import type { Identity } from "../../agents/identity.ts";
 import { createMemoryDisk } from "../../agents/memory_disk.ts";
-import { SUBPROTOCOL } from "../../protocol/agent_messages.ts";
+import { PROTOCOL, SUBPROTOCOL } from "../../protocol/agent_messages.ts";
 import type { ToAgent } from "../../protocol/agent_messages.ts";
 import { eventually } from "./start_product.ts";
 import type { Master } from "./start_product.ts";
@@ -76,7 +76,7 @@ export async function enrollAt(
 
 export const helloOf = (agentId: string, signature: string, more: Record<string, unknown> = {}) => ({
   type: "agent.hello",
-  protocol: { min: 1, max: 2 },
+  protocol: PROTOCOL,
   agentId,
   kind: "agent",
   slots: 1,
