@@ -15,7 +15,9 @@ export async function findTrespasses(
   if (possible.length === 0) return [];
   return await db.sql<{ taskId: string; fence: number }[]>`
     select distinct t.id as task_id, l.fence
-    from unnest(${possible.map((l) => l.taskId)}::uuid[], ${possible.map((l) => l.fence)}::bigint[]) as l(task_id, fence)
+    from unnest(${possible.map((l) => l.taskId)}::uuid[], ${
+    possible.map((l) => l.fence)
+  }::bigint[]) as l(task_id, fence)
     join task t on t.id = l.task_id
     where l.fence > t.fence or l.fence = t.fence and t.last_agent_id is distinct from ${agentId}::uuid`;
 }
