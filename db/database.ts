@@ -1,4 +1,5 @@
 import type { CrashPoint } from "../domain/ports.ts";
+import type { BaseRole } from "../domain/roles.ts";
 import type { Sql, TransactionSql } from "./client.ts";
 import type { RecentLogs } from "./logs/recent_logs.ts";
 
@@ -20,6 +21,8 @@ export interface Actor {
   /** `admin`, `token:ci`, `push trigger`, ... */
   name: string;
   role: string;
+  /** What a role that a team added may call; absent for the three that are always there. */
+  base?: BaseRole;
   ip: string | null;
   projectId: string;
 }

@@ -139,6 +139,7 @@ const SENTENCES = {
   "delivery.processed_with_notes": "Recorded version {version}. {notes}",
   "delivery.reverted_version": "Nothing is deployed: {detail}",
   "delivery.known_version": "Version {version} was recorded before; nothing to do.",
+  "delivery.pull_planned": "Planned pull request {number}. {told}",
   "delivery.ignored": "{detail}",
   "delivery.failed": "{detail}",
   "repository.ok": "Last read at {ref}.",

@@ -15,3 +15,13 @@ export const baseOf = ({ role, base }: RoleHolder): BaseRole => base ?? (isBaseR
 /** Whether a rule that names roles means this person. Who administers the project counts as every role. */
 export const hasRole = (holder: RoleHolder, roles: readonly string[]): boolean =>
   roles.includes(holder.role) || baseOf(holder) === "admin";
+
+/**
+ * What a token is worth: what it was made for, and never more than its person is now. A name that a team added counts
+ * only while the person has it.
+ */
+export function tokenRole(token: RoleHolder, owner: RoleHolder): RoleHolder {
+  if (token.role === owner.role) return owner;
+  const base = rankOfBase(baseOf(token)) <= rankOfBase(baseOf(owner)) ? baseOf(token) : baseOf(owner);
+  return { role: base };
+}

@@ -32,5 +32,5 @@ export function useModel<M extends { dispose(): void }>(create: () => M, keys: u
 }
 
 export function useCan(capability: Capability): boolean {
-  return can(useApp().session.user.value?.role, capability);
+  return can(useApp().session.base.value, capability);
 }

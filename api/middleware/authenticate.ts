@@ -1,6 +1,7 @@
 /** Who asks: a bearer JWT, a `bor_` token, or the dashboard's cookie. Never anything from the address. */
 import type { Context } from "hono";
 import { AppError } from "../../domain/app_error.ts";
+import { tokenRole } from "../../domain/roles.ts";
 import { DEFAULT_PROJECT } from "../../db/database.ts";
 import type { Actor } from "../../db/database.ts";
 import { readSession } from "../../db/sessions/read_session.ts";
@@ -9,7 +10,6 @@ import { verifyAccessToken } from "../access_token.ts";
 import { noteTrespass, readTicket, ticketRefusal } from "../blob_ticket.ts";
 import { accessCookie } from "../cookies.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
-import { lowerRole } from "../permissions.ts";
 import { sha256 } from "../secret_text.ts";
 
 export interface Caller {
@@ -58,7 +58,14 @@ async function bySession(deps: ApiDeps, token: string, ip: string, onInvalid?: (
   const user = await readSession(deps.db, DEFAULT_PROJECT, claims.userId, claims.session);
   if (!user) throw refuse("auth.ended", "This session has ended; sign in again.");
   return {
-    actor: { userId: user.userId, name: user.username, role: user.role, ip, projectId: DEFAULT_PROJECT },
+    actor: {
+      userId: user.userId,
+      name: user.username,
+      role: user.role,
+      base: user.base,
+      ip,
+      projectId: DEFAULT_PROJECT,
+    },
     caller: `user:${user.userId}`,
     session: claims.session,
   };
@@ -69,7 +76,13 @@ async function byToken(deps: ApiDeps, token: string, ip: string): Promise<Caller
   if (!found) throw refuse("auth.token", "This API token is unknown, expired or revoked; make a new one.");
   const { userId, name, projectId } = found;
   return {
-    actor: { userId, name: `token:${name}`, role: lowerRole(found.role, found.ownerRole), ip, projectId },
+    actor: {
+      userId,
+      name: `token:${name}`,
+      ...tokenRole({ role: found.role }, { role: found.ownerRole, base: found.ownerBase }),
+      ip,
+      projectId,
+    },
     caller: `token:${found.id}`,
     session: undefined,
   };

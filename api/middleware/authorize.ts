@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
 import { AppError } from "../../domain/app_error.ts";
+import { baseOf } from "../../domain/roles.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { isAllowed, PERMISSIONS } from "../permissions.ts";
 import { authenticate } from "./authenticate.ts";
@@ -30,7 +31,7 @@ export const authorize = (deps: ApiDeps) =>
       c.set("actor", actor);
       c.set("caller", caller);
       c.set("session", session);
-      if (!isAllowed(permission, actor.role)) {
+      if (!isAllowed(permission, baseOf(actor))) {
         throw new AppError(
           "forbidden",
           "auth.role",

@@ -2,6 +2,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { baseOf } from "../../domain/roles.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { DEFAULT_PROJECT } from "../../db/database.ts";
 import { endSession } from "../../db/sessions/end_session.ts";
@@ -125,7 +126,7 @@ export function authRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const user = actor.userId ? await getUser(deps.db, actor.projectId, actor.userId) : undefined;
     if (!user) throw new AppError("unauthenticated", "auth.ended", "This user is gone.");
     // The role of the call: a token may be worth less than its owner.
-    return c.json(User.parse({ ...user, role: actor.role }), 200);
+    return c.json(User.parse({ ...user, role: actor.role, base: baseOf(actor) }), 200);
   });
 
   return router;

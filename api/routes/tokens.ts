@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { baseOf, isBaseRole } from "../../domain/roles.ts";
 import { AppError } from "../../domain/app_error.ts";
 import type { Actor } from "../../db/database.ts";
 import { createToken } from "../../db/tokens/create_token.ts";
@@ -9,7 +10,7 @@ import type { TokenRow } from "../../db/tokens/read_tokens.ts";
 import { CreatedToken, CreateToken, listOf, ListQuery, Token } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
-import { lowerRole, rankOf } from "../permissions.ts";
+import { rankOf } from "../permissions.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, problemResponses } from "../route.ts";
 import { makeSecretText, sha256 } from "../secret_text.ts";
 
@@ -65,13 +66,14 @@ export function tokenRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       // Else a leaked token that expires tonight could make itself one that does not.
       throw new AppError("forbidden", "token.from_token", "A token cannot make tokens; sign in with a password first.");
     }
-    if (rankOf(role) > rankOf(actor.role)) {
+    const isOwn = role === actor.role;
+    if (!isOwn && (!isBaseRole(role) || rankOf(role) > rankOf(baseOf(actor)))) {
       throw new AppError("forbidden", "token.role", `You are ${actor.role} here; a token of yours cannot be ${role}.`);
     }
     const token = makeSecretText("bor_");
     const id = await createToken(
       db,
-      { userId: actor.userId, name, role: lowerRole(role, actor.role), hash: await sha256(token), expiresInSeconds },
+      { userId: actor.userId, name, role, hash: await sha256(token), expiresInSeconds },
       actor,
     );
     return c.json(CreatedToken.parse({ ...await read(actor, id), token }), 201);
@@ -93,4 +95,4 @@ export function tokenRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 }
 
 /** Whose tokens one may see and revoke: an admin everybody's (null), others their own. */
-const whose = (actor: Actor): string | null => actor.role === "admin" ? null : actor.userId;
+const whose = (actor: Actor): string | null => baseOf(actor) === "admin" ? null : actor.userId;

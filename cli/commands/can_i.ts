@@ -1,3 +1,4 @@
+import { baseOf } from "../../protocol/http_api.ts";
 import { nearest } from "../arguments.ts";
 import { command } from "../command.ts";
 import { CliError, usageError } from "../host.ts";
@@ -41,7 +42,7 @@ export const canI = command({
     const user = await api.me();
     const roles = await api.allowedRoles(call);
     if (!roles) throw new CliError(`${api.url} knows no call ${call}.`);
-    const allowed = roles.includes(user.role);
+    const allowed = roles.includes(baseOf(user));
     printResult(
       context,
       { verb: wanted, call, role: user.role, allowed },

@@ -241,7 +241,9 @@ describe("a deployment", () => {
     await approveDeployment(w.deps, id, w.actor);
     expect((await read(id)).reason.text).toBe("Waiting for 1 of 2 approvals.");
     await editDeployment(w.deps, id, { mustInOrder: [w.n("order"), w.n("user")] }, w.actor);
-    expect((await read(id)).reason.text).toBe("Waiting for 2 of 2 approvals.");
+    expect((await read(id)).reason.text).toBe(
+      "The plan has changed, so what was approved counts no more. Waiting for 2 of 2 approvals.",
+    );
     const other = { ...w.actor, userId: db.newId(), name: "other" };
     await db.sql`insert into app_user (id, username, password_hash) values (${other.userId}, ${other.userId}, 'none')`;
     await approveDeployment(w.deps, id, w.actor);

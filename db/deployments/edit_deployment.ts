@@ -4,6 +4,7 @@ import type { StrategyInput } from "../../domain/strategy.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
+import { sayVoided, voidApprovals } from "../approvals/void_approvals.ts";
 import { inTransaction } from "../retry.ts";
 import { recutBatches, sayRecut } from "../rollouts/recut_batches.ts";
 import { changeDeployment } from "./change_deployment.ts";
@@ -56,13 +57,9 @@ export async function editDeployment(
     await tx`update deployment set must_in_order = ${plan.mustInOrder}, strategy = ${
       strategy ? tx.json(strategy as never) : null
     }, updated_at = boreas_now() where id = ${id}`;
-    if (plan.hash !== row.planHash && row.approvalsNeeded > 0 && row.status === "awaiting_approval") {
-      await changeDeployment(
-        tx,
-        row,
-        row.status,
-        reason("deployment.awaiting_approval", { missing: row.approvalsNeeded, count: row.approvalsNeeded }),
-      );
+    if (plan.hash !== row.planHash) {
+      const lost = await voidApprovals(deps.db, tx, row, row.planHash, actor);
+      if (row.status === "awaiting_approval") await changeDeployment(tx, row, row.status, sayVoided(row, lost));
     }
     await recordEvents(tx, [{
       topic: "deployment",
@@ -104,6 +101,9 @@ async function editRunning(
     );
   }
   await recutBatches(deps.db, tx, row, batch);
+  // What was approved in the middle was another plan: its hash goes on from the old one.
+  await tx`update deployment set plan_hash = encode(sha256(convert_to(plan_hash || ${`batch ${batch}`}, 'UTF8')), 'hex') where id = ${row.id}`;
+  await voidApprovals(deps.db, tx, row, row.planHash, actor);
   if (row.strategy) await tx`update deployment set strategy = strategy || ${tx.json({ batch })} where id = ${row.id}`;
   await tx`update deployment set updated_at = boreas_now() where id = ${row.id}`;
   await recordEvents(tx, [{

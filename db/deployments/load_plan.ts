@@ -144,6 +144,7 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
   const strategies = Object.fromEntries(deployed.map((app) => [app.name, strategyOf(app)]));
   const seen = {
     version: version.id,
+    commit: version.gitCommit,
     environment: environment.id,
     tasks,
     ...failure,

@@ -1,7 +1,6 @@
 /** Requests for a person's yes: a deployment's own, or an `approve` step of its plan; and roles that a team adds. */
 import { z } from "zod";
 import { BASE_ROLES } from "../../domain/roles.ts";
-import { Name } from "../config/values.ts";
 import { Id, Instant, MaybeInstant } from "./common.ts";
 
 export const Vote = z.object({
@@ -61,14 +60,13 @@ export const ApprovalLink = z.object({
 }).meta({ id: "ApprovalLink" });
 export type ApprovalLink = z.infer<typeof ApprovalLink>;
 
-export const Role = z.object({
+export const NamedRole = z.object({
   name: z.string(),
   /** What it may call: that of one of the three. */
   base: z.enum(BASE_ROLES),
   builtIn: z.boolean(),
   /** Who has it. */
   members: z.array(z.string()),
-}).meta({ id: "Role" });
-export type Role = z.infer<typeof Role>;
+}).meta({ id: "NamedRole" });
+export type NamedRole = z.infer<typeof NamedRole>;
 export const PutRole = z.strictObject({ base: z.enum(BASE_ROLES) });
-export const RoleName = Name;

@@ -1,10 +1,22 @@
 import { z } from "zod";
-import { Id, Instant, MaybeInstant, ROLES } from "./common.ts";
+import { BASE_ROLES } from "../../domain/roles.ts";
+import { Name } from "../config/values.ts";
+import { Id, Instant, MaybeInstant } from "./common.ts";
+
+/** For clients, which may not reach into the domain. */
+export { baseOf } from "../../domain/roles.ts";
+
+/** By which an author of commits is known, and where letters to this person go. */
+const Email = z.string().max(254).regex(/^[^\s@<>]+@[^\s@<>]+$/, "an e-mail address");
 
 export const User = z.object({
   id: Id,
   username: z.string(),
-  role: z.enum(ROLES),
+  /** One of the three that are always there, or one that the team added. */
+  role: z.string(),
+  /** What the role may call; absent means what its name says. */
+  base: z.enum(BASE_ROLES).optional(),
+  email: z.string().nullable().default(null),
   createdAt: Instant,
 }).meta({ id: "User" });
 export type User = z.infer<typeof User>;
@@ -14,9 +26,14 @@ export const CreateUser = z.strictObject({
     "1 to 63 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit",
   ),
   password: z.string().min(10).max(200),
-  role: z.enum(ROLES),
+  role: Name,
+  email: Email.nullable().optional(),
 });
-export const UpdateUser = z.strictObject({ password: z.string().min(10).max(200), role: z.enum(ROLES) }).partial();
+export const UpdateUser = z.strictObject({
+  password: z.string().min(10).max(200),
+  role: Name,
+  email: Email.nullable(),
+}).partial();
 
 export const Login = z.strictObject({ username: z.string().max(200), password: z.string().max(200) });
 export const Session = z.object({
@@ -34,7 +51,7 @@ export const Token = z.object({
   name: z.string(),
   /** Whose it is. */
   username: z.string(),
-  role: z.enum(ROLES),
+  role: z.string(),
   createdAt: Instant,
   expiresAt: MaybeInstant,
   lastUsedAt: MaybeInstant,
@@ -42,8 +59,8 @@ export const Token = z.object({
 export type Token = z.infer<typeof Token>;
 export const CreateToken = z.strictObject({
   name: z.string().min(1).max(100),
-  /** Never above the creator's own role. */
-  role: z.enum(ROLES).optional(),
+  /** The creator's own, or one of the three that may call no more than it. */
+  role: Name.optional(),
   expiresInSeconds: z.int().min(60).max(366 * 86_400).optional(),
 });
 /** The secret is shown here once and never again. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ApplicationConfig } from "../config/application.ts";
 import { Concurrency, PolicyFreeze } from "../config/freeze.ts";
 import { Duration, EnvironmentMap, Glob, HttpUrl, Name } from "../config/values.ts";
+import { PullRequest } from "../webhooks/webhook.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
 export const PROVIDERS = ["github", "gitlab", "gitea", "forgejo", "bitbucket", "generic"] as const;
@@ -70,6 +71,8 @@ export const Delivery = z.object({
   event: z.string(),
   ref: z.string().nullable(),
   commit: z.string().nullable(),
+  /** The pull request that it speaks of; its plan is told there. */
+  pull: PullRequest.nullable().default(null),
   status: z.enum(DELIVERY_STATES),
   reason: Reason,
   /** `file:line: what was expected`, one per mistake in boreas.yaml. */

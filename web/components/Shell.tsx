@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useApp } from "../app_context.ts";
-import { locale, setLocale, t } from "../i18n/locale.ts";
+import { locale, roleText, setLocale, t } from "../i18n/locale.ts";
 import type { MessageKey } from "../i18n/locale.ts";
 import { navigate, path } from "../router.ts";
 import { Button } from "./Button.tsx";
@@ -78,7 +78,7 @@ function Person({ onHelp }: { onHelp: () => void }) {
     <div class="person">
       <div class="person-name" title={user?.username}>
         <b>{user?.username}</b>
-        <small>{user && t(`role.${user.role}`)}</small>
+        <small>{user && roleText(user.role)}</small>
       </div>
       <button
         type="button"

@@ -45,6 +45,9 @@ export function t(key: MessageKey, params?: Params): string {
   return say(messages[key] ?? en[key], params);
 }
 
+/** A role that the team added is called what the team calls it. */
+export const roleText = (role: string): string => `role.${role}` in en ? t(`role.${role}` as MessageKey) : role;
+
 /** A key made of a state's name; a state this page does not know yet is shown as it is. */
 export function tState(
   kind:

@@ -100,6 +100,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "delivery.reverted_version": "未部署任何应用：{detail}",
   "delivery.processed": "已记录版本 {version}。",
   "delivery.known_version": "版本 {version} 早已记录，无需处理。",
+  "delivery.pull_planned": "已为合并请求 {number} 生成计划。{told}",
   "delivery.ignored": "{detail}",
   "delivery.failed": "{detail}",
   "repository.ok": "上次读取于 {ref}。",

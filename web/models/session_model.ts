@@ -1,6 +1,8 @@
 /** Who is signed in. The session itself is in cookies that no script can read. */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
+import { baseOf } from "../../domain/roles.ts";
+import type { BaseRole } from "../../domain/roles.ts";
 import type { Session, User } from "../../protocol/http_api.ts";
 import { ApiProblem } from "../api/api_client.ts";
 import type { Api } from "../api/api_client.ts";
@@ -8,6 +10,8 @@ import type { Api } from "../api/api_client.ts";
 export interface SessionModel {
   /** undefined: not known yet; null: nobody. */
   user: ReadonlySignal<User | null | undefined>;
+  /** What the person may call, whatever the role is called. */
+  base: ReadonlySignal<BaseRole | undefined>;
   error: ReadonlySignal<unknown>;
   find(): Promise<void>;
   signIn(username: string, password: string): Promise<void>;
@@ -27,6 +31,7 @@ export function createSession(api: () => Api): SessionModel {
   };
   return {
     user,
+    base: computed(() => user.value ? baseOf(user.value) : undefined),
     error,
     async find() {
       error.value = undefined;

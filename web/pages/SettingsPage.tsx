@@ -1,3 +1,4 @@
+import { BASE_ROLES } from "../../domain/roles.ts";
 import { useState } from "preact/hooks";
 import type { CreatedToken, Token } from "../../protocol/http_api.ts";
 import { useApp, useModel } from "../app_context.ts";
@@ -7,7 +8,7 @@ import { ConfirmDialog, Dialog, DialogForm } from "../components/Dialog.tsx";
 import { SelectField, TextField } from "../components/Field.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Ago } from "../components/Times.tsx";
-import { locale, setLocale, t } from "../i18n/locale.ts";
+import { locale, roleText, setLocale, t } from "../i18n/locale.ts";
 import type { Locale } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
 
@@ -26,7 +27,7 @@ export function SettingsPage() {
         <Facts
           items={[
             [t("login.username"), user?.username],
-            [t("settings.role"), user && t(`role.${user.role}`)],
+            [t("settings.role"), user && roleText(user.role)],
             [
               t("settings.language"),
               <SelectField
@@ -68,7 +69,7 @@ export function SettingsPage() {
                         <td>
                           <b>{token.name}</b>
                         </td>
-                        <td>{t(`role.${token.role}`)}</td>
+                        <td>{roleText(token.role)}</td>
                         <td>
                           <Ago at={token.createdAt} />
                         </td>
@@ -109,14 +110,13 @@ export function SettingsPage() {
 function TokenDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
   const { api, session } = useApp();
   const mine = session.user.value?.role ?? "viewer";
+  const base = session.base.value ?? "viewer";
   const [name, setName] = useState("");
   const [role, setRole] = useState<string>(mine);
   const [days, setDays] = useState("90");
   const [made, setMade] = useState<CreatedToken>();
-  const roles = ["viewer", "deployer", "admin"].slice(
-    0,
-    ["viewer", "deployer", "admin"].indexOf(mine) + 1,
-  ) as Token["role"][];
+  // One's own, and those of the three that may call no more than it.
+  const roles = [...new Set([...BASE_ROLES.slice(0, BASE_ROLES.indexOf(base) + 1), mine])];
   return (
     <Dialog title={t("token.add")} onClose={onClose}>
       {made
@@ -147,7 +147,7 @@ function TokenDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
               label={t("settings.role")}
               value={role}
               onValue={setRole}
-              options={roles.map((value) => ({ value, text: t(`role.${value}`) }))}
+              options={roles.map((value) => ({ value, text: roleText(value) }))}
             />
             <SelectField
               label={t("token.expires")}

@@ -29,7 +29,7 @@ export function DeploymentHead({ deployment }: { deployment: Deployment }) {
   const [asked, setAsked] = useState<DeploymentAction>();
   const title = `${deployment.version} → ${deployment.environment}`;
   useEffect(() => void (document.title = `${title} · Boreas`), [title]);
-  const actions = deploymentActions(deployment, session.user.value?.role);
+  const actions = deploymentActions(deployment, session.base.value);
   const { approvals } = deployment;
   return (
     <header class="page-head deployment-head">

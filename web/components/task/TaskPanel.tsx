@@ -61,7 +61,7 @@ export function TaskPanel({ task, tasks, deployment, onSelect }: {
 function Acts({ task, deployment }: { task: Task; deployment: Deployment }) {
   const { api, session } = useApp();
   const [asked, setAsked] = useState<TaskAction>();
-  const actions = taskActions(task, deployment, session.user.value?.role);
+  const actions = taskActions(task, deployment, session.base.value);
   if (actions.length === 0) return null;
   return (
     <div class="actions">

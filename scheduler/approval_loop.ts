@@ -1,0 +1,25 @@
+/** Requests for approval that nobody answered in time: the leader does what their rule says then. */
+import { expireApprovals } from "../db/approvals/expire_approvals.ts";
+import type { DeploymentDeps } from "../db/deployments/load_plan.ts";
+import type { SchedulerDeps } from "./deps.ts";
+import { createLoop } from "./loop.ts";
+import type { Loop } from "./loop.ts";
+
+type Deps = DeploymentDeps & Pick<SchedulerDeps, "clock" | "logger" | "leadership" | "sweepSeconds">;
+
+export const createApprovalLoop = (deps: Deps): Loop =>
+  createLoop({
+    name: "approval loop",
+    sweepSeconds: deps.sweepSeconds,
+    onlyLeader: deps.leadership,
+    clock: deps.clock,
+    logger: deps.logger,
+    async run() {
+      const { ended, nextInSeconds } = await expireApprovals(deps);
+      if (ended > 0) {
+        deps.hints.announce("tasks");
+        deps.hints.announce("events");
+      }
+      return nextInSeconds ?? undefined;
+    },
+  });
