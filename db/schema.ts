@@ -2,6 +2,7 @@
 export * from "./schema/people.ts";
 export * from "./schema/catalog.ts";
 export * from "./schema/work.ts";
+export * from "./schema/running.ts";
 export * from "./schema/upgrades.ts";
 export * from "./schema/sources.ts";
 export * from "./schema/notifications.ts";
