@@ -13,6 +13,7 @@ import type { AppFolder } from "./app_folder.ts";
 import { writeRecord } from "./app_record.ts";
 import type { AppRecord, Beside, RunningRelease } from "./app_record.ts";
 import { askHealth } from "./docker/container_health.ts";
+import { compareShapes, shapeOf } from "./docker/container_shape.ts";
 import { findOwn, requireEngine } from "./docker/container_slots.ts";
 import { lastLinesOf } from "./docker/kept_container.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
@@ -122,6 +123,8 @@ async function lookAt(pm: PmParts, folder: AppFolder, app: string, release: Runn
       const lastLines = await lastLinesOf(engine, facts.Id, LAST_LINES);
       return { why: `its container has ended with code ${facts.State.ExitCode}`, lastLines };
     }
+    const changed = release.container ? compareShapes(release.container, await shapeOf(facts)) : [];
+    if (changed.length > 0) return { why: `its container was changed (${changed[0]!.path})`, lastLines: [] };
     const trouble = await askHealth(pm, app, release, facts);
     return trouble === undefined ? undefined : { why: trouble };
   }
