@@ -19,6 +19,8 @@ import type { Timer } from "../domain/ports.ts";
 import { reason } from "../domain/reason.ts";
 import { retryDelaySeconds } from "../domain/retry_delay.ts";
 import type { GitopsDeps } from "./gitops/deps.ts";
+import { OutgoingError } from "./gitops/outgoing_http.ts";
+import { planPull } from "./gitops/plan_pull.ts";
 import { processDelivery } from "./gitops/process_delivery.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
@@ -54,7 +56,9 @@ async function workOn(deps: GitopsDeps, claim: ClaimedDelivery): Promise<void> {
   try {
     const repository = await findRepository(deps.db, claim.repositoryId);
     if (!repository) return; // deleted, and the delivery with it
-    end = await processDelivery(deps, repository, claim);
+    end = claim.pull
+      ? await planPull(deps, repository, claim, claim.pull)
+      : await processDelivery(deps, repository, claim);
   } catch (error: unknown) {
     end = decideRetry(deps, claim, error);
   } finally {
@@ -64,7 +68,7 @@ async function workOn(deps: GitopsDeps, claim: ClaimedDelivery): Promise<void> {
 }
 
 function decideRetry(deps: GitopsDeps, claim: ClaimedDelivery, error: unknown): DeliveryEnd {
-  const isExpected = error instanceof GitError;
+  const isExpected = error instanceof GitError || error instanceof OutgoingError;
   const detail = isExpected ? error.message : "Something unexpected happened; the process log has it.";
   if (!isExpected) {
     const stack = error instanceof Error ? error.stack : String(error);

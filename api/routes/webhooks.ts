@@ -6,6 +6,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { AppError } from "../../domain/app_error.ts";
 import { parseRef } from "../../domain/git_ref.ts";
+import type { Ref } from "../../domain/git_ref.ts";
 import { whyNotFollowed } from "../../domain/match_trigger.ts";
 import { repositoryKey } from "../../domain/repository_address.ts";
 import { findRepositoriesOf, findRepository } from "../../db/repositories/read_repositories.ts";
@@ -176,7 +177,12 @@ async function record(
     repository,
     "webhook",
     events.map((event) => {
-      const ref = event.ref === null ? undefined : parseRef(event.ref);
+      // A pull request is looked at when the branch is followed that it would go into.
+      const ref: Ref | undefined = event.pull
+        ? { kind: "branch", name: event.pull.base }
+        : event.ref === null
+        ? undefined
+        : parseRef(event.ref);
       return { ...event, ignoredBecause: event.ignoredBecause ?? (ref && whyNotFollowed(followed, ref)) };
     }),
   );

@@ -1,4 +1,5 @@
 import { reason } from "../../domain/reason.ts";
+import type { PullRequest } from "../../protocol/webhooks/webhook.ts";
 import type { Database } from "../database.ts";
 
 /** A delivery in work. `attempts` is its fence: whoever claims it next has a higher one. */
@@ -11,6 +12,7 @@ export interface ClaimedDelivery {
   ref: string;
   commit: string | null;
   attempts: number;
+  pull?: PullRequest | null;
   /** Set when an earlier attempt recorded a version and got no further. */
   versionId: string | null;
 }
@@ -54,7 +56,7 @@ async function tryClaim(db: Database, leaseSeconds: number): Promise<ClaimedDeli
           and d.status in ('received', 'processing') and d.run_after <= boreas_now() order by d.id limit 1)
         and not exists (select 1 from delivery d where d.repository_id = ${repository.id} and d.status = 'processing'
           and d.run_after > boreas_now())
-      returning id, project_id, repository_id, source, event, ref, commit, attempts, version_id`;
+      returning id, project_id, repository_id, source, event, ref, commit, pull, attempts, version_id`;
     if (!claimed) return "raced";
     await tx`update delivery set reason = ${
       tx.json(reason("delivery.processing", { attempt: claimed.attempts }) as never)

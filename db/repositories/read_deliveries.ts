@@ -9,7 +9,7 @@ export async function listDeliveries(
 ): Promise<Delivery[]> {
   const { repositoryId, id = null, status = null, limit, after = null } = filter;
   return await db.sql<Delivery[]>`
-    select id, repository_id, delivery_key, source, event, ref, commit, status, reason, problems, version_id, attempts,
+    select id, repository_id, delivery_key, source, event, ref, commit, pull, status, reason, problems, version_id, attempts,
       received_at, processed_at
     from delivery
     where project_id = ${projectId} and repository_id = ${repositoryId} and (${id}::uuid is null or id = ${id}::uuid)

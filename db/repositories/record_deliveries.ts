@@ -2,6 +2,7 @@ import { reason } from "../../domain/reason.ts";
 import type { Database } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import type { Hints } from "../hints.ts";
+import type { PullRequest } from "../../protocol/webhooks/webhook.ts";
 import type { RepositoryRow } from "./repository_row.ts";
 
 export interface NewDelivery {
@@ -11,6 +12,8 @@ export interface NewDelivery {
   commit: string | null;
   /** A sentence; the delivery is then kept for people to see and never worked on. */
   ignoredBecause?: string;
+  /** A pull request: its plan is told there. */
+  pull?: PullRequest;
 }
 export interface RecordedDelivery {
   id: string;
@@ -36,6 +39,7 @@ export async function recordDeliveries(
       event: d.event,
       ref: d.ref,
       commit: d.commit,
+      pull: d.pull === undefined ? null : tx.json(d.pull as never),
       status: d.ignoredBecause === undefined ? "received" : "ignored",
       reason: tx.json(
         (d.ignoredBecause === undefined
@@ -44,7 +48,20 @@ export async function recordDeliveries(
       ),
     }));
     await tx`insert into delivery ${
-      tx(rows, "id", "projectId", "repositoryId", "deliveryKey", "source", "event", "ref", "commit", "status", "reason")
+      tx(
+        rows,
+        "id",
+        "projectId",
+        "repositoryId",
+        "deliveryKey",
+        "source",
+        "event",
+        "ref",
+        "commit",
+        "pull",
+        "status",
+        "reason",
+      )
     } on conflict (repository_id, delivery_key) do nothing`;
     const stored = await tx<{ id: string; deliveryKey: string; status: string }[]>`
       select id, delivery_key, status from delivery

@@ -14,8 +14,8 @@ export async function redeliver(
 ): Promise<string> {
   const id = db.newId();
   await db.sql.begin(async (tx) => {
-    const [row] = await tx<{ ref: string | null; commit: string | null }[]>`
-      select ref, commit from delivery
+    const [row] = await tx<{ ref: string | null; commit: string | null; pull: unknown }[]>`
+      select ref, commit, pull from delivery
       where id = ${deliveryId} and repository_id = ${repositoryId} and project_id = ${actor.projectId}`;
     if (!row) throw new AppError("not_found", "delivery.unknown", "There is no such delivery of this repository.");
     if (row.ref === null) {
@@ -26,9 +26,11 @@ export async function redeliver(
       );
     }
     await tx`
-      insert into delivery (id, project_id, repository_id, delivery_key, source, event, ref, commit, status, reason)
+      insert into delivery (id, project_id, repository_id, delivery_key, source, event, ref, commit, pull, status, reason)
       values (${id}, ${actor.projectId}, ${repositoryId}, ${`redeliver:${id}`}, 'redeliver', 'redeliver', ${row.ref},
-        ${row.commit}, 'received', ${tx.json(reason("delivery.received") as never)})`;
+        ${row.commit}, ${row.pull === null ? null : tx.json(row.pull as never)}, 'received', ${
+      tx.json(reason("delivery.received") as never)
+    })`;
     await recordEvents(tx, [{
       topic: "repository",
       projectId: actor.projectId,

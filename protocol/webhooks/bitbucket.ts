@@ -1,6 +1,7 @@
 /** Bitbucket Cloud and Server: HMAC-SHA256 in `X-Hub-Signature` (the name GitHub once used for SHA-1). */
+import { parseRef } from "../../domain/git_ref.ts";
 import { isHexSignature } from "./signature.ts";
-import { at, deliveryKey, otherEvent, pushEvent, textAt } from "./webhook.ts";
+import { at, deliveryKey, otherEvent, pullEvent, pushEvent, textAt } from "./webhook.ts";
 import type { HookEvent, WebhookProvider } from "./webhook.ts";
 
 /** Bitbucket itself lists at most five changes; a longer list is cut, the poller finds the rest. */
@@ -12,6 +13,7 @@ export const bitbucket: WebhookProvider = {
   read(payload, header, body) {
     const key = deliveryKey(header("x-request-uuid") ?? header("x-request-id"), body);
     const event = header("x-event-key");
+    if (event === "pullrequest:created" || event === "pullrequest:updated") return [pullOf(payload, event, key)];
     const changes = event === "repo:push"
       ? list(at(payload, "push", "changes")).map(cloudChange)
       : event === "repo:refs_changed"
@@ -53,4 +55,26 @@ function serverChange(change: unknown): Change {
     ref: textAt(change, "ref", "id"),
     commit: textAt(change, "type") === "DELETE" ? DELETED : textAt(change, "toHash"),
   };
+}
+
+/** Bitbucket has no ref for a pull request, so its branch is read; one of a fork is in another repository. */
+function pullOf(payload: unknown, event: string, key: string): HookEvent {
+  const said = at(payload, "pullrequest");
+  const here = textAt(said, "destination", "repository", "full_name");
+  const isFork = here === undefined || textAt(said, "source", "repository", "full_name") !== here;
+  const branch = textAt(said, "source", "branch", "name") ?? "";
+  const found = pullEvent(event, {
+    number: at(said, "id"),
+    title: textAt(said, "title"),
+    url: textAt(said, "links", "html", "href"),
+    base: textAt(said, "destination", "branch", "name"),
+    commit: textAt(said, "source", "commit", "hash"),
+    isFork,
+    ref: () => `refs/heads/${branch}`,
+  }, key);
+  if (found.ignoredBecause !== undefined || (!isFork && parseRef(`refs/heads/${branch}`))) return found;
+  const { pull: _, ...rest } = found;
+  const ignoredBecause =
+    "Its branch is not in this repository, and Bitbucket shows it nowhere else; nothing is planned.";
+  return { ...rest, ref: null, commit: null, ignoredBecause };
 }

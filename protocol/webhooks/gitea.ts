@@ -1,4 +1,5 @@
 /** Gitea and Forgejo: bare hexadecimal HMAC-SHA256, each in its own header; a bad one is never excused by the other's. */
+import { pullOf } from "./github.ts";
 import { isHexSignature } from "./signature.ts";
 import { deliveryKey, otherEvent, pushEvent, textAt } from "./webhook.ts";
 import type { WebhookProvider } from "./webhook.ts";
@@ -8,6 +9,7 @@ const likeGitea = (name: "gitea" | "forgejo"): WebhookProvider => ({
   read(payload, header, body) {
     const key = deliveryKey(header(`x-${name}-delivery`), body);
     const event = header(`x-${name}-event`);
+    if (event === "pull_request") return [pullOf(payload, key)];
     return [
       event === "push"
         ? pushEvent("push", textAt(payload, "ref"), textAt(payload, "after"), key)

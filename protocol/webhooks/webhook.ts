@@ -1,6 +1,7 @@
 /** What every provider's hook comes down to. */
 import { createHash } from "node:crypto";
-import { isCommit, isZeroCommit, parseRef } from "../../domain/git_ref.ts";
+import { z } from "zod";
+import { isCommit, isRefName, isZeroCommit, parseRef } from "../../domain/git_ref.ts";
 
 /** Value of a header by its lower-case name. */
 export type HeaderReader = (name: string) => string | undefined;
@@ -14,6 +15,17 @@ export interface SignedRequest {
   now: Date;
 }
 
+export const PullRequest = z.object({
+  number: z.number().int(),
+  title: z.string(),
+  url: z.string().nullable(),
+  /** Branch that it asks to be merged into. */
+  base: z.string(),
+  /** From another repository: whoever wrote it may not be one of us. */
+  isFork: z.boolean(),
+}).meta({ id: "PullRequest" });
+export type PullRequest = z.infer<typeof PullRequest>;
+
 /** What one hook says of one ref. */
 export interface HookEvent {
   /** `push`, `ping`, `merge_request`, ... */
@@ -24,6 +36,8 @@ export interface HookEvent {
   deliveryKey: string;
   /** A sentence; there is nothing to fetch then. */
   ignoredBecause?: string;
+  /** Its plan is told there; nothing of it is recorded or run. */
+  pull?: PullRequest;
 }
 
 export interface WebhookProvider {
@@ -79,4 +93,30 @@ export function otherEvent(event: string | undefined, key: string): HookEvent {
     ? "A ping: the hook works."
     : `Events of the kind "${name}" change nothing here; only pushes do.`;
   return { event: name, ref: null, commit: null, deliveryKey: key, ignoredBecause: sentence };
+}
+
+/** Where a pull request's commits are found, by its number. */
+export type PullRef = (number: number) => string;
+export interface SaidPull {
+  number: unknown;
+  title: string | undefined;
+  url: string | undefined;
+  base: string | undefined;
+  commit: string | undefined;
+  isFork: boolean;
+  ref: PullRef;
+}
+
+/** A pull request that was opened or changed; what does not hold together is passed over with a sentence. */
+export function pullEvent(event: string, said: SaidPull, key: string): HookEvent {
+  const { number, base, isFork } = said;
+  const isWhole = typeof number === "number" && Number.isSafeInteger(number) && number > 0;
+  if (!isWhole || base === undefined || !isRefName(base)) {
+    const ignoredBecause = "The pull request names no number, or no branch that it goes into.";
+    return { event, ref: null, commit: null, deliveryKey: key, ignoredBecause };
+  }
+  const commit = said.commit !== undefined && isCommit(said.commit) ? said.commit : null;
+  const url = said.url !== undefined && /^https?:\/\//.test(said.url) ? said.url.slice(0, 2000) : null;
+  const pull = { number, title: (said.title ?? "").slice(0, 300), url, base, isFork };
+  return { event, ref: said.ref(number), commit, deliveryKey: key, pull };
 }

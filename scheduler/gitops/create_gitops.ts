@@ -1,4 +1,5 @@
 /** Everything between a push and its deployments, as one part of a process. */
+import { createApprovalLoop } from "../approval_loop.ts";
 import { createBuildLoop } from "../build_loop.ts";
 import { createDeliveryLoop } from "../delivery_loop.ts";
 import { createGateLoop } from "../gate_loop.ts";
@@ -19,6 +20,7 @@ export function createGitops(deps: GitopsDeps): Gitops {
     createDeliveryLoop(deps),
     createPollLoop(deps),
     createGateLoop(deps),
+    createApprovalLoop(deps),
     createSourceLoop(deps),
     createTriggerLoop(deps),
   ];

@@ -13,7 +13,7 @@ export class OutgoingError extends Error {
 
 export interface OutgoingRequest {
   /** What is posted is posted to this address: a redirect of it is an error that says where to. */
-  method?: "GET" | "HEAD" | "POST";
+  method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   headers?: Record<string, string>;
   body?: string;
   timeoutMs?: number;

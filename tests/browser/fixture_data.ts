@@ -406,6 +406,7 @@ const delivery = (age: number, status: Delivery["status"], more: Partial<Deliver
   source: "webhook",
   event: "push",
   ref: "refs/heads/main",
+  pull: null,
   commit: "8c1f20aa93d40b1e5c2f7a6d9e3b4c5d6e7f8a90",
   status,
   reason: no,
