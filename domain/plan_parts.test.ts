@@ -82,6 +82,15 @@ describe("the parts of a release", () => {
     ]);
   });
 
+  it("of a blue-green release are asked on every machine before the first switches", () => {
+    expect(lines({ type: "blueGreen" }, { preSwitch: each }, ["m1", "m2"]).slice(2)).toEqual([
+      "m1/preSwitch <- m1/prepare m2/prepare",
+      "m2/preSwitch <- m1/prepare m2/prepare",
+      "m1/switch <- m1/preSwitch m2/preSwitch",
+      "m2/switch <- m1/preSwitch m2/preSwitch",
+    ]);
+  });
+
   it("of a canary without named places are still made, for the one place there is", () => {
     const steps = [{ target: 1 }, { gate: { script: "ops/check.sh" } }, { approve: {} }];
     expect(lines({ type: "canary", steps }, { preDeploy: each }, [])).toEqual([

@@ -69,7 +69,8 @@ export function planParts(app: PlanApplication, dependsOn: string[], planStages:
     if (phase === "prepare") return addLanes(targets, [...each("preDeploy"), apply(phase, stage)]);
     if (phase === "switch") {
       once("preSwitch");
-      return addLanes(targets, [...each("preSwitch"), apply(phase, stage), ...each("postDeploy")]);
+      if (hooks.preSwitch?.on === "each") addLanes(targets, each("preSwitch")); // all of them, before the first switches
+      return addLanes(targets, [apply(phase, stage), ...each("postDeploy")]);
     }
     const asksOnce = hooks.preSwitch && hooks.preSwitch.on !== "each" && !hasSwitched;
     hasSwitched = true;

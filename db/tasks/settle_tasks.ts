@@ -222,7 +222,7 @@ function sayParent(
     const failed = counts.failed ?? 0;
     return reason("task.succeeded", {
       detail: failed
-        ? `${counts.success} of ${all} parts succeeded; ${failed} failed, which the strategy tolerates.`
+        ? `${counts.success} of ${all} parts succeeded; ${failed} failed, which does not keep the rest from going on.`
         : leftOut
         ? `${all} parts succeeded; ${leftOut} ${leftOut === 1 ? "machine was" : "machines were"} left out.`
         : `All ${all} parts succeeded.`,
