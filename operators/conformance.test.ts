@@ -36,6 +36,10 @@ async function mockFixture(): Promise<ConformanceFixture> {
     hangs: () => operation({ steps: [{ log: ["up"] }], hang: true }),
     briefly: () => operation({ steps: [{ log: ["up"], duration: "500ms" }] }),
     fails: () => operation({ steps: [{ name: "start" }], failAtStep: 1 }),
+    script: async (ending, as) => {
+      const bad: MockScript = ending === "well" ? {} : { failHook: as.hook?.name, failGate: 1 };
+      return { ...await operation(bad), ...as };
+    },
     starts: async (taskId) => begun.get(taskId) ?? 0,
     acts: async (taskId) => running.has(taskId),
     close: async () => {},
@@ -85,6 +89,11 @@ function pmFixture(mode: "binary" | "script") {
       hangs: hang,
       briefly: brief,
       fails: () => operation("echo no >&2; exit 3"),
+      async script(ending, as) {
+        const bundle = await pm.freeze({ run: `${LEDGER}\necho hooked\nexit ${ending === "well" ? 0 : 4}\n` });
+        const { spec, ...rest } = await operation("true");
+        return { ...rest, spec: { ...spec!, bundle }, ...as };
+      },
       starts: async (taskId) => (await Deno.readTextFile(ledger)).split("\n").filter((line) => line === taskId).length,
       acts: async (taskId, fence) => {
         const tags = fence === undefined ? [] : [`BOREAS_FENCE=${fence}`];
