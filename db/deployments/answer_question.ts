@@ -9,6 +9,7 @@ import { AppError } from "../../domain/app_error.ts";
 import { reason } from "../../domain/reason.ts";
 import type { FailureChoice, RollbackScope } from "../../domain/strategy.ts";
 import type { Actor, Database, Tx } from "../database.ts";
+import { recount } from "../rollouts/recut_batches.ts";
 import { skipEmptyWaits } from "../rollouts/settle_missing.ts";
 import { reopenTasks } from "../tasks/reopen_tasks.ts";
 import { settleTasks } from "../tasks/settle_tasks.ts";
@@ -138,6 +139,7 @@ async function exclude(tx: Tx, deploymentId: string, { tasks, actor, note }: Ans
   for (const { id, machine } of await readFailed(tx, deploymentId)) {
     if (machine !== null && machines.includes(machine)) await reopenTasks(tx, deploymentId, id, actor);
   }
+  await handOnWaits(tx, deploymentId, machines);
   const left = { leftOut: "excluded", decision: { choice: "exclude", by: actor.name, note } };
   const rows = machines.map((machine) => ({
     machine,
@@ -154,6 +156,24 @@ async function exclude(tx: Tx, deploymentId: string, { tasks, actor, note }: Ans
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, true as is_left_out`;
   await skipEmptyWaits(tx, ended);
   await settleTasks(tx, ended);
+}
+
+/** What waits for a part that is left out before its turn waits for what that part waited for: batches keep their order. */
+async function handOnWaits(tx: Tx, deploymentId: string, machines: readonly string[]): Promise<void> {
+  const parts = await tx<{ id: string }[]>`
+    select id from task where deployment_id = ${deploymentId} and not is_rollback and state = 'blocked'
+      and payload -> 'target' ->> 'name' = any(${[...machines]}::text[]) order by position`;
+  const followers = new Set<string>();
+  for (const { id } of parts) {
+    await tx`insert into task_dependency (task_id, depends_on)
+      select w.task_id, d.depends_on from task_dependency w join task_dependency d on d.task_id = w.depends_on
+      where w.depends_on = ${id} on conflict do nothing`;
+    const waiting = await tx<
+      { taskId: string }[]
+    >`delete from task_dependency where depends_on = ${id} returning task_id`;
+    for (const { taskId } of waiting) followers.add(taskId);
+  }
+  await recount(tx, [...followers]);
 }
 
 const readDetails = (tx: Tx, tasks: readonly FailedTask[]) =>

@@ -38,12 +38,12 @@ export async function listFreezes(db: Database, projectId: string, environmentId
   const { sql } = db;
   const places = await sql<Place[]>`
     select e.id, e.name, extract(epoch from boreas_now())::float8 * 1000 as now, e.policy -> 'freezes' as freezes, (
-      select jsonb_agg(distinct w.freeze) from (
+      select jsonb_agg(distinct w.one) from (
         select distinct on (v.repository) v.repository, v.plan -> 'freeze' as freezes from (
           select version_id, id from deployment where environment_id = e.id order by id desc limit ${LATEST}
         ) d join version v on v.id = d.version_id order by v.repository, d.id desc
-      ) p, lateral jsonb_array_elements(case jsonb_typeof(p.freezes) when 'array' then p.freezes else '[]' end) as w(freeze)
-      where w.freeze ->> 'environment' = e.name
+      ) p, lateral jsonb_array_elements(case jsonb_typeof(p.freezes) when 'array' then p.freezes else '[]' end) as w(one)
+      where w.one ->> 'environment' = e.name
     ) as planned
     from environment e where e.project_id = ${projectId} ${environmentId ? sql`and e.id = ${environmentId}` : sql``}
     order by e.name`;

@@ -168,7 +168,7 @@ function lineUp(db: Database, recut: Recut, before: string[], gates: string[]): 
 }
 
 /** How much each waits for now. What stands behind something that has ended waits for the rest of it only. */
-async function recount(tx: Tx, ids: string[]): Promise<void> {
+export async function recount(tx: Tx, ids: string[]): Promise<void> {
   await tx`
     update task t set unmet = w.unmet, updated_at = boreas_now(), reason = case when t.reason ->> 'code' = 'task.waiting_for_dependencies'
         then jsonb_build_object('code', 'task.waiting_for_dependencies', 'params', jsonb_build_object('names', w.names), 'text', format('Waiting for %s.', w.names))
