@@ -4,6 +4,7 @@ import { clock, createContext, createPmFixture, operationOf, specOf } from "../t
 import type { MockScript } from "../protocol/config/application.ts";
 import type { Operation } from "../protocol/operation.ts";
 import { conformanceCases } from "./conformance.ts";
+import { partCases } from "./conformance_parts.ts";
 import type { ConformanceFixture } from "./conformance.ts";
 import { createMockOperator } from "./mock/mock_operator.ts";
 
@@ -109,7 +110,7 @@ describe.each([
   ["pm, binary", pmFixture("binary")],
   ["pm, script", pmFixture("script")],
 ])("the %s operator", (_name, create) => {
-  for (const { name, run } of conformanceCases) {
+  for (const { name, run } of [...conformanceCases, ...partCases]) {
     it(name, async () => {
       const fixture = await create();
       try {
