@@ -11,6 +11,8 @@ import { createOpenApiDocument } from "./openapi_document.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { applicationRoutes } from "./routes/applications.ts";
 import { runningRoutes } from "./routes/running.ts";
+import { approvalPage } from "./routes/approval_page.ts";
+import { approvalRoutes } from "./routes/approvals.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { blobRoutes } from "./routes/blobs.ts";
@@ -55,6 +57,7 @@ const API_ROUTES = [
   deploymentRoutes,
   freezeRoutes,
   taskRoutes,
+  approvalRoutes,
   logRoutes,
   liveRoutes,
   agentRoutes,
@@ -83,6 +86,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.route("/", webhookRoutes(deps));
   app.route("/", healthRoutes(deps));
   app.route("/", schemaRoutes(deps, () => createOpenApiDocument(app, deps)));
+  app.route("/", approvalPage(deps));
   app.all("/api/*", notFound); // the dashboard's fallback must not answer for a call that does not exist
   app.route("/", dashboardRoutes(deps));
   return app;

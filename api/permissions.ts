@@ -100,8 +100,8 @@ const API: Record<string, Permission> = {
   "POST /deployments/:id/pause": "deployer",
   "POST /deployments/:id/resume": "deployer",
   "POST /deployments/:id/rollback": "deployer",
-  "POST /deployments/:id/approve": "deployer", // the environment's policy says who of them
-  "POST /deployments/:id/reject": "deployer",
+  "POST /deployments/:id/approve": "viewer", // the environment's policy says who
+  "POST /deployments/:id/reject": "viewer",
   "POST /deployments/:id/retry": "deployer",
   "POST /deployments/:id/promote": "deployer",
   "POST /deployments/:id/skip": "deployer",
@@ -110,12 +110,15 @@ const API: Record<string, Permission> = {
   "GET /tasks/:id": "viewer",
   "POST /tasks/:id/retry": "deployer",
   "POST /tasks/:id/cancel": "deployer",
-  "POST /tasks/:id/approve": "deployer",
-  "POST /tasks/:id/reject": "deployer",
+  "POST /tasks/:id/approve": "viewer", // the step says who
+  "POST /tasks/:id/reject": "viewer",
   "POST /tasks/:id/skip": "deployer",
   "POST /tasks/:id/decide": "deployer",
+  "GET /tasks/:id/measurements": "viewer",
   "GET /tasks/:id/logs": "viewer",
   "GET /tasks/:id/logs/lines": "viewer",
+  "GET /approvals": "viewer", // what waits for the one who asks
+  "POST /approvals/links": "viewer", // for oneself; an admin names others
   "GET /live": "viewer",
   "POST /live/:streamId/topics": "viewer",
   "GET /overview": "viewer",
@@ -154,6 +157,8 @@ const API: Record<string, Permission> = {
 const ROOT: Record<string, Permission> = {
   "POST /webhook/:provider": "public", // signed by the sender
   "POST /webhook/:provider/:repositoryId": "public",
+  "GET /approve": "public", // a signed link; reading it changes nothing
+  "POST /approve": "public",
   "GET /v1/health": "public",
   "GET /v1/ready": "public",
   "GET /metrics": "public",
@@ -174,6 +179,7 @@ export const PERMISSIONS: Readonly<Record<string, Permission>> = { ...below("/ap
 export const ANSWERS_WITH_SECRET: ReadonlySet<string> = new Set([
   "POST /api/v1/tokens",
   "POST /api/v1/enrollment-tokens",
+  "POST /api/v1/approvals/links",
 ]);
 
 /** Of one of the three; a role that a team added stands on one of them (`baseOf`), and is a viewer to whoever forgets that. */

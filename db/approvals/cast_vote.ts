@@ -38,7 +38,7 @@ export async function castVote(
 }
 
 /** A token acts for its person: whose vote it is does not depend on how they signed in. */
-export async function readVoter(tx: Tx, actor: Actor): Promise<Voter> {
+export async function readVoter(tx: Tx | Database["sql"], actor: Actor): Promise<Voter> {
   const [user] = actor.userId === null ? [] : await tx<{ username: string; email: string | null }[]>`
     select username, email from app_user where id = ${actor.userId}`;
   if (!user) throw new AppError("forbidden", "approval.person", "Only a person can approve or reject.");
