@@ -6,6 +6,7 @@ import {
   Application,
   AppStateItem,
   Binding,
+  Carriers,
   CreatedEnrollmentToken,
   type CreateDeployment,
   type CreateEnrollmentToken,
@@ -20,6 +21,7 @@ import {
   type Login,
   Overview,
   Preview,
+  type PreviewCommit,
   Repository,
   Session,
   Task,
@@ -29,6 +31,7 @@ import {
   Upgrade,
   User,
   Version,
+  VersionChanges,
   VersionStatus,
 } from "../protocol/http_api.ts";
 import type { LiveEvent } from "../protocol/live_events.ts";
@@ -112,6 +115,9 @@ export function createApiClient(
 
     versions: (query: Query = {}, enough?: number) => list(Version, "/versions", query, enough),
     version: (id: string) => get(Version, `/versions/${id}`),
+    versionChanges: (id: string, since: string, limit: number) =>
+      get(VersionChanges, `/versions/${id}/changes`, { since, limit }),
+    carriers: (sha: string) => get(Carriers, `/commits/${sha}/deployments`),
     versionStatus: (id: string) => get(VersionStatus, `/versions/${id}/status`),
     createVersion: (body: Input<typeof CreateVersion>) => post(Version, "/versions", body),
     revertVersion: (id: string, reason: string) => post(Version, `/versions/${id}/revert`, { reason }),
@@ -120,6 +126,7 @@ export function createApiClient(
     deployments: (query: Query = {}, enough?: number) => list(Deployment, "/deployments", query, enough),
     deployment: (id: string) => get(DeploymentWithTasks, `/deployments/${id}`),
     createDeployment: (body: CreateDeployment) => post(Deployment, "/deployments", body),
+    previewCommit: (body: PreviewCommit) => post(Preview, "/deployments/preview", body),
     previewDeployment: (body: CreateDeployment) => post(Preview, "/deployments/preview", body),
     actOnDeployment: (id: string, act: DeploymentAct, body: Input<typeof Act> = {}) =>
       post(nothing, `/deployments/${id}/${act}`, body),

@@ -7,6 +7,8 @@ import { agents } from "./commands/agents.ts";
 import { apply } from "./commands/apply.ts";
 import { batch } from "./commands/batch.ts";
 import { canI } from "./commands/can_i.ts";
+import { changes } from "./commands/changes.ts";
+import { completionOf } from "./commands/completion.ts";
 import { deploy } from "./commands/deploy.ts";
 import { login } from "./commands/login.ts";
 import { logs } from "./commands/logs.ts";
@@ -38,7 +40,9 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   runtime,
   repositories,
   version,
+  changes,
   "can-i": canI,
+  completion: completionOf(() => ({ commands: COMMANDS, common: COMMON })),
 };
 /** Every command takes these. */
 const COMMON = {

@@ -1,24 +1,32 @@
 import type { ApplicationDocument, ConfigDocument, PlanDocument, Trigger } from "../../protocol/config_file.ts";
 import type { Preview } from "../../protocol/http_api.ts";
-import { command } from "../command.ts";
-import { findEnvironment, findVersion } from "../find.ts";
+import { command, type CommandContext } from "../command.ts";
+import { findEnvironment, findRepository, findVersion } from "../find.ts";
 import { usageError } from "../host.ts";
 import { printJson, sayTable } from "../print.ts";
 import { readConfig } from "./read_config.ts";
 
 export const plan = command({
   summary: "check a boreas.yaml, or show what a deployment would do",
-  usage: "plan [FILE] | plan --version VERSION --environment ENVIRONMENT",
+  usage: "plan [FILE] | plan --version VERSION -e ENVIRONMENT | plan --repository URL --ref REF -e ENVIRONMENT",
   details: `Checking a file (boreas.yaml unless named, - reads standard input) needs no server.
-With --version and --environment the server plans it and stores nothing.`,
+With --version and --environment the server plans it and stores nothing.
+With --repository and --ref or --commit it plans what no version stands for yet, as before a merge.`,
   flags: {
     version: { type: "string", value: "VERSION", help: "a recorded version" },
+    repository: { type: "string", value: "URL", help: "a registered repository, for --ref and --commit" },
+    ref: { type: "string", value: "REF", help: "a branch or tag that is not merged or recorded" },
+    commit: { type: "string", value: "SHA", help: "a commit that is not merged or recorded" },
     environment: { type: "string", short: "e", value: "NAME", help: "where it would go" },
     apps: { type: "list", value: "A,B", help: "only these applications" },
     order: { type: "list", value: "A,B", help: "deploy these one after another" },
   },
   positionals: [0, 1],
   async run(context, [file], flags) {
+    if (flags.ref || flags.commit || flags.repository) {
+      if (file !== undefined || flags.version) throw usageError("--ref and --commit go without a file and --version.");
+      return await planCommit(context, flags);
+    }
     if (!flags.version && !flags.environment) {
       if (flags.apps || flags.order) throw usageError("--apps and --order go with --version and --environment.");
       const documents = await readConfig(context.host, file);
@@ -45,6 +53,48 @@ With --version and --environment the server plans it and stores nothing.`,
   },
 });
 
+interface CommitFlags {
+  repository?: string;
+  ref?: string;
+  commit?: string;
+  environment?: string;
+}
+async function planCommit(context: CommandContext, flags: CommitFlags): Promise<number> {
+  const { repository: url, ref, commit } = flags;
+  if (!flags.environment || (!ref && !commit)) {
+    throw usageError("Say what and where: boreas plan --repository URL --ref REF -e ENVIRONMENT.");
+  }
+  const api = await context.api();
+  const all = await api.repositories();
+  if (!url && all.length !== 1) throw usageError("Say of which repository: --repository URL.");
+  const repository = url ? await findRepository(api, url) : all[0]!;
+  const environment = await findEnvironment(api, flags.environment);
+  const preview = await api.previewCommit({ repositoryId: repository.id, environmentId: environment.id, ref, commit });
+  if (context.json) printJson(context.host, preview);
+  else context.host.write(`${ref ?? commit} to ${environment.name}\n${sayPreview(preview)}`);
+  return 0;
+}
+
+function sayApplications(preview: Preview): string {
+  const rows = preview.summary.map((app) => [
+    app.application,
+    app.action.replace("_", " "),
+    app.strategy ?? "-",
+    [
+      ...(app.targets > 1 ? [`${app.targets} targets`] : []),
+      ...app.hooks,
+      ...app.gates,
+      ...app.approvals.map((approval) => `approval ${approval}`),
+      ...(app.note ? [app.note] : []),
+    ].join(", ") || "-",
+  ]);
+  const changes = preview.summary.flatMap((app) =>
+    app.changes.map(({ path, before, after }) => [app.application, path, before ?? "-", after ?? "-"])
+  );
+  return (rows.length > 0 ? sayTable(["application", "action", "strategy", "with"], rows) + "\n" : "") +
+    (changes.length > 0 ? sayTable(["application", "key", "runs now", "then"], changes) + "\n" : "");
+}
+
 export function sayPreview(preview: Preview): string {
   const names = new Map(preview.tasks.map((t) => [t.key, t.name]));
   const rows = preview.tasks.map((task) => [
@@ -54,7 +104,7 @@ export function sayPreview(preview: Preview): string {
     task.action ?? "",
     task.dependsOn.map((key) => names.get(key) ?? key).join(", "),
   ]);
-  return sayTable(["task", "type", "target", "action", "after"], rows) +
+  return sayApplications(preview) + sayTable(["task", "type", "target", "action", "after"], rows) +
     preview.warnings.map((w) => `warning: ${w}\n`).join("");
 }
 

@@ -1,4 +1,4 @@
-import type { DeploymentWithTasks, Overview } from "../../protocol/http_api.ts";
+import type { Carriers, DeploymentWithTasks, Overview } from "../../protocol/http_api.ts";
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
 import type { CliHost } from "../host.ts";
@@ -8,10 +8,11 @@ import { watchToEnd } from "./watch_to_end.ts";
 
 export const status = command({
   summary: "what runs where, or how one deployment goes",
-  usage: "status [DEPLOYMENT | --app APPLICATION] [flags]",
+  usage: "status [DEPLOYMENT | --app APPLICATION | --commit SHA] [flags]",
   details:
     "DEPLOYMENT is an id, its beginning, or latest. With --app: its processes on each machine, and what differs.",
   flags: {
+    commit: { type: "string", value: "SHA", help: "everything that carries this commit; its beginning will do" },
     app: { type: "string", help: "what runs of this application, as its agents see it now" },
     env: { type: "string", help: "with --app: in this environment only" },
     watch: { type: "boolean", short: "w", help: "follow the deployment to its end; fails when it fails" },
@@ -20,6 +21,12 @@ export const status = command({
   async run(context, [wanted], flags) {
     const { host, json } = context;
     const api = await context.api();
+    if (flags.commit !== undefined) {
+      const carriers = await api.carriers(flags.commit.toLowerCase());
+      if (json) printJson(host, carriers);
+      else host.write(sayCarriers(host, carriers));
+      return 0;
+    }
     if (flags.app !== undefined) return await printRunning(context, api, { app: flags.app, env: flags.env });
     if (wanted === undefined && !flags.watch) {
       const overview = await api.overview();
@@ -35,6 +42,27 @@ export const status = command({
     return 0;
   },
 });
+
+function sayCarriers(host: CliHost, { commits, versions, running, deployments }: Carriers): string {
+  return commits.map((c) => `${c.commit.slice(0, 12)}  ${c.subject} (${c.author})\n`).join("") +
+    `Contained in ${versions.length === 0 ? "no version" : versions.slice(0, 20).map((v) => v.version).join(", ")}${
+      versions.length > 20 ? ` and ${versions.length - 20} more` : ""
+    }.\n` +
+    (running.length === 0 ? "It runs nowhere.\n" : "\n" + sayTable(
+      ["application", "environment", "target", "version", "health"],
+      running.map((r) => [r.application, r.environment, r.target, r.version, paint(host, r.health)]),
+    )) +
+    (deployments.length === 0 ? "" : "\n" + sayTable(
+      ["deployment", "version", "environment", "status", "created"],
+      deployments.map((d) => [
+        shortId(d.id),
+        d.version,
+        d.environment,
+        d.status,
+        sayAge(d.createdAt, host.now()),
+      ]),
+    ));
+}
 
 function sayOverview(host: CliHost, overview: Overview): string {
   const cells = new Map(overview.grid.map((c) => [`${c.applicationId} ${c.environmentId}`, c]));

@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { COMMANDS } from "../../cli/run_cli.ts";
+import { SHELLS } from "../../cli/completion_script.ts";
+import { environment, type FakeApi, list, startFakeApi, uuid, version } from "./fake_api.ts";
+import { runAgainst } from "./test_host.ts";
+
+let api: FakeApi;
+beforeEach(() => {
+  api = startFakeApi();
+  api.on("GET /versions", () => list(version(1, "v1"), version(11, "v2")));
+  api.on("GET /environments", () => list(environment(2, "staging"), environment(3, "prod")));
+});
+afterEach(() => api.stop());
+const run = (...argv: string[]) => runAgainst(api.url, argv);
+const commit = { commit: "c0ffee".padEnd(40, "0"), subject: "Mend it", author: "Ada", date: "2026-01-01T00:00:00Z" };
+const name = (id: number, version: string) => ({ id: uuid(id), version, gitCommit: commit.commit });
+
+describe("what a version is part of", () => {
+  it("status --commit names what carries it", async () => {
+    api.on("GET /commits/c0ffee0/deployments", () => ({
+      commits: [commit],
+      versions: [name(11, "v2")],
+      running: [{
+        applicationId: uuid(4),
+        application: "order",
+        environmentId: uuid(3),
+        environment: "prod",
+        target: "m1",
+        versionId: uuid(11),
+        version: "v2",
+        health: "healthy",
+      }],
+      deployments: [],
+    }));
+    const { code, out } = await run("status", "--commit", "C0FFEE0");
+    expect(code).toBe(0);
+    expect(out).toContain("Mend it (Ada)");
+    expect(out).toContain("Contained in v2.");
+    expect(out).toMatch(/order +prod +m1 +v2 +healthy/);
+  });
+
+  it("changes shows commits and values, of one environment when asked", async () => {
+    api.on(`GET /versions/${version(11, "v2").id}/changes`, ({ query }) => {
+      expect(query.get("since")).toBe(version(1, "v1").id);
+      const values = [{ path: "env.LEVEL", before: "info", after: "debug" }];
+      const change = { application: "order", action: "changed", values, more: 0 };
+      return {
+        from: name(1, "v1"),
+        to: name(11, "v2"),
+        relation: "newer",
+        commits: [commit],
+        nextCommitsFrom: null,
+        commitsMissing: null,
+        applications: [{ ...change, environment: "prod" }, { ...change, environment: "staging" }],
+      };
+    });
+    const { code, out } = await run("changes", "v1", "v2", "-e", "prod");
+    expect(code).toBe(0);
+    expect(out).toContain("v2 is newer than v1");
+    expect(out).toMatch(/env\.LEVEL +info +debug/);
+    expect(out).toContain("order in prod: changed");
+    expect(out).not.toContain("staging");
+  });
+
+  it("plan --ref plans what is not merged", async () => {
+    const repository = { id: uuid(5), url: "https://git.example.com/shop.git" };
+    api.on("GET /repositories", () =>
+      list({
+        ...repository,
+        provider: "github",
+        branch: "main",
+        tagPattern: null,
+        configPaths: ["boreas.yaml"],
+        pollSeconds: 300,
+        hasCredential: false,
+        webhookPath: "/webhook/github/x",
+        reason: { code: "repository.ok", params: {}, text: "Ok." },
+        lastSyncedAt: null,
+        createdAt: "2026-01-01T00:00:00Z",
+        updatedAt: "2026-01-01T00:00:00Z",
+      }));
+    api.on("POST /deployments/preview", () => ({
+      applications: ["order"],
+      summary: [{
+        application: "order",
+        environment: "prod",
+        action: "update",
+        strategy: "canary: 1 -> approve",
+        targets: 4,
+        hooks: ["preDeploy: ops/migrate.sh (once)"],
+        gates: [],
+        approvals: ["1 of lead"],
+        changes: [{ path: "env.LEVEL", before: "info", after: "debug" }],
+        note: null,
+      }],
+      tasks: [],
+      warnings: [],
+    }));
+    const { code, out } = await run("plan", "--ref", "feature", "-e", "prod");
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /order +update +canary: 1 -> approve +4 targets, preDeploy: ops\/migrate.sh \(once\), approval 1 of lead/,
+    );
+    expect(out).toMatch(/order +env\.LEVEL +info +debug/);
+    expect(api.calls.at(-1)!.body).toEqual({
+      repositoryId: repository.id,
+      environmentId: environment(3, "prod").id,
+      ref: "feature",
+    });
+    expect((await run("plan", "--ref", "feature")).code).toBe(2);
+  });
+});
+
+describe("completion", () => {
+  const complete = async (line: string[]): Promise<string[]> => {
+    const { out: script } = await run("completion", "bash");
+    const words = line.map((word) => `'${word}'`).join(" ");
+    const probe = `${script}\nCOMP_WORDS=(${words}); COMP_CWORD=${
+      line.length - 1
+    }; _boreas; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const output = await new Deno.Command("bash", { args: ["--norc", "-euc", probe] }).output();
+    expect(new TextDecoder().decode(output.stderr)).toBe("");
+    return new TextDecoder().decode(output.stdout).trim().split("\n");
+  };
+
+  it("bash offers every command, its words and its flags", async () => {
+    expect((await complete(["boreas", ""])).sort()).toEqual([...Object.keys(COMMANDS), "help"].sort());
+    expect(await complete(["boreas", "dep"])).toEqual(["deploy"]);
+    expect(await complete(["boreas", "version", "cr"])).toEqual(["create"]);
+    expect(await complete(["boreas", "status", "--com"])).toEqual(["--commit"]);
+    for (const [command, { flags }] of Object.entries(COMMANDS)) {
+      const offered = await complete(["boreas", command, "--"]);
+      expect(offered).toEqual(expect.arrayContaining(["--json", "--help", ...Object.keys(flags).map((f) => `--${f}`)]));
+    }
+  });
+
+  it.each(SHELLS)("for %s names every command, and its script parses where that shell is there", async (shell) => {
+    const { code, out } = await run("completion", shell);
+    expect(code).toBe(0);
+    for (const command of Object.keys(COMMANDS)) expect(out).toContain(command);
+    const has = await new Deno.Command("sh", { args: ["-c", `command -v ${shell}`], stdout: "null" }).output();
+    if (!has.success) return;
+    const file = await Deno.makeTempFile();
+    await Deno.writeTextFile(file, out);
+    const parsed = await new Deno.Command(shell, { args: ["-n", file] }).output();
+    await Deno.remove(file);
+    expect(new TextDecoder().decode(parsed.stderr)).toBe("");
+  });
+
+  it("asks for a shell that it knows", async () => {
+    expect((await run("completion", "tcsh")).code).toBe(2);
+  });
+});
