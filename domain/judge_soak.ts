@@ -47,11 +47,11 @@ export function judgeSoak(stay: Stay, afterSeconds: number, now: number): Soak {
   }
   const unwell = stay.places.find((p) => UNWELL.includes(p.health));
   if (unwell) {
-    const where = unwell.target === "-" ? "" : ` on ${unwell.target}`;
+    const where = unwell.target === "-" ? environment : `${unwell.target} of ${environment}`;
     return {
       kind: "wait",
       until: now + Math.min(AGAIN_SECONDS, Math.max(1, afterSeconds)),
-      why: `${unwell.application} is ${unwell.health}${where} of ${environment}; the time begins anew when it is well`,
+      why: `${unwell.application} is ${unwell.health} on ${where}; the time begins anew when it is well`,
     };
   }
   const since = Math.max(stay.completedAt, ...stay.places.map((p) => p.since ?? 0));

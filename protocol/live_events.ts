@@ -1,6 +1,6 @@
 /**
  * `GET /api/v1/live?topics=...`: one event stream for a whole page, logs included.
- * Topics: `deployments`, `deployment:ID`, `agents`, `versions`, `repositories`, `applications`, `environments`, `notifications`, and
+ * Topics: `deployments`, `deployment:ID`, `agents`, `versions`, `repositories`, `applications`, `environments`, `triggers`, `notifications`, and
  * `log:TASK` (the latest attempt from its start; when that is more than 4 MiB, a `logGap` and its end) or
  * `log:TASK@ATTEMPT:OFFSET` (all of it from there). Either goes on with the next attempt when one begins.
  * Frames are `event: <type>`, `id: <resume point>`, `data: <JSON>`. The id carries the whole resume point, so that
@@ -11,7 +11,7 @@ import { Reason } from "./api/common.ts";
 import { Deployment, Task } from "./api/work.ts";
 
 export const TOPIC =
-  /^(deployments|agents|versions|repositories|applications|environments|notifications|(deployment):[0-9a-f-]{36}|log:[0-9a-f-]{36}(@\d+:\d+)?)$/;
+  /^(deployments|agents|versions|repositories|applications|environments|triggers|notifications|(deployment):[0-9a-f-]{36}|log:[0-9a-f-]{36}(@\d+:\d+)?)$/;
 
 export const LiveEvent = z.discriminatedUnion("type", [
   /** First on every connection: the handle for `POST /live/:streamId/topics`. */

@@ -2,7 +2,7 @@
  * Takes away what nobody needs any more, a small transaction at a time, with a pause after each.
  *
  *   resting --hourly--> rows of retired deployments -> which deployments may go -> whose logs may go -> events
- *      ^                   -> deliveries -> (daily) documents, blobs --nothing left--.
+ *      ^                   -> deliveries -> triggers' runs -> (daily) documents, blobs --nothing left--.
  *      '------------------------------------------------------------------------------'
  *
  * A crash leaves marks in the database (a retired deployment, a log's dropped range) from which the next round goes on.
@@ -13,6 +13,7 @@ import type { RetentionPolicy } from "../db/retention/policy.ts";
 import { readEnvironmentIds } from "../db/retention/read_environments.ts";
 import { removeDeliveries } from "../db/retention/remove_deliveries.ts";
 import { removeEvents } from "../db/retention/remove_events.ts";
+import { removeRuns } from "../db/triggers/remove_runs.ts";
 import { removeLogs } from "../db/retention/remove_logs.ts";
 import { removeRetired } from "../db/retention/remove_retired.ts";
 import { findUnusedBlobs, findUnusedDocuments, removeBlob, removeDocuments } from "../db/retention/remove_unused.ts";
@@ -36,7 +37,8 @@ const DEPLOYMENTS_AT_ONCE = 200;
 const UNUSED_AT_ONCE = 2000;
 const DOCUMENTS_AT_ONCE = 200;
 
-type Counts = Record<"deployments" | "rows" | "logChunks" | "events" | "deliveries" | "documents" | "blobs", number>;
+type Counted = "deployments" | "rows" | "logChunks" | "events" | "deliveries" | "triggerRuns" | "documents" | "blobs";
+type Counts = Record<Counted, number>;
 
 export function createRetentionLoop(deps: RetentionDeps): Loop {
   const { clock } = deps;
@@ -75,7 +77,16 @@ export function createRetentionLoop(deps: RetentionDeps): Loop {
 
 async function* removeAll(deps: RetentionDeps, withUnused: boolean): AsyncGenerator<void, Counts> {
   const { db, retention } = deps;
-  const counts: Counts = { deployments: 0, rows: 0, logChunks: 0, events: 0, deliveries: 0, documents: 0, blobs: 0 };
+  const counts: Counts = {
+    deployments: 0,
+    rows: 0,
+    logChunks: 0,
+    events: 0,
+    deliveries: 0,
+    triggerRuns: 0,
+    documents: 0,
+    blobs: 0,
+  };
   // First what an earlier round, here or elsewhere, let go of and did not come to take away.
   yield* removeMarked(deps, counts);
   for (const environmentId of await readEnvironmentIds(db)) {
@@ -88,16 +99,16 @@ async function* removeAll(deps: RetentionDeps, withUnused: boolean): AsyncGenera
     }
     if (retention.logDays > 0) yield* removeOldLogs(deps, environmentId, counts);
   }
-  if (retention.days > 0) {
-    for (const [name, remove] of [["events", removeEvents], ["deliveries", removeDeliveries]] as const) {
-      let after: string | undefined;
-      do {
-        const batch = await remove(db, retention.days, after);
-        counts[name] += batch.removed;
-        after = batch.next;
-        yield;
-      } while (after !== undefined);
-    }
+  const old = [["events", removeEvents], ["deliveries", removeDeliveries]] as const;
+  // Looks of triggers are bounded by their number too, so also where everything is kept for ever.
+  for (const [name, remove] of [...(retention.days > 0 ? old : []), ["triggerRuns", removeRuns] as const]) {
+    let after: string | undefined;
+    do {
+      const batch = await remove(db, retention.days, after);
+      counts[name] += batch.removed;
+      after = batch.next;
+      yield;
+    } while (after !== undefined);
   }
   if (withUnused) yield* removeUnused(deps, counts);
   return counts;

@@ -36,16 +36,19 @@ export function createTriggerLoop(deps: GitopsDeps): Loop {
     logger: deps.logger,
     // The end of a deployment, a trigger that was made, changed or fired: each of them is an event.
     wokenBy: { hints: deps.hints, topic: "events" },
-    async run(isOn) {
-      const found = await claimTicks(deps.db) + await noteEnds(deps.db) + await endAbandoned(deps.db);
-      if (found > 0) deps.hints.announce("events");
-      for (let due = await readDueRuns(deps.db, AT_ONCE); due.length > 0 && isOn();) {
-        for (const run of due) await decide(deps, run);
-        due = due.length < AT_ONCE ? [] : await readDueRuns(deps.db, AT_ONCE);
-      }
-      return await nextDueSeconds(deps.db);
-    },
+    run: (isOn) => runTriggers(deps, isOn),
   });
+}
+
+/** @returns seconds until there is more to do; undefined when nothing is waited for */
+export async function runTriggers(deps: GitopsDeps, isOn: () => boolean = () => true): Promise<number | undefined> {
+  const found = await claimTicks(deps.db) + await noteEnds(deps.db) + await endAbandoned(deps.db);
+  if (found > 0) deps.hints.announce("events");
+  for (let due = await readDueRuns(deps.db, AT_ONCE); due.length > 0 && isOn();) {
+    for (const run of due) await decide(deps, run);
+    due = due.length < AT_ONCE ? [] : await readDueRuns(deps.db, AT_ONCE);
+  }
+  return await nextDueSeconds(deps.db);
 }
 
 /** One that cannot be decided must not keep the others waiting. */

@@ -12,6 +12,7 @@ export const LIST_OF: Readonly<Record<string, string>> = {
   repository: "repositories",
   application: "applications",
   environment: "environments",
+  trigger: "triggers",
   notification: "notifications",
 };
 export interface Topics {
@@ -40,7 +41,7 @@ export async function readTopics(db: Database, projectId: string, asked: readonl
       "invalid",
       "live.topic",
       `There is no topic ${malformed[0]}; topics are deployments, deployment:ID, log:TASK, agents, versions, ` +
-        "repositories, applications, environments, notifications.",
+        "repositories, applications, environments, triggers, notifications.",
       malformed.map((name) => ({ path: "topics", message: `${name} is not a topic` })),
     );
   }

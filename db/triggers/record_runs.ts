@@ -56,5 +56,9 @@ export async function recordRuns(
   return new Map(waiting.map((run) => [run.triggerId, run.id]));
 }
 
-/** `branch dev does not match main` -> a sentence. */
-export const sentence = (why: string): string => `${why.charAt(0).toUpperCase()}${why.slice(1).replace(/\.$/, "")}.`;
+const OWN_WORDS = /^(a|branch|commit|it|no|none|nothing|tag|the|there|version)\b/;
+/** `branch dev does not match main` -> a sentence. A name at its beginning stays as it is written. */
+export const sentence = (why: string): string => {
+  const text = OWN_WORDS.test(why) ? why[0]!.toUpperCase() + why.slice(1) : why;
+  return `${text.replace(/\.$/, "")}.`;
+};

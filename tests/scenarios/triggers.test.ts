@@ -1,0 +1,364 @@
+/** From an event to a deployment, or to the sentence that says why there is none: real Git, real PostgreSQL. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { revertVersion, unrevertVersion } from "../../db/versions/mark_version.ts";
+import { rollbackDeployment } from "../../db/deployments/rollback_deployment.ts";
+import { fireTrigger } from "../../db/triggers/fire_trigger.ts";
+import { createTrigger, updateTrigger } from "../../db/triggers/write_trigger.ts";
+import { createTestDatabase } from "../helpers/test_database.ts";
+import type { TestDatabase } from "../helpers/test_database.ts";
+import { createTriggerWorld } from "../helpers/trigger_world.ts";
+import type { TriggerWorld } from "../helpers/trigger_world.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+
+const STAGE = "on: push, name: stage, branch: main, environment: staging, start: auto";
+const PROMOTE = "on: deployment, name: promote, of: staging, after: 30m, environment: prod, start: auto";
+const said = async (w: TriggerWorld, trigger?: string) =>
+  (await w.runs(trigger)).map((r) => [r.trigger, r.outcome, r.text]);
+const last = async (w: TriggerWorld, trigger: string) => (await w.runs(trigger)).at(-1)!;
+const deployments = async (w: TriggerWorld) =>
+  (await w.deployments()).map((d) => `${d.version} ${d.environment} ${d.status}`);
+const fire = async (w: TriggerWorld, name: string, ask: { version?: string; dryRun?: boolean } = {}) => {
+  const id = await fireTrigger(w.deps, await w.triggerId(name), { dryRun: false, ...ask }, w.actor);
+  await w.look();
+  return (await w.runs(name)).find((run) => run.id === id)!;
+};
+
+describe("a file's triggers", () => {
+  it("are rows that follow the Plan of the default branch, and stay switched off by a person", async () => {
+    const w = await createTriggerWorld(db, [STAGE]);
+    const rows = () =>
+      db.sql`select name, kind, environment, enabled, rule from trigger where project_id = ${w.projectId} order by position`;
+    await w.push("1");
+    expect(await rows()).toEqual([
+      { name: "stage", kind: "push", environment: "staging", enabled: true, rule: { branch: "main" } },
+    ]);
+    await updateTrigger(w.deps, await w.triggerId("stage"), { enabled: false }, w.actor);
+    await w.push("2", {}, [STAGE.replace("branch: main", "branch: ma*"), "on: tag, match: v*, environment: prod"]);
+    expect(await rows()).toEqual([
+      { name: "stage", kind: "push", environment: "staging", enabled: false, rule: { branch: "ma*" } },
+      { name: "tag-prod", kind: "tag", environment: "prod", enabled: true, rule: { match: "v*" } },
+    ]);
+    expect((await last(w, "stage")).text).toBe("It is switched off.");
+    await w.push("3", {}, []);
+    expect(await rows()).toEqual([]);
+  });
+
+  it("are not brought back by a commit that is older than the one they were taken from", async () => {
+    const w = await createTriggerWorld(db, [STAGE]);
+    await w.push("1");
+    const commit = await w.remote.git("rev-parse", "HEAD");
+    await w.push("2", {}, [STAGE, PROMOTE]);
+    await w.deliver(w.repositoryId, commit);
+    expect((await db.sql`select from trigger where project_id = ${w.projectId}`).length).toBe(2);
+  });
+
+  it("can be changed over REST in nothing but whether they are on", async () => {
+    const w = await createTriggerWorld(db, [STAGE]);
+    await w.push("1");
+    await expect(updateTrigger(w.deps, await w.triggerId("stage"), { start: "manual" }, w.actor)).rejects.toThrow(
+      "stage stands in the repository's boreas.yaml: change it there.",
+    );
+  });
+});
+
+describe("a push", () => {
+  it("is told by each trigger why it does not fire", async () => {
+    const w = await createTriggerWorld(db, [
+      "on: push, name: dev, branch: dev, environment: staging",
+      "on: push, name: docs, paths: [docs/**], environment: staging",
+      STAGE,
+      "on: push, name: second, environment: staging",
+      "on: push, name: nowhere, environment: lab",
+    ]);
+    await w.push("1");
+    const first = await w.runs();
+    expect(first.map((r) => [r.trigger, r.outcome])).toEqual([
+      ["dev", "not_fired"],
+      ["docs", "fired"], // everything is new to a repository's first version
+      ["stage", "not_fired"],
+      ["second", "not_fired"],
+      ["nowhere", "not_fired"],
+    ]);
+    await w.push("2");
+    const version = (await w.versions()).at(-1)!.version;
+    expect((await said(w)).slice(5)).toEqual([
+      ["dev", "not_fired", "Branch main does not match dev."],
+      ["docs", "not_fired", "Nothing under docs/** changed."],
+      ["stage", "fired", `Made a deployment of ${version} to staging.`],
+      ["second", "not_fired", "stage, which stands above it, is the one for staging."],
+      ["nowhere", "not_fired", "There is no such environment."],
+    ]);
+  });
+
+  it("of a commit that is marked revert fires nothing, and each trigger says so", async () => {
+    const w = await createTriggerWorld(db, [STAGE, "on: tag, name: release, match: v*, environment: prod"]);
+    const version = await w.push("1");
+    await revertVersion(w.deps, await w.idOf(version), "It loses orders.", w.actor);
+    await w.remote.tag("v1");
+    await w.deliver(w.repositoryId, null, "refs/tags/v1");
+    expect((await last(w, "release")).text).toMatch(/is version main-.* marked as reverted.*It loses orders/);
+    expect(await deployments(w)).toEqual([`${version} staging running`]);
+  });
+
+  it("without triggers plans one pending deployment per bound environment, as it always did", async () => {
+    const w = await createTriggerWorld(db, []);
+    const version = await w.push("1");
+    expect(await deployments(w)).toEqual([`${version} prod pending`, `${version} staging pending`]);
+    expect(await w.runs()).toEqual([]);
+  });
+
+  it("fires a person's trigger too, which stands behind those of the file", async () => {
+    const w = await createTriggerWorld(db, [STAGE]);
+    const own = {
+      repositoryId: w.repositoryId,
+      start: "manual" as const,
+      enabled: true,
+      on: "push" as const,
+      rule: {},
+    };
+    await createTrigger(w.deps, { ...own, name: "mine", environmentId: w.prod }, w.actor);
+    await createTrigger(w.deps, { ...own, name: "late", environmentId: w.staging }, w.actor);
+    const version = await w.push("1");
+    expect(await deployments(w)).toEqual([`${version} staging running`, `${version} prod pending`]);
+    expect((await last(w, "late")).text).toBe("stage, which stands above it, is the one for staging.");
+  });
+});
+
+describe("a promotion", () => {
+  it("fires for the version that has stayed well for its time, once, and says what it waits for until then", async () => {
+    const w = await createTriggerWorld(db, [STAGE, PROMOTE]);
+    const version = await w.push("1");
+    await w.carryOut("staging");
+    await w.look();
+    expect(await last(w, "promote")).toMatchObject({
+      outcome: "waiting",
+      text: expect.stringMatching(new RegExp(`^${version} has to stay well on staging until `)),
+    });
+    await w.pass(29 * 60);
+    await w.look();
+    expect((await last(w, "promote")).outcome).toBe("waiting");
+    await w.pass(61);
+    await w.look();
+    await w.look();
+    expect(await said(w, "promote")).toEqual([["promote", "fired", `Made a deployment of ${version} to prod.`]]);
+    expect(await deployments(w)).toEqual([`${version} staging completed`, `${version} prod running`]);
+  });
+
+  it("does not fire when the version was rolled back during its soak, nor for the rollback", async () => {
+    const w = await createTriggerWorld(db, [STAGE, PROMOTE]);
+    await w.push("1");
+    await w.carryOut("staging");
+    const bad = await w.push("2");
+    await w.carryOut("staging");
+    await w.look();
+    const [row] = await db.sql<{ id: string }[]>`
+      select d.id from deployment d join version v on v.id = d.version_id
+      where d.project_id = ${w.projectId} and v.version = ${bad}`;
+    await rollbackDeployment(w.deps, row!.id, w.actor, "It loses orders.");
+    await w.play();
+    await w.pass(3600);
+    await w.look();
+    expect(await last(w, "promote")).toMatchObject({
+      outcome: "not_fired",
+      version: bad,
+      text: expect.stringMatching(/marked revert|ended as rolled back/),
+    });
+    expect((await deployments(w)).some((d) => d.startsWith(`${bad} prod`))).toBe(false);
+  });
+
+  it("begins its time anew when the version was not well in between, and does not fire when another one replaced it", async () => {
+    const w = await createTriggerWorld(db, [STAGE, PROMOTE]);
+    const first = await w.push("1");
+    await w.carryOut("staging");
+    await w.look();
+    await w.pass(29 * 60);
+    await db
+      .sql`update app_state set health = 'degraded', health_since = boreas_now() where project_id = ${w.projectId}`;
+    await w.pass(120);
+    await w.look();
+    expect((await last(w, "promote")).text).toBe(
+      "order is degraded on staging; the time begins anew when it is well.",
+    );
+    await db
+      .sql`update app_state set health = 'healthy', health_since = boreas_now() where project_id = ${w.projectId}`;
+    await w.pass(61);
+    await w.look();
+    expect((await last(w, "promote")).text).toMatch(/has to stay well on staging until/);
+    const second = await w.push("2");
+    await w.carryOut("staging");
+    await w.pass(29 * 60);
+    await w.look();
+    expect((await w.runs("promote")).map((r) => [r.version, r.outcome, r.text])).toEqual([
+      [first, "not_fired", `${second} has gone to staging since ${first}.`],
+      [second, "waiting", expect.stringMatching(/has to stay well/)],
+    ]);
+  });
+
+  it("says why nothing follows a deployment that failed", async () => {
+    const w = await createTriggerWorld(db, [STAGE, PROMOTE]);
+    const version = await w.push("1");
+    await w.play(() => ({ status: "failed", message: "It broke." }));
+    await w.look();
+    expect(await said(w, "promote")).toEqual([
+      ["promote", "not_fired", `The deployment of ${version} to staging ended as failed.`],
+    ]);
+  });
+});
+
+describe("the clock", () => {
+  const NIGHT =
+    'on: cron, name: night, at: "0 3 * * *", tz: Asia/Shanghai, environment: prod, version: "latest-verified:staging", start: auto';
+
+  it("deploys the newest version that is verified, and has nothing to do the next time", async () => {
+    const w = await createTriggerWorld(db, [STAGE, NIGHT]);
+    const good = await w.push("1");
+    await w.due("night");
+    await w.look();
+    expect((await last(w, "night")).text).toBe("No version has been deployed to staging.");
+    await w.carryOut("staging");
+    await w.due("night");
+    await w.look();
+    expect(await last(w, "night")).toMatchObject({ outcome: "fired", version: good });
+    await w.carryOut("prod");
+    await w.due("night");
+    await w.look();
+    expect((await last(w, "night")).text).toBe(`Nothing to do: prod runs ${good} already.`);
+    const next = await w.push("2"); // goes to staging, and has not completed there
+    await w.due("night");
+    await w.look();
+    expect((await last(w, "night")).text).toBe(`${next} has gone to staging since ${good}.`);
+  });
+
+  it("ticks once, however many masters look at the same time", async () => {
+    const w = await createTriggerWorld(db, [
+      'on: cron, name: often, at: "* * * * *", environment: prod, start: manual',
+    ]);
+    const version = await w.push("1");
+    await w.due("often");
+    await Promise.all(Array.from({ length: 6 }, () => w.look()));
+    expect((await w.runs("often")).length).toBe(1);
+    expect(await deployments(w)).toEqual([`${version} prod pending`]);
+    // The guard itself: the same instant cannot be written twice.
+    await expect(db.sql`
+      insert into trigger_run (id, project_id, trigger_id, trigger, environment, event, outcome, reason, due_at, actor)
+      select ${db.newId()}, project_id, trigger_id, trigger, environment, event, outcome, reason, due_at, actor
+      from trigger_run where project_id = ${w.projectId} and event = 'cron'`).rejects.toThrow(/trigger_run_tick/);
+  });
+
+  it.each([["skip", 0], ["run_once", 1]])(
+    "%s: of ticks that were missed while no master was up, it runs %i",
+    async (missed, count) => {
+      const w = await createTriggerWorld(db, [
+        `on: cron, name: hourly, at: "0 * * * *", missed: ${missed}, environment: prod, start: manual`,
+      ]);
+      await w.push("1");
+      await db.sql`update trigger set next_due_at = date_trunc('hour', boreas_now() - interval '5 hours')
+      where project_id = ${w.projectId}`;
+      // So that this test does not run in the first minute of an hour.
+      await db.sql`update trigger set rule = rule || jsonb_build_object('at',
+      extract(minute from boreas_now() - interval '10 minutes')::int || ' * * * *') where project_id = ${w.projectId}`;
+      await w.look();
+      await w.look();
+      expect((await w.runs("hourly")).map((r) => r.outcome)).toEqual([count === 1 ? "fired" : "not_fired"]);
+      if (count === 0) expect((await last(w, "hourly")).text).toMatch(/^No master was up at .*; set missed: run_once/);
+      const [{ ahead }] = await db.sql<[{ ahead: boolean }]>`
+      select next_due_at > boreas_now() as ahead from trigger where project_id = ${w.projectId}`;
+      expect(ahead).toBe(true);
+    },
+  );
+});
+
+describe("a call", () => {
+  const HAND = "on: api, name: hand, environment: prod, start: auto";
+
+  it("deploys the latest version, or the one that is named, and nothing else fires it", async () => {
+    const w = await createTriggerWorld(db, [STAGE, HAND]);
+    const first = await w.push("1");
+    const second = await w.push("2");
+    await w.look();
+    expect(await w.runs("hand")).toEqual([]);
+    expect(await fire(w, "hand", { version: first })).toMatchObject({ outcome: "fired", version: first });
+    await w.carryOut("prod");
+    expect(await fire(w, "hand")).toMatchObject({ outcome: "fired", version: second });
+    expect((await fire(w, "hand")).text).toBe(`A deployment of ${second} is running there already.`);
+    await w.carryOut("prod");
+    expect((await fire(w, "hand", { version: first })).text).toBe(
+      `${first} is older than ${second}, which it has.`,
+    );
+    expect((await fire(w, "hand", { version: "v9" })).text).toBe("There is no version v9.");
+  });
+
+  it("never picks a version that is marked revert, until the mark is cleared", async () => {
+    const w = await createTriggerWorld(db, [HAND]);
+    const first = await w.push("1");
+    const second = await w.push("2");
+    await revertVersion(w.deps, await w.idOf(second), "It loses orders.", w.actor);
+    expect((await fire(w, "hand", { version: second })).text).toMatch(
+      /^Version .* is marked revert: .*It loses orders/,
+    );
+    expect(await fire(w, "hand")).toMatchObject({ outcome: "fired", version: first });
+    await w.carryOut("prod");
+    await unrevertVersion(w.deps, await w.idOf(second), "It was the network.", w.actor);
+    expect(await fire(w, "hand")).toMatchObject({ outcome: "fired", version: second });
+  });
+
+  it("in a dry run says what would happen, and nothing happens", async () => {
+    const w = await createTriggerWorld(db, [HAND]);
+    const version = await w.push("1");
+    expect(await fire(w, "hand", { dryRun: true })).toMatchObject({
+      outcome: "fired",
+      deploymentId: null,
+      text: expect.stringMatching(`^Would deploy ${version} to prod: order\\. It would start by itself`),
+    });
+    expect(await deployments(w)).toEqual([]);
+  });
+});
+
+describe("the policy of an environment is the floor for every kind of trigger", () => {
+  const every = (start: string) => [
+    `on: push, name: p, branch: main, environment: prod, start: ${start}`,
+    `on: tag, name: t, match: v*, environment: prod, start: ${start}`,
+    `on: cron, name: c, at: "0 3 * * *", environment: prod, start: ${start}`,
+    `on: deployment, name: d, of: staging, environment: prod, start: ${start}`,
+    `on: api, name: a, environment: prod, start: ${start}`,
+  ];
+  const event: Record<string, (w: TriggerWorld) => Promise<unknown>> = {
+    push: (w) => w.push("2"),
+    tag: async (w) => {
+      await w.remote.tag("v1");
+      await w.deliver(w.repositoryId, null, "refs/tags/v1");
+    },
+    cron: async (w) => {
+      await w.due("c");
+      await w.look();
+    },
+    deployment: async (w) => {
+      await w.carryOut("staging");
+      await w.look();
+    },
+    api: (w) => fire(w, "a"),
+  };
+  const only = (kind: string, start: string) => [STAGE, every(start).find((t) => t.startsWith(`on: ${kind},`))!];
+
+  it.each(Object.keys(event))("%s with start: auto waits for the approvals that the policy asks for", async (kind) => {
+    const w = await createTriggerWorld(db, only(kind, "auto"), { policy: { approvals: { count: 1 } } });
+    if (kind !== "push") await w.push("1");
+    await event[kind]!(w);
+    const there = (await w.deployments()).filter((d) => d.environment === "prod");
+    expect(there.map((d) => d.status)).toEqual(["awaiting_approval"]);
+  });
+
+  it.each(Object.keys(event))("%s is refused by name where the policy takes other versions", async (kind) => {
+    const w = await createTriggerWorld(db, only(kind, "auto"), { policy: { tags: ["release-*"] } });
+    if (kind !== "push") await w.push("1");
+    await event[kind]!(w);
+    expect((await w.deployments()).filter((d) => d.environment === "prod")).toEqual([]);
+    expect((await w.runs()).at(-1)!.text).toMatch(
+      /^prod does not take version .*: its policy allows (versions of )?the tags release-\* only\.$/,
+    );
+  });
+});
