@@ -821,6 +821,8 @@ CREATE INDEX delivery_recent ON public.delivery USING btree (repository_id, id);
 
 CREATE INDEX deployment_by_environment ON public.deployment USING btree (environment_id, id);
 
+CREATE INDEX deployment_ended ON public.deployment USING btree (environment_id, completed_at);
+
 CREATE INDEX deployment_lock_by_deployment ON public.deployment_lock USING btree (deployment_id);
 
 CREATE INDEX deployment_open ON public.deployment USING btree (environment_id, status) WHERE (status = ANY (ARRAY['pending'::text, 'awaiting_approval'::text, 'running'::text, 'paused'::text, 'cancelling'::text, 'rolling_back'::text]));

@@ -154,6 +154,8 @@ export const deployment = pgTable("deployment", {
   ),
   index("deployment_version").on(t.versionId),
   index("deployment_by_environment").on(t.environmentId, t.id),
+  /** What ended lately, for those who wait for it: looked for whenever something happens. */
+  index("deployment_ended").on(t.environmentId, t.completedAt).concurrently(),
   index("deployment_retired").on(t.id).where(sql`retired_at is not null`),
 ]);
 

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY "deployment_ended" ON "deployment" USING btree ("environment_id","completed_at");
