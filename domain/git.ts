@@ -21,6 +21,8 @@ export interface CommitInfo {
   commit: string;
   subject: string;
   author: string;
+  /** As the commit has it: whoever made it chose it freely. */
+  authorEmail: string;
   /** RFC 3339. */
   date: string;
 }

@@ -47,7 +47,12 @@ describe("a mirror", () => {
     expect(await git.resolve(id, "refs/tags/v1")).toBe(first);
     expect(await git.resolve(id, "refs/heads/nope")).toBeUndefined();
     expect(await git.resolve(id, "f".repeat(40))).toBeUndefined();
-    expect(await git.commitInfo(id, first)).toMatchObject({ commit: first, subject: "First", author: "Ada" });
+    expect(await git.commitInfo(id, first)).toMatchObject({
+      commit: first,
+      subject: "First",
+      author: "Ada",
+      authorEmail: "ada@example.com",
+    });
     expect(await git.isAncestor(id, first, second)).toBe(true);
     expect(await git.isAncestor(id, second, first)).toBe(false);
     expect(await git.diffNames(id, first, second)).toEqual([".gitattributes", "b/c d.txt"]);

@@ -172,11 +172,11 @@ export function createGit(options: GitOptions): Git {
     async log(repositoryId, base, commit, { skip, limit }) {
       const flags = ["-z", COMMIT_LINE, "--no-show-signature", `--skip=${skip}`, `--max-count=${limit}`];
       const args = ["log", ...flags, "--end-of-options", commit, `^${base}`, "--"];
-      // A commit is four fields, and -z ends each with the same byte that parts them.
+      // A commit is five fields, and -z ends each with the same byte that parts them.
       const fields = text(await read(repositoryId, args)).split("\0");
       return Array.from(
-        { length: Math.floor(fields.length / 4) },
-        (_, i) => parseCommit(fields.slice(i * 4, i * 4 + 4).join("\0")),
+        { length: Math.floor(fields.length / 5) },
+        (_, i) => parseCommit(fields.slice(i * 5, i * 5 + 5).join("\0")),
       );
     },
 
@@ -223,10 +223,16 @@ export function createGit(options: GitOptions): Git {
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-const COMMIT_LINE = "--format=%H%x00%s%x00%an%x00%aI";
+const COMMIT_LINE = "--format=%H%x00%s%x00%an%x00%ae%x00%aI";
 function parseCommit(line: string): CommitInfo {
-  const [hash, subject, author, date] = line.split("\0");
-  return { commit: hash!, subject: subject!.slice(0, 500), author: author!.slice(0, 200), date: date! };
+  const [hash, subject, author, email, date] = line.split("\0");
+  return {
+    commit: hash!,
+    subject: subject!.slice(0, 500),
+    author: author!.slice(0, 200),
+    authorEmail: email!.slice(0, 200),
+    date: date!,
+  };
 }
 
 function parseRefs(listing: string): Map<string, string> {

@@ -21,6 +21,8 @@ export interface VersionToRecord {
   commit: string;
   description: string;
   createdBy: string;
+  /** Of who wrote the commit; absent where nobody knows. */
+  authorEmail?: string;
   plan: PlanDocument | null;
   applications: readonly RecordedApplication[];
   /** The default branch says what applications are like now; another ref only adds those that are new. */

@@ -88,6 +88,7 @@ async function work(
     commit: source.commit,
     description: source.info.subject,
     createdBy: source.info.author,
+    authorEmail: source.info.authorEmail,
     plan,
     applications: prepared.applications,
     isDefaultBranch: source.isDefaultBranch,
