@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import { sayNotCarriedOut } from "../domain/carried_out.ts";
 import { ApplicationDocument, PlanDocument } from "../protocol/config_file.ts";
 import { type JsonSchema, keyTables } from "./key_tables.ts";
 
@@ -20,7 +19,6 @@ export async function makeBoreasYamlPage(): Promise<string> {
     // An overlay holds what the document itself holds.
     "keys of Application": () => keyTables(schemaOf(ApplicationDocument), known, ["environments"]),
     "keys of Plan": () => keyTables(schemaOf(PlanDocument), known),
-    "not carried out": () => sayNotCarriedOut().map((line) => `- ${line}`).join("\n"),
   };
   const guide = await Deno.readTextFile(GUIDE);
   const page = guide.replaceAll(/^\{\{(.+)\}\}$/gm, (_, name: string) => {

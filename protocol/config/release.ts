@@ -135,8 +135,8 @@ export const Hook = z.strictObject({
     description: "Once for the application, or per target.",
     default: "once",
   }),
-  timeout: Duration.optional().describe("Most time it may take; unless told, the application's `timeout`."),
-}).meta({ title: "hook" }).meta({ title: "failure" });
+  timeout: Duration.optional().describe("Most time it may take; ten minutes unless told, and one for onFailure."),
+}).meta({ title: "hook" });
 export const Hooks = z.strictObject({
   preDeploy: Hook.optional().describe("Before anything is deployed."),
   preSwitch: Hook.optional().describe("When the new release is healthy and gets no requests yet."),

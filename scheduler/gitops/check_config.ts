@@ -1,7 +1,8 @@
 /** What the grammar cannot see: names that must exist, be unique, be ours, and an order without circles. Pure. */
 import { AppError } from "../../domain/app_error.ts";
-import { findNotCarriedOut } from "../../domain/carried_out.ts";
 import { findTriggerProblems } from "../../domain/check_trigger.ts";
+import { findContradictions } from "../../domain/hooks.ts";
+import type { Contradiction, HooksInput } from "../../domain/hooks.ts";
 import { orderApplications } from "../../domain/order_applications.ts";
 import { allArtifacts } from "../../protocol/config/artifacts.ts";
 import type { ApplicationDocument, ConfigProblem, PlanDocument } from "../../protocol/config_file.ts";
@@ -29,7 +30,7 @@ export function checkConfig(
     seen.add(name);
     const owner = surroundings.foreign.get(name);
     if (owner !== undefined) problems.push(problem(["name"], `${name} belongs to ${owner}, which declared it first`));
-    for (const found of findNotCarriedOut(document)) problems.push(problem(found.path, found.message));
+    for (const found of checkRelease(document)) problems.push(problem(found.path, found.message));
     for (const [index, need] of (document.needs ?? []).entries()) {
       if (!isKnown(need)) {
         problems.push(problem(["needs", index], `${need} is not an application; declare it or remove it`));
@@ -42,7 +43,9 @@ export function checkConfig(
   }
   for (const [index, { document, problem }] of plans.entries()) {
     if (index > 0) problems.push(problem([], "is a second Plan; a repository has one"));
-    for (const found of findNotCarriedOut(document)) problems.push(problem(found.path, found.message));
+    for (const found of findContradictions(document.strategy ?? { type: "all" }, {})) {
+      problems.push(problem(found.path, found.message));
+    }
     for (const found of checkTriggers(document)) problems.push(problem(found.path, found.message));
     for (const [at, name] of (document.mustInOrder ?? []).entries()) {
       if (!isKnown(name)) {
@@ -52,6 +55,24 @@ export function checkConfig(
   }
   if (problems.length === 0) problems.push(...checkOrder(applications, plans[0], declared));
   return problems;
+}
+
+/** An environment's overlay replaces the strategy as a whole, and hooks key by key. */
+function checkRelease(
+  { strategy = { type: "all" }, hooks = {}, environments = {} }: ApplicationDocument,
+): Contradiction[] {
+  const base = findContradictions(strategy, hooks);
+  if (base.length > 0) return base;
+  return Object.entries(environments).flatMap(([name, overlay]) => {
+    const merged: HooksInput = { ...hooks };
+    for (
+      const [key, hook] of Object.entries(overlay.hooks ?? {}) as [keyof HooksInput, HooksInput[keyof HooksInput]][]
+    ) {
+      merged[key] = { ...hooks[key], ...hook } as HooksInput[typeof key];
+    }
+    const found = findContradictions(overlay.strategy ?? strategy, merged);
+    return found.map(({ path, message }) => ({ path: ["environments", name, ...path], message }));
+  });
 }
 
 function checkTriggers({ triggers = [] }: PlanDocument): { path: (string | number)[]; message: string }[] {

@@ -252,9 +252,17 @@ describe("a mistake in boreas.yaml", () => {
     ["a name declared twice", app("a") + app("a"), /a is declared twice/],
     ["a second Plan", plan("") + plan("") + app("a"), /second Plan/],
     [
-      "what is not carried out yet",
-      app("a", "hooks: { preDeploy: { run: x.sh } }"),
-      /hooks\.preDeploy: this hook is understood but not carried out/,
+      "a hook that its strategy excludes",
+      app("a", "strategy: { type: rolling, maxFailures: 1 }\nhooks: { preSwitch: { run: x.sh } }"),
+      /hooks\.preSwitch: a preSwitch hook and maxFailures exclude each other/,
+    ],
+    [
+      "a strategy that the hooks of an overlay exclude",
+      app("a", "hooks: { postDeploy: { run: x.sh, on: each } }").replace(
+        "{}",
+        "{ strategy: { type: all, maxFailures: 1 } }",
+      ),
+      /environments\.staging\.hooks\.postDeploy: .*say `on: once`/,
     ],
     [
       "a cron time that never comes",

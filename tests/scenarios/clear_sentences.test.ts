@@ -87,15 +87,15 @@ describe("over REST", () => {
       /play|taken|already/,
     ],
     [
-      "a strategy that is not carried out",
+      "a strategy with steps that are none of its own",
       () => ["POST", "/deployments", {
         versionId,
         environmentId,
         applications: ["user"],
-        strategy: { type: "blueGreen" },
+        strategy: { type: "blueGreen", steps: [{ target: 1 }] },
       }, admin],
       400,
-      /blueGreen/,
+      /blueGreen goes everywhere at once/,
     ],
   ];
 
