@@ -1,5 +1,14 @@
 /** From what a person types (a name, an id, the beginning of an id) to the thing itself; else a sentence that lists what there is. */
-import type { Agent, Application, Deployment, Environment, Repository, Task, Version } from "../protocol/http_api.ts";
+import type {
+  Agent,
+  Application,
+  Deployment,
+  Environment,
+  Repository,
+  Task,
+  Trigger,
+  Version,
+} from "../protocol/http_api.ts";
 import type { ApiClient } from "./api_client.ts";
 import { nearest } from "./arguments.ts";
 import { CliError } from "./host.ts";
@@ -37,6 +46,17 @@ export const findAgent = async (api: ApiClient, wanted: string): Promise<Agent> 
 
 export const findRepository = async (api: ApiClient, wanted: string): Promise<Repository> =>
   pick("repository", wanted, await api.repositories(), (r) => r.url, (r) => r.id);
+
+/** Two repositories may each have one of a name, and so may a person. */
+export async function findTrigger(api: ApiClient, wanted: string): Promise<Trigger> {
+  const all = await api.triggers();
+  const named = all.filter((t) => t.name === wanted);
+  if (named.length > 1) {
+    const ids = named.map((t) => `  ${t.id}  ${t.source === "file" ? t.repository : t.createdBy}`);
+    throw new CliError([`${named.length} triggers are called "${wanted}"; name one by its id:`, ...ids].join("\n"));
+  }
+  return pick("trigger", wanted, all, (t) => t.name, (t) => t.id);
+}
 
 /** Names are unique within a repository only: a name that several have must be told apart by its id. */
 export async function findVersion(api: ApiClient, wanted: string): Promise<Version> {

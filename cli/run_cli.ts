@@ -17,6 +17,7 @@ import { render } from "./commands/render.ts";
 import { repositories } from "./commands/repositories.ts";
 import { runtime } from "./commands/runtime.ts";
 import { status } from "./commands/status.ts";
+import { triggers } from "./commands/triggers.ts";
 import { version } from "./commands/version.ts";
 import { CliError, type CliHost, usageError } from "./host.ts";
 import { findSignIn, keepSignIn } from "./sign_in.ts";
@@ -39,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   agents,
   runtime,
   repositories,
+  triggers,
   version,
   changes,
   "can-i": canI,
