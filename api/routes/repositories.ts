@@ -155,6 +155,7 @@ async function checkInput(deps: ApiDeps, input: z.infer<typeof UpdateRepository>
     if ("problem" in parsed) refuse("url", parsed.problem);
     await deps.checkOutgoing(input.url, "repository");
   }
+  if (input.apiUrl) await deps.checkOutgoing(input.apiUrl);
   if (input.branch !== undefined && !isRefName(input.branch)) refuse("branch", "is not the name of a branch");
   if (input.tagPattern === "") refuse("tagPattern", "must not be empty; use * for every tag, null for none");
 }

@@ -2,6 +2,7 @@
  * Brings a release's files to the machine. Everything is fetched and verified before anything is unpacked, and unpacked
  * beside before it gets its name: `releases/<name>` is whole or not there. What runs is not touched.
  */
+import { fileNameOf } from "../../domain/file_name_of.ts";
 import type { Clock } from "../../domain/ports.ts";
 import type { Operation, PinnedArtifact, RenderedSpec } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
@@ -160,7 +161,7 @@ async function fetchArtifact(
   const url = artifact.url.replaceAll("${os}", machine.os).replaceAll("${arch}", machine.arch);
   // A query may hold a signature that is nobody's business.
   const shown = url.replace(/\?.*$/s, "?...");
-  const base = decodeURIComponent(new URL(url).pathname.split("/").at(-1)!);
+  const base = fileNameOf(url);
   const to = `${folder.fetch}/${sha256}`;
   for (let tries = 1;; tries++) {
     await context.trusted();

@@ -1,5 +1,6 @@
 /** Looks for one late artifact: there and pinned, or not there yet, or trouble with a sentence. */
 import { createHash } from "node:crypto";
+import { fileNameOf } from "../../domain/file_name_of.ts";
 import type { LateArtifact } from "../../protocol/config/artifacts.ts";
 import type { PinnedArtifact } from "../../protocol/operation.ts";
 import type { GitopsDeps } from "./deps.ts";
@@ -83,7 +84,7 @@ async function readDigest(deps: Deps, sha256Url: string, url: string, guessed: b
     return undefined;
   });
   if (text === undefined) return undefined;
-  const name = decodeURIComponent(new URL(url).pathname.split("/").at(-1)!);
+  const name = fileNameOf(url);
   const lines = text.split(/\r?\n/).flatMap((line) => {
     const match = /^([0-9a-fA-F]{64})(?:\s+[*]?(?:.*\/)?(\S+))?\s*$/.exec(line);
     return match ? [{ sha256: match[1]!.toLowerCase(), name: match[2] }] : [];
