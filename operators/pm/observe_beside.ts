@@ -41,7 +41,8 @@ async function lookAt(
       const { State, RestartCount } = facts;
       const startedAt = State.StartedAt.startsWith("0001") ? null : new Date(State.StartedAt).toISOString();
       const details = { ...told, pid: State.Pid || null };
-      return { kind: "container", name, state: State.Status, startedAt, restarts: RestartCount, details };
+      const state = `${State.Status} (${role})`;
+      return { kind: "container", name, state, startedAt, restarts: RestartCount, details };
     } catch (error: unknown) {
       if (isEngineError(error)) return undefined; // that is told of the one that serves
       throw error;
@@ -54,7 +55,7 @@ async function lookAt(
   return {
     kind: unit ? "unit" : "process",
     name: unit?.name ?? (runs ? `pid ${kept.pid}` : "none"),
-    state: runs ? "running" : "exited",
+    state: `${runs ? "running" : "exited"} (${role})`,
     startedAt: runs ? await machine.files.modifiedAt(`${folder.run(slot)}/process`) ?? null : null,
     restarts: pm.behind.describe(folder).restarts,
     details: { ...told, pid: runs ? kept.pid : null },

@@ -12,7 +12,9 @@ import { clock, createContext, operationOf, specOf } from "./pm_fixture.ts";
 
 type Binary = Extract<RenderedSpec["runtime"], { mode: "binary" }>;
 export interface DriverAct {
-  do: "deploy" | "remove" | "observe";
+  do: "deploy" | "prepare" | "switch" | "finish" | "remove" | "observe";
+  /** Of a switch. */
+  hold?: boolean;
   root: string;
   generation?: number;
   version?: string;
@@ -101,8 +103,9 @@ if (import.meta.main) {
       if (act.diesAfterSave) Deno.kill(Deno.pid, "SIGKILL");
     };
     const { version = "v1", environment = "prod" } = act;
-    const over = { version, versionId: version, environment, generation };
-    outcome = await operator.run(operationOf(act.do === "deploy" ? spec : null, over), context);
+    const hold = act.hold ?? false;
+    const over = { version, versionId: version, environment, generation, action: act.do, hold };
+    outcome = await operator.run(operationOf(act.do === "remove" ? null : spec, over), context);
     text = context.text();
   }
   const observed = await Array.fromAsync(operator.observe());

@@ -141,6 +141,26 @@ describe.skipIf(parts.some((part) => !part.available))(`a binary on a machine wi
     expect(seen).toMatchObject({ version: "v2", health: "healthy" });
   });
 
+  it("waits in a unit that is not started at boot, and is held in one that is, until its finish takes that away", async () => {
+    const [a, b] = ["boreas-app-order@a.service", "boreas-app-order@b.service"];
+    const part = (what: "prepare" | "switch" | "finish") =>
+      act({ do: what, version: "p2", hold: true, ...(what === "prepare" ? {} : { generation }) });
+    expect((await part("prepare")).outcome).toMatchObject({ status: "success" });
+    expect([await show(a, "ActiveState"), await show(a, "UnitFileState")]).toEqual(["active", "disabled"]);
+    const { outcome, observed } = await part("switch");
+    expect(outcome).toMatchObject({ status: "success", details: { version: "p2", beside: { role: "held" } } });
+    expect(observed[0]).toMatchObject({
+      differences: [],
+      resources: [{ kind: "unit", name: a }, { kind: "unit", name: b, state: "running (held)" }],
+    });
+    expect(await show(a, "UnitFileState")).toBe("enabled");
+    await machine.run(`kill -9 ${await show(b, "MainPID")}`);
+    await until(async () => `${await show(b, "SubState")} ${await show(b, "NRestarts")}`).toMatch(/^running [1-9]/);
+    expect((await part("finish")).outcome).toMatchObject({ status: "success" });
+    expect(await units()).toEqual([a]);
+    expect((await act({ do: "observe" })).observed).toMatchObject([{ version: "p2", health: "healthy" }]);
+  });
+
   it("has its public port held by a unit too, which answers again by itself after the power was lost", async () => {
     const program =
       'mkdir -p www; echo "$BOREAS_VERSION" >www/index.html; exec busybox httpd -f -p 127.0.0.1:$PORT -h www';
