@@ -121,6 +121,7 @@ const SENTENCES = {
   "task.rollback_overdue": "Not back after {seconds} s, the most that this rollback may take.",
   "task.rollback_stuck": "Did not stop after {seconds} s, the most that this rollback may take; it was given up.",
   "task.parts_failed": "{failed} of {count} parts failed, first {task}: {detail}",
+  "task.unclaimed": "No agent was there to run it, for as long as it may take; nothing waits for it any longer.",
   "task.retry_asked": "Tried again by {actor}.",
   // versions
   "version.builds_waiting": "Waiting for {what}, checked {checked} ago, gives up at {until}.",
@@ -149,6 +150,8 @@ const SENTENCES = {
   "application.health": "{application} on {target} is {health}.",
   "drift.found": "{application} on {target} differs from {version}: {detail}.",
   "drift.gone": "{application} on {target} is again what {version} says.",
+  "drift.older_secret":
+    "{application} on {target} uses an older value of {secret}; deploy it again, and it gets the new one.",
   "drift.not_healed": "{application} on {target} could not be applied again: {detail}",
   "drift.outdated": "{version} has been deployed since; there is nothing to apply again.",
   "drift.removed": "The application runs there no more; there is nothing to apply again.",

@@ -1,5 +1,6 @@
-/** Machines that are away when their turn comes, and those that are back: looked at by the leader, sweep by sweep. */
+/** What nobody is there for when its turn comes, and machines that are back: looked at by the leader, sweep by sweep. */
 import { catchUp } from "../db/rollouts/catch_up.ts";
+import { endUnclaimedHooks } from "../db/rollouts/end_unclaimed_hooks.ts";
 import { settleMissing } from "../db/rollouts/settle_missing.ts";
 import type { SchedulerDeps } from "./deps.ts";
 import { createLoop } from "./loop.ts";
@@ -18,9 +19,10 @@ export function createRolloutLoop(deps: SchedulerDeps): Loop {
       const [now, term] = [deps.clock.monotonic(), deps.leadership.term()];
       if (!led || led.term !== term) led = { term, since: now };
       const isSettled = now - led.since >= deps.restartGraceSeconds * 1000;
-      const moved = isSettled && await settleMissing(deps.db);
+      const settled = isSettled && await settleMissing(deps.db);
+      const ended = isSettled && await endUnclaimedHooks(deps.db);
       const made = await catchUp(deps);
-      if (!moved && made === 0) return;
+      if (!settled && !ended && made === 0) return;
       deps.hints.announce("tasks");
       deps.hints.announce("events");
     },

@@ -1,0 +1,35 @@
+/**
+ * Hooks of something that has gone wrong, which no agent takes: the rollback, or the end of the deployment, that stands
+ * behind them must not wait for ever. They get as long for being taken as they have for running. A crash costs one sweep.
+ */
+import { reason } from "../../domain/reason.ts";
+import type { Database, Tx } from "../database.ts";
+import { moveDeployments } from "../deployments/move_deployments.ts";
+import { inTransaction } from "../retry.ts";
+import { lockDeployments, settleTasks } from "../tasks/settle_tasks.ts";
+import type { EndedTask } from "../tasks/settle_tasks.ts";
+
+/** @returns whether any ended */
+export async function endUnclaimedHooks(db: Database): Promise<boolean> {
+  const due = await db.sql<{ id: string }[]>`
+    select t.id from task t where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is null and ${
+    isDue(db.sql)
+  }`;
+  if (due.length === 0) return false;
+  const ids = due.map((task) => task.id);
+  return await inTransaction(db, async (tx) => {
+    const deployments = await lockDeployments(tx, ids);
+    const ended = await tx<EndedTask[]>`
+      update task t set state = 'failed', completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
+        reason = ${tx.json(reason("task.unclaimed") as never)}
+      where t.id = any(${ids}::uuid[]) and t.state = 'pending' and t.open and ${isDue(tx)}
+      returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
+    await settleTasks(tx, ended);
+    await moveDeployments(db, tx, deployments);
+    return ended.length > 0;
+  });
+}
+
+const isDue = (sql: Database["sql"] | Tx) =>
+  sql`t.type = 'hook' and t.is_rollback
+    and t.state_since + make_interval(secs => greatest(60, (t.payload ->> 'timeoutSeconds')::float8)) < boreas_now()`;

@@ -1,0 +1,140 @@
+/** What happens to the parts of a release when machines or agents are missing, and batches of releases that have hooks. */
+import { beforeAll, expect, it } from "vitest";
+import { claim, finish, success } from "../../tests/helpers/play_tasks.ts";
+import { seedWorld } from "../../tests/helpers/seed_release.ts";
+import { createTestDatabase } from "../../tests/helpers/test_database.ts";
+import type { TestDatabase } from "../../tests/helpers/test_database.ts";
+import { createDeployment } from "../deployments/create_deployment.ts";
+import { editDeployment } from "../deployments/edit_deployment.ts";
+import { startDeployment } from "../deployments/start_deployment.ts";
+import { getTasksOfDeployment } from "../tasks/read_tasks.ts";
+import { endUnclaimedHooks } from "./end_unclaimed_hooks.ts";
+import { settleMissing } from "./settle_missing.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+let count = 0;
+const hook = { run: "ops/hook.sh" };
+
+async function release(size: number, config: Record<string, unknown>, environmentConfig = {}) {
+  const suffix = `${++count}`;
+  const app = `shop-${suffix}`;
+  const runtime = { script: { deploy: "d.sh" } };
+  const w = await seedWorld(db, { type: "pm", applications: { [app]: { runtime, ...config } }, environmentConfig });
+  const agents: string[] = [];
+  for (let i = 1; i <= size; i++) agents.push(await w.agent(`s${i}-${suffix}`));
+  const deploy = async (version: string) => {
+    const versionId = await w.version(`${version}-${suffix}`);
+    const id = await createDeployment(w.deps, { versionId, environmentId: w.environmentId }, w.actor);
+    await startDeployment(w.deps, id, w.actor);
+    return id;
+  };
+  const tasks = (id: string) => getTasksOfDeployment(db, id);
+  return {
+    ...w,
+    agents,
+    deploy,
+    tasks,
+    /** Parts with what they wait for, in their order, names without what tells the tests apart. */
+    async parts(id: string) {
+      const all = await tasks(id);
+      const nameOf = (wanted: string) => all.find((t) => t.id === wanted)!.name;
+      return all.filter((t) => t.parentId !== null).map((t) =>
+        `${t.name} <- ${t.dependencies.map(nameOf).sort().join(" ")}`.replaceAll(`-${suffix}`, "").trim()
+      );
+    },
+    one: async (id: string, agentId: string) => (await claim(db, agentId, 1))[0] ?? Promise.reject(new Error(id)),
+    status: async (id: string) =>
+      (await db.sql<{ status: string }[]>`select status from deployment where id = ${id}`)[0]!.status,
+  };
+}
+
+it("batches with hooks of the deployment around them are cut anew between those hooks", async () => {
+  const w = await release(4, {
+    strategy: { type: "rolling", batch: 1, wait: "10s" },
+    hooks: { preDeploy: hook, postDeploy: hook },
+    healthy: { watchAfter: "1m" },
+  });
+  const id = await w.deploy("v1");
+  await editDeployment(w.deps, id, { strategy: { batch: 2 } }, w.actor); // before the first hook has run
+  expect(await w.parts(id)).toEqual([
+    "preDeploy <-",
+    ...["s1 <- preDeploy", "s2 <- preDeploy", "wait 10 s <- s1 s2", "s3 <- wait 10 s", "s4 <- wait 10 s"],
+    ...["postDeploy <- s3 s4", "watch 60 s <- postDeploy"],
+  ]);
+  await finish(db, await w.one(id, w.agents[0]!), success);
+  await finish(db, await w.one(id, w.agents[0]!), success);
+  await editDeployment(w.deps, id, { strategy: { batch: 1 } }, w.actor);
+  expect((await w.parts(id)).slice(2)).toEqual([
+    ...["s2 <- preDeploy", "wait 10 s <- s1 s2", "s3 <- wait 10 s", "wait 10 s <- s3", "s4 <- wait 10 s"],
+    ...["postDeploy <- s4", "watch 60 s <- postDeploy"],
+  ]);
+});
+
+it("batches with hooks inside them stay as they were planned, and an edit says so", async () => {
+  const w = await release(2, {
+    strategy: { type: "rolling", batch: 1 },
+    hooks: { preSwitch: { ...hook, on: "each" } },
+  });
+  const id = await w.deploy("v1");
+  await expect(editDeployment(w.deps, id, { strategy: { batch: 2 } }, w.actor)).rejects.toThrow(/hooks of their own/);
+});
+
+it("a machine that is left out is left out of all its parts, and the others go on", async () => {
+  const w = await release(2, {
+    strategy: { type: "blueGreen", hold: "1h" },
+    hooks: { preDeploy: { ...hook, on: "each" } },
+  }, {
+    offline: { action: "skip", deadline: "1s" },
+  });
+  await db.sql`update agent set status = 'disconnected', last_seen_at = boreas_now() - interval '1 h' where id = ${w
+    .agents[1]!}`;
+  const id = await w.deploy("v1");
+  await db.sql`update task set state_since = boreas_now() - interval '1 h' where deployment_id = ${id}`;
+  await settleMissing(db);
+  const ofAway = (await w.tasks(id)).filter((t) => (t.payload.target as { id: string } | null)?.id === w.agents[1]);
+  expect(ofAway.map((t) => [t.type, t.status, t.reason.code])).toEqual([
+    ["hook", "skipped", "task.left_out_offline"],
+    ...Array(3).fill(["apply", "skipped", "task.left_out_offline"]),
+  ]);
+  for (const action of ["hook", "prepare", "switch"]) {
+    const task = await w.one(id, w.agents[0]!);
+    expect(task.payload.action).toBe(action);
+    await finish(db, task, success);
+  }
+  expect((await w.tasks(id)).find((t) => t.type === "pause")!.reason.code).toBe("task.paused");
+});
+
+it("a hook of a rollback that no agent takes ends, and the rollback goes on", async () => {
+  const w = await release(1, {
+    hooks: { onRollback: { ...hook, timeout: "90s" }, preDeploy: hook },
+    strategy: { type: "all", onFailure: { action: "rollback" } },
+  });
+  const id = await w.deploy("v1");
+  await finish(db, await w.one(id, w.agents[0]!), success);
+  await finish(db, await w.one(id, w.agents[0]!), { status: "failed", message: "It broke." });
+  expect(await w.status(id)).toBe("rolling_back");
+  expect(await endUnclaimedHooks(db)).toBe(false);
+  await db
+    .sql`update task set state_since = boreas_now() - interval '91 s' where deployment_id = ${id} and state = 'pending'`;
+  expect(await endUnclaimedHooks(db)).toBe(true);
+  const back = await w.one(id, w.agents[0]!);
+  expect(back.payload.action).toBe("remove");
+  await finish(db, back, success);
+  expect(await w.status(id)).toBe("rolled_back");
+});
+
+it("where only a hook has run, the rollback runs the hook that undoes it, and nothing else", async () => {
+  const w = await release(1, {
+    hooks: { preDeploy: hook, onRollback: hook },
+    strategy: { type: "all", onFailure: { action: "rollback" } },
+  });
+  const id = await w.deploy("v1");
+  await finish(db, await w.one(id, w.agents[0]!), { status: "failed", message: "The migration broke." });
+  const undo = await w.one(id, w.agents[0]!);
+  expect([undo.payload.action, undo.payload.isRollback]).toEqual(["hook", true]);
+  await finish(db, undo, success);
+  expect(await w.status(id)).toBe("rolled_back");
+});
