@@ -1,5 +1,7 @@
 /** Who may answer a request for approval, and how many must. Pure. */
 import { parseDuration } from "./duration.ts";
+import { reason } from "./reason.ts";
+import type { Reason } from "./reason.ts";
 import { baseOf, hasRole, rankOfBase } from "./roles.ts";
 import type { RoleHolder } from "./roles.ts";
 import type { ApproveInput } from "./strategy.ts";
@@ -64,6 +66,9 @@ function isAuthor(voter: Voter, authors: Authors): boolean {
 
 export const sayRoles = ({ roles }: Pick<ApprovalRule, "roles">): string =>
   roles.length === 0 ? "who may deploy" : roles.join(" or ");
+/** What a step says when it begins to ask. */
+export const sayAsked = (rule: ApprovalRule): Reason =>
+  reason("task.approval_given", { missing: rule.count, count: rule.count, roles: sayRoles(rule) });
 /** A vote is for a plan: its hash, which the version and so the commit is part of, and for a step that step alone. */
 export const boundHash = (planHash: string, taskId: string | null): string =>
   taskId === null ? planHash : `${planHash}:${taskId}`;

@@ -118,6 +118,15 @@ export const Operation = z.object({
 });
 export type Operation = z.infer<typeof Operation>;
 
+/** `details.measurements` of a script gate's outcome: one run of it. */
+export const ScriptMeasurement = z.object({
+  at: z.iso.datetime({ offset: true }),
+  ok: z.boolean(),
+  /** The first line that it printed, where that is a number. */
+  value: z.number().optional(),
+  note: z.string(),
+});
+
 /** How a task ended, in the agent's words. */
 export const Outcome = z.object({
   status: z.enum(["success", "failed", "cancelled"]),

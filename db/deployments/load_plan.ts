@@ -2,7 +2,6 @@
  * Everything a plan is made of, read in one transaction, and the plan itself. Creating, previewing, editing and starting
  * all come through here, so they cannot disagree.
  */
-import { createHash } from "node:crypto";
 import { AppError } from "../../domain/app_error.ts";
 import { matchTargets } from "../../domain/match_targets.ts";
 import type { Machine, MatchedTargets } from "../../domain/match_targets.ts";
@@ -18,6 +17,7 @@ import { planDeployment } from "../../domain/plan_deployment.ts";
 import type { PlannedTask } from "../../domain/plan_deployment.ts";
 import type { PlanStages, StageTarget, StrategyInput } from "../../domain/strategy.ts";
 import type { AppBuild } from "../../protocol/api/catalog.ts";
+import { documentHash } from "../blobs/freeze_document.ts";
 import type { Hints } from "../hints.ts";
 import type { Database, Tx } from "../database.ts";
 import { readApplications, readCandidate } from "./read_planned_apps.ts";
@@ -150,7 +150,7 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
     ...failure,
     configs: deployed.map((a) => [a.name, a.config]),
   };
-  const hash = createHash("sha256").update(JSON.stringify(seen)).digest("hex");
+  const hash = documentHash(seen); // of what it means: what was stored meanwhile has its keys in another order
   return {
     version,
     environment,

@@ -1,3 +1,4 @@
+import { ruleOf, sayAsked } from "../../domain/approval_rule.ts";
 import type { PlannedTask } from "../../domain/plan_deployment.ts";
 import { parseDuration } from "../../domain/duration.ts";
 import { reason } from "../../domain/reason.ts";
@@ -69,7 +70,7 @@ function payloadOf(
     case "watch":
       return { kind: "watch", pauseSeconds: work.seconds, application: app.name };
     case "approval":
-      return { kind: "approval", approve: work.approve, application: app.name };
+      return { kind: "approval", approve: work.approve, application: app.name, asks: sayAsked(ruleOf(work.approve)) };
     case "gate":
       if (!("script" in work.gate)) {
         return { kind: "http" in work.gate ? "http" : "prometheus", gate: work.gate, application: app.name };

@@ -22,7 +22,7 @@ export const sayBegun = (tx: Tx): Fragment =>
     sayInstant(tx)
   }))
       when t.type = 'gate' and not t.is_leaf then ${tx.json(reason("task.measuring") as never)}
-      when t.type = 'approval' then ${tx.json(reason("task.awaiting_approval") as never)}
+      when t.type = 'approval' then coalesce(t.payload -> 'asks', ${tx.json(reason("task.awaiting_approval") as never)})
       else ${tx.json(reason("task.ready") as never)} end`;
 
 const endOfWait = (tx: Tx) => tx`boreas_now() + make_interval(secs => (t.payload ->> 'pauseSeconds')::float8)`;

@@ -11,6 +11,7 @@ import type { Chance } from "../../domain/ports.ts";
 import type { Outcome } from "../../protocol/operation.ts";
 import type { Database, Tx } from "../database.ts";
 import { move, readMovable } from "../deployments/move_deployments.ts";
+import { keepMeasurements } from "../gates/keep_measurements.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { claim } from "./claim_tasks.ts";
@@ -68,6 +69,7 @@ export async function finishAndHandOn(
       if (!again) over.push({ ...result, ...sayFailure(task, result.outcome) });
     }
     ended.push(...await endTasks(tx, over));
+    await keepMeasurements(tx, ended, (id) => byId.get(id)?.outcome);
     db.crashPoint?.("finish.ended");
     const events = await settle(tx, ended);
     db.crashPoint?.("finish.settled");

@@ -81,7 +81,7 @@ export async function createApprovalWorld(db: TestDatabase, policy: Record<strin
       const task = body.tasks.find((one: { type: string; step: string }) =>
         one.type === "approval" && one.step === "pending"
       );
-      if (!task) throw new Error(`nothing asks: ${JSON.stringify(body.tasks)}`);
+      if (!task) throw new Error(`nothing asks: ${body.status}, ${body.reason.text}`);
       return task.id;
     },
     votes: async (deploymentId) => [
