@@ -17,16 +17,19 @@ import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../../tests/helpers/test_database.ts";
 import { modelRuns } from "../../tests/helpers/model_runs.ts";
 import { TreeModel } from "../../tests/helpers/tree_model.ts";
-import type { TreeTask } from "../../tests/helpers/tree_model.ts";
+import type { Choice, TreeTask } from "../../tests/helpers/tree_model.ts";
 import { acceptTasks } from "../tasks/accept_tasks.ts";
 import { cancelTask } from "../tasks/cancel_task.ts";
 import type { ClaimedTask } from "../tasks/claim_tasks.ts";
 import { failWatches } from "../rollouts/fail_watches.ts";
+import { decideTask } from "../tasks/decide_task.ts";
 import { endPauses } from "../tasks/end_pauses.ts";
 import { reapTasks } from "../tasks/reap_tasks.ts";
 import { retryTask } from "../tasks/retry_task.ts";
+import { answerQuestions } from "./answer_questions.ts";
 import { cancelDeployment } from "./cancel_deployment.ts";
 import { createDeployment } from "./create_deployment.ts";
+import { endRollbacks } from "./end_rollbacks.ts";
 import { pauseDeployment, resumeDeployment } from "./pause_deployment.ts";
 import { retryDeployment } from "./retry_deployment.ts";
 import { rollbackDeployment } from "./rollback_deployment.ts";
@@ -51,7 +54,9 @@ const Plan = fc.record({
     fc.record({ needs: fc.array(fc.nat(3), { maxLength: 2 }), attempts: fc.constantFrom(1, 1, 2) }),
     { minLength: 1, maxLength: 4 },
   ),
-  onFailure: fc.constantFrom("rollback", "pause", "stop", "continue"),
+  onFailure: fc.constantFrom("rollback" as const, "pause", "pause", "stop", "continue"),
+  /** Of those who ask: what counts as the answer after a while. */
+  answer: fc.constantFrom<Choice | null>(null, "fail", "retry", "ignore", "exclude", "rollback"),
   strategy: fc.record({
     type: fc.constantFrom("all", "rolling", "rolling"),
     batch: fc.constantFrom(1, 1, 2),
@@ -67,6 +72,8 @@ const Step = fc.record({
     { weight: 6, arbitrary: fc.constantFrom("claim", "claim", "success", "success", "failed", "accept") },
     { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer") },
     { weight: 1, arbitrary: fc.constantFrom("bad") },
+    { weight: 1, arbitrary: fc.constantFrom("unanswered", "overdue", "stuck") },
+    { weight: 2, arbitrary: fc.constantFrom("fail", "again", "ignore", "ignore", "exclude", "exclude") },
     {
       weight: 3,
       arbitrary: fc.constantFrom("pause", "resume", "cancel", "rollback", "retry", "cancelTask", "retryTask"),
@@ -77,6 +84,7 @@ const Step = fc.record({
 type Step = typeof Step extends fc.Arbitrary<infer T> ? T : never;
 
 interface Row extends TreeTask {
+  isLeftOut: boolean;
   open: boolean;
   fence: number;
 }
@@ -94,7 +102,7 @@ class Game {
   tasks = () =>
     db.sql<Row[]>`
       select t.id, t.name, t.parent_id, t.app_id, t.target_agent_id as target, t.position, t.is_leaf, t.is_rollback, t.type = 'gate' as is_watch,
-        t.max_failures, t.max_attempts, t.state, t.attempt, t.losses, t.run_after <= boreas_now() as due, t.open, t.fence,
+        t.max_failures, t.max_attempts, t.state, t.attempt, t.losses, t.run_after <= boreas_now() as due, t.state = 'skipped' and t.payload ? 'leftOut' as is_left_out, t.open, t.fence,
         coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
       from task t where t.deployment_id = ${this.id} order by t.position`;
   status = async () =>
@@ -113,7 +121,9 @@ class Game {
     const { deps, actor } = this.world;
     await setClock(++now);
     const pick = <T>(list: readonly T[]) => list[which % Math.max(1, list.length)];
-    const one = act === "cancelTask" || act === "retryTask" ? pick(await this.tasks())!.id : undefined;
+    const onOne = ["cancelTask", "retryTask", ...Object.keys(CHOICES)].includes(act);
+    const failed = act in CHOICES ? this.model.failedOf(null) : [];
+    const one = onOne ? pick(failed.length > 0 ? failed : await this.tasks())!.id : undefined;
     const task = pick(this.held);
     switch (act) {
       case "claim":
@@ -150,6 +160,12 @@ class Game {
       case "timer":
         await this.passTime();
         return true;
+      case "unanswered":
+        return await this.waitForAnswer();
+      case "overdue":
+      case "stuck":
+        await this.overdue(act === "stuck");
+        return true;
     }
     const { model } = this;
     const people: Record<typeof act, [() => Promise<void>, () => boolean]> = {
@@ -160,6 +176,10 @@ class Game {
       retry: [() => retryDeployment(deps, this.id, actor), () => model.retry()],
       cancelTask: [() => cancelTask(deps, one!, actor), () => model.cancelTask(one!)],
       retryTask: [() => retryTask(deps, one!, actor), () => model.retryTask(one!)],
+      fail: [() => decideTask(deps, one!, "fail", actor), () => model.decide(one!, "fail")],
+      again: [() => decideTask(deps, one!, "retry", actor), () => model.decide(one!, "retry")],
+      ignore: [() => decideTask(deps, one!, "ignore", actor), () => model.decide(one!, "ignore")],
+      exclude: [() => decideTask(deps, one!, "exclude", actor), () => model.decide(one!, "exclude")],
     };
     const [wish, told] = people[act];
     const done = await wish().then(() => true, (error: unknown) => {
@@ -182,7 +202,10 @@ class Game {
       for (const dependency of row.dependsOn.map((d) => before.get(d)!)) {
         const tolerated = dependency.state === "failed" && before.get(dependency.parentId ?? "")?.maxFailures;
         const over = row.isRollback && isFinal(dependency.state);
-        expect(dependency.state === "success" || tolerated || over, `${row.name} began before ${dependency.name}`)
+        expect(
+          dependency.state === "success" || tolerated || over || dependency.isLeftOut,
+          `${row.name} began before ${dependency.name}`,
+        )
           .toBeTruthy();
       }
       this.held.push(task);
@@ -209,6 +232,23 @@ class Game {
     await db.sql`update task set run_after = boreas_now() where deployment_id = ${this.id}`;
     await endPauses(db);
     this.model.passTime();
+  }
+
+  /** Nobody answers, until the question answers itself. @returns whether it did */
+  async waitForAnswer(): Promise<boolean> {
+    await db.sql`update deployment set ask_until = boreas_now() where id = ${this.id} and ask_until is not null`;
+    const answered = await answerQuestions(db) > 0;
+    expect(answered, "answers itself").toBe(this.model.answerItself());
+    return answered;
+  }
+
+  async overdue(long: boolean): Promise<void> {
+    await db.sql`update deployment set rollback_until = boreas_now() - make_interval(secs => ${long ? 3600 : 1})
+      where id = ${this.id} and status = 'rolling_back'`;
+    await endRollbacks(db);
+    const givenUp = this.model.overdue(long);
+    for (const task of this.held.filter((t) => givenUp.includes(t.id))) this.late.push(task);
+    this.held = this.held.filter((t) => !givenUp.includes(t.id));
   }
 
   async check(retried: boolean): Promise<void> {
@@ -241,14 +281,12 @@ class Game {
   }
 
   /** Everybody does their work; whoever is asked answers. */
-  async playToTheEnd(answer: "resume" | "retry", luck: Luck): Promise<void> {
+  async playToTheEnd(answer: Answer, luck: Luck): Promise<void> {
     let count = 0;
     for (let round = 0; round < ENOUGH; round++) {
       const { status } = await this.status();
       if (isEnded(status)) return;
-      if (status === "paused" && !(answer === "retry" && await this.act({ act: "retry", which: 0 }))) {
-        await this.act({ act: "resume", which: 0 });
-      }
+      if (status === "paused") await this.answer(answer);
       await this.passTime();
       this.compare(await this.tasks(), (await this.status()).status);
       for (const agent of this.agents) await this.claim(agent, 10);
@@ -265,15 +303,29 @@ class Game {
     expect.fail(`it never ends: ${(await this.status()).status}; ${rows.join(", ")}`);
   }
 
+  private async answer(answer: Answer): Promise<void> {
+    if (!this.model.asked) return void await this.act({ act: "resume", which: 0 });
+    if (answer === "unanswered" && await this.act({ act: answer, which: 0 })) return;
+    // One wish after the other, until one fits what has failed: a wait has no machine to leave out.
+    for (const act of answer === "unanswered" ? ["again"] as const : [answer, "ignore"] as const) {
+      if (await this.act({ act, which: 0 })) return;
+    }
+    expect.fail("nobody can answer");
+  }
+
   async checkEnd(): Promise<void> {
     const { status } = await this.status();
     if (status === "rolled_back") expect(await this.places(), "everything is as it was").toBe(this.before);
     if (status === "completed") {
       const top = (await this.tasks()).filter((t) => t.parentId === null && !t.isRollback);
-      expect(top.map((t) => t.state)).toEqual(top.map(() => "success"));
+      for (const { state } of top) expect(["success", "skipped"]).toContain(state); // skipped: its machines were excluded
     }
   }
 }
+
+/** Acts that decide about a task that failed, and what they are called there. */
+const CHOICES = { fail: "fail", again: "retry", ignore: "ignore", exclude: "exclude" } as const;
+type Answer = keyof typeof CHOICES | "unanswered";
 
 const lease = (t: ClaimedTask) => ({ taskId: t.id, fence: t.fence, agentId: t.agentId });
 
@@ -285,11 +337,12 @@ async function setUp(plan: Plan): Promise<Game> {
   const suffix = db.newId().slice(-8);
   const name = (n: number) => `app${n}-${suffix}`;
   const { wait, strategy } = plan;
+  const ask = plan.onFailure === "pause" && plan.answer ? { askFor: "10m", default: plan.answer } : {};
   const applications = Object.fromEntries(plan.apps.map((app, index) => [name(index), {
     // Only earlier ones, so that there is no circle.
     needs: [...new Set(app.needs.filter((n) => n < index).map(name))],
     attempts: app.attempts,
-    strategy: { ...strategy, ...(wait ? { wait: "1s" } : {}), onFailure: { action: plan.onFailure } },
+    strategy: { ...strategy, ...(wait ? { wait: "1s" } : {}), onFailure: { action: plan.onFailure, ...ask } },
     ...(plan.watch ? { healthy: { watchAfter: "1m" } } : {}),
     ...(plan.machines > 0 ? { runtime: { script: { deploy: "d.sh" } } } : {}),
   }]));
@@ -316,7 +369,7 @@ async function setUp(plan: Plan): Promise<Game> {
   }
   const game = new Game(world, agents, await deploy("v2"), plan.apps.length);
   game.before = await game.places();
-  game.model = new TreeModel(await game.tasks(), plan.onFailure as "stop");
+  game.model = new TreeModel(await game.tasks(), plan.onFailure, ask.default ?? null);
   return game;
 }
 
@@ -327,14 +380,14 @@ it("holds every rule, and always ends, under any order of work, failures and wis
     fc.asyncProperty(
       Plan,
       fc.array(Step, { minLength: 4, maxLength: 16 }),
-      fc.constantFrom("resume" as const, "retry" as const),
+      fc.constantFrom<Answer>("again", "again", "ignore", "exclude", "fail", "unanswered"),
       fc.constantFrom<Luck>("good", "mixed", "bad"),
       async (plan, steps, answer, luck) => {
         const game = await setUp(plan);
         await game.check(false);
         for (const step of steps) {
           const done = await game.act(step);
-          await game.check(done && step.act.startsWith("retry"));
+          await game.check(done && (step.act.startsWith("retry") || step.act in CHOICES || step.act === "unanswered"));
         }
         await game.playToTheEnd(answer, luck);
         await game.check(true);

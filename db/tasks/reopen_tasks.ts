@@ -2,6 +2,8 @@ import { chooseRetry } from "../../domain/choose_retry.ts";
 import type { RetryTask } from "../../domain/choose_retry.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Actor, Tx } from "../database.ts";
+import { pendingEvent, recordEvents } from "../events/record_event.ts";
+import { dueWhenBegun, sayBegun } from "./begin_wait.ts";
 
 /**
  * A person's "try again": the only move out of a final state, and it begins a new attempt under the next fence. Failed
@@ -25,9 +27,17 @@ export async function reopenTasks(tx: Tx, deploymentId: string, only: string | n
   } end from unnest(${waits.map(([id]) => id)}::uuid[], ${
     waits.map(([, n]) => n)
   }::int[]) as w(id, unmet) where t.id = w.id and w.unmet > 0 and t.state in ('blocked', 'pending')`;
+  // And what waited for one failure too many begins, when those that stay are within what is tolerated.
+  const free = await tx<(Parameters<typeof pendingEvent>[0])[]>`
+    update task t set unmet = 0, state = 'pending', state_since = boreas_now(), updated_at = boreas_now(),
+      run_after = ${dueWhenBegun(tx)}, reason = ${sayBegun(tx)}
+    where t.id = any(${waits.filter(([, n]) => n === 0).map(([id]) => id)}::uuid[]) and t.state = 'blocked'
+    returning t.id, t.project_id, t.deployment_id, t.name, t.reason`;
+  await recordEvents(tx, free.map(pendingEvent));
   await tx`
     with again as (
-      select t.id, w.unmet, exists (select 1 from task c where c.parent_id = t.id and c.state in ('success', 'leased', 'running', 'cancelling')) as begun
+      select t.id, w.unmet, exists (select 1 from task c where c.parent_id = t.id and (c.state in ('success', 'leased', 'running', 'cancelling')
+          or c.state = 'failed' and c.id <> all(${[...reopened]}::uuid[]))) as begun
       from task t join unnest(${[...reopened]}::uuid[], ${
     [...reopened].map((id) => unmet.get(id)!)
   }::int[]) as w(id, unmet) on w.id = t.id

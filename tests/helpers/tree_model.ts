@@ -29,7 +29,10 @@ export interface TreeTask {
   losses: number;
   /** It may be handed out; false until a retry's delay is over. */
   due: boolean;
+  /** A person left its machine out. */
+  leftOut?: boolean;
 }
+export type Choice = "fail" | "retry" | "ignore" | "exclude" | "rollback";
 type FailureAction = "rollback" | "pause" | "stop" | "continue";
 type Ending = "success" | "failed" | "cancelled";
 
@@ -47,7 +50,9 @@ export class TreeModel {
   private tasks = new Map<string, TreeTask>();
   /** Leaves whose places must be given back, until the rollback's tasks are known. */
   private reached: TreeTask[] | undefined;
-  constructor(plan: readonly TreeTask[], public onFailure: FailureAction) {
+  /** It is paused because something failed, and people are asked. */
+  asked = false;
+  constructor(plan: readonly TreeTask[], public onFailure: FailureAction, public answer: Choice | null = null) {
     for (const task of plan) this.tasks.set(task.id, { ...task });
     this.follow();
   }
@@ -123,16 +128,31 @@ export class TreeModel {
   // What people wish. Each returns false when it is refused, which leaves everything as it was.
 
   pause = () => this.allowed(["running"], () => void (this.status = "paused"));
-  resume = () =>
-    this.allowed(["paused"], () => {
-      this.status = "running";
-      // Going on in spite of a failure answers the question.
-      if (this.onFailure === "pause" && this.all().some((t) => t.state === "failed" && !this.isTolerated(t))) {
-        this.onFailure = "stop";
-      }
-    });
+  /** What has failed and can be decided about: of a whole, its parts. */
+  failedOf = (id: string | null): TreeTask[] =>
+    this.forward().filter((t) =>
+      t.state === "failed" && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" &&
+      [null, t.id, t.parentId].includes(id)
+    );
+  decide(id: string, choice: Choice): boolean {
+    const tasks = this.asked ? this.failedOf(id) : [];
+    if (tasks.length === 0 || (choice === "exclude" && tasks.some((t) => t.target === null))) return false;
+    this.carryOut(choice, tasks);
+    return true;
+  }
+  /** Nobody answered in time. @returns whether anything was asked that has an end */
+  answerItself(): boolean {
+    if (!this.asked || this.answer === null) return false;
+    const tasks = this.failedOf(null);
+    const choice = this.answer === "exclude" && tasks.some((t) => t.target === null) ? "fail" : this.answer;
+    if (choice === "retry") this.answer = "fail";
+    this.carryOut(choice, tasks);
+    return true;
+  }
+  resume = () => !this.asked && this.allowed(["paused"], () => void (this.status = "running"));
   cancel = () =>
     ["cancelling", "cancelled"].includes(this.status) || this.allowed(["running", "paused"], () => {
+      this.asked = false;
       this.status = "cancelling";
       this.endWaiting("cancelled");
     });
@@ -148,18 +168,23 @@ export class TreeModel {
   retryTask = (id: string) => isBad(this.get(id)) && this.retry(id);
   retry(only: string | null = null): boolean {
     if (this.status !== "failed" && this.status !== "paused") return false;
-    const tasks = this.forward();
-    const again = tasks.filter((t) =>
-      isBad(t) && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" && [null, t.id, t.parentId].includes(only)
-    );
-    if (again.length === 0) return false;
-    for (const task of again) task.state = "blocked";
-    this.bringBackSkipped(tasks, again);
-    // Whoever had been let go by a failure that is tried again waits once more.
-    for (const task of tasks) if (isWaiting(task)) task.state = "blocked";
+    if (!this.takeUp(only)) return false;
     this.status = "running";
-    this.settle();
+    this.asked = false;
+    // Who asks on a failure is asked about what else has failed.
+    if (this.onFailure === "pause") this.follow();
+    else this.settle();
     return true;
+  }
+  /** The rollback has taken too long. @param long so long that what did not stop is given up @returns who was given up */
+  overdue(long: boolean): string[] {
+    if (this.status !== "rolling_back") return [];
+    const stuck = long ? this.all().filter((t) => t.isLeaf && t.state === "cancelling") : [];
+    for (const task of this.all()) if (task.isRollback && isWaiting(task) && !this.isWhole(task)) task.state = "failed";
+    for (const task of stuck) task.state = "failed";
+    for (const task of this.all()) if (isHeld(task)) task.state = "cancelling";
+    this.follow();
+    return stuck.map((t) => t.id);
   }
 
   /** Takes over the tasks of a rollback: one for every place that was reached, in reverse order, each behind what still runs there. */
@@ -186,6 +211,52 @@ export class TreeModel {
     this.follow();
   }
 
+  private takeUp(only: string | null): boolean {
+    const tasks = this.forward();
+    const again = tasks.filter((t) =>
+      isBad(t) && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" && [null, t.id, t.parentId].includes(only)
+    );
+    if (again.length === 0) return false;
+    for (const task of again) task.state = "blocked";
+    this.bringBackSkipped(tasks, again);
+    // Whoever had been let go by a failure that is tried again waits once more.
+    for (const task of tasks) if (isWaiting(task)) task.state = "blocked";
+    return true;
+  }
+  private carryOut(choice: Choice, tasks: readonly TreeTask[]): void {
+    this.asked = false;
+    if (choice === "fail") this.onFailure = "stop";
+    else if (choice === "rollback") this.turnRound();
+    else {
+      if (choice === "exclude") {
+        const machines = tasks.map((t) => t.target);
+        for (const task of this.failedOf(null)) if (machines.includes(task.target)) this.takeUp(task.id);
+        this.leaveOut(machines);
+      } else {
+        for (const task of tasks) this.takeUp(task.id);
+        if (choice === "ignore") { for (const task of tasks) task.state = "success"; }
+      }
+      this.status = "running";
+    }
+    this.follow();
+  }
+  private leaveOut(machines: readonly (string | null)[]): void {
+    const out = this.forward().filter((t) =>
+      !this.isWhole(t) && isWaiting(t) && t.target !== null && machines.includes(t.target)
+    );
+    for (const task of out) {
+      Object.assign(task, { state: "skipped", leftOut: true });
+      // Who waited for it waits for what it waited for.
+      for (const other of this.forward().filter((t) => t.dependsOn.includes(task.id) && isWaiting(t))) {
+        other.dependsOn = [...new Set([...other.dependsOn.filter((d) => d !== task.id), ...task.dependsOn])];
+      }
+    }
+    for (const whole of this.forward().filter(this.isWhole)) {
+      const parts = this.partsOf(whole);
+      if (!parts.filter((p) => p.isLeaf).every((p) => p.leftOut)) continue;
+      for (const wait of parts.filter((p) => !p.isLeaf && isWaiting(p))) wait.state = "skipped";
+    }
+  }
   private allowed(when: readonly DeploymentState[], act: () => void): boolean {
     if (!when.includes(this.status)) return false;
     act();
@@ -203,6 +274,7 @@ export class TreeModel {
   }
   private turnRound(): void {
     this.status = "rolling_back";
+    this.asked = false;
     this.endWaiting("skipped");
     this.reached = this.forward().filter((t) => t.isLeaf && t.attempt > 0).map((t) => ({ ...t }));
   }
@@ -211,7 +283,7 @@ export class TreeModel {
     const back = new Set(again);
     const wholes = () => tasks.filter((t) => this.isWhole(t) && this.partsOf(t).some((p) => back.has(p)));
     const stays = tasks.some((t) => isBad(t) && !this.isTolerated(t) && !wholes().includes(t));
-    const skipped = tasks.filter((t) => t.state === "skipped" && !this.isWhole(t));
+    const skipped = tasks.filter((t) => t.state === "skipped" && !this.isWhole(t) && !t.leftOut);
     const follows = (t: TreeTask) =>
       t.dependsOn.some((d) => back.has(this.get(d)) || wholes().includes(this.get(d))) ||
       wholes().includes(this.wholeOf(t)!);
@@ -221,7 +293,7 @@ export class TreeModel {
         for (const t of skipped) if (follows(t)) back.add(t);
       }}
     const mayEndWell = (t: TreeTask) =>
-      back.has(t) || wholes().includes(t) || !isOver(t) || t.state === "success" || this.isTolerated(t);
+      back.has(t) || wholes().includes(t) || !isOver(t) || t.state === "success" || t.leftOut || this.isTolerated(t);
     const cannot = (t: TreeTask) => {
       const whole = this.wholeOf(t);
       return t.dependsOn.some((d) => !mayEndWell(this.get(d))) || (whole?.state === "success");
@@ -255,21 +327,22 @@ export class TreeModel {
     const before = task.dependsOn.map(this.get);
     // A rollback must always end: it waits for the others only so that the two never overlap.
     if (task.isRollback) return before.every(isOver) ? "pending" : "blocked";
-    if (before.every((d) => d.state === "success" || this.isTolerated(d))) return "pending";
+    const isLeftOut = (d: TreeTask) => d.leftOut === true && d.parentId !== null;
+    if (before.every((d) => d.state === "success" || isLeftOut(d) || this.isTolerated(d))) return "pending";
     const asks = this.onFailure === "pause" && (this.status === "running" || this.status === "paused");
     const dooms = (d: TreeTask) =>
-      isOver(d) && d.state !== "success" && !this.isTolerated(d) && !(asks && d.state === "failed");
+      isOver(d) && d.state !== "success" && !isLeftOut(d) && !this.isTolerated(d) && !(asks && d.state === "failed");
     return before.some(dooms) ? "skipped" : "blocked";
   }
   private rollUp(whole: TreeTask): TaskState {
-    const parts = this.partsOf(whole);
+    const parts = this.partsOf(whole).filter((p) => !p.leftOut);
     const some = (...states: TaskState[]) => parts.some((p) => states.includes(p.state));
     const failures = parts.filter((p) => p.state === "failed").length;
     if (parts.every(isOver)) {
       if (failures > whole.maxFailures) return "failed";
       if (some("cancelled")) return "cancelled";
       if (failures > 0 && !some("success")) return "failed";
-      return some("skipped") ? "skipped" : "success";
+      return some("skipped") || !some("success") ? "skipped" : "success";
     }
     if (whole.state === "running" || some(...HELD, "success", "failed")) return "running"; // never back to waiting
     return some("pending") ? "pending" : "blocked";
@@ -296,7 +369,7 @@ export class TreeModel {
       } else if (this.onFailure === "rollback") {
         this.turnRound();
         return true;
-      } else if (this.onFailure === "pause") this.status = "paused";
+      } else if (this.onFailure === "pause") [this.status, this.asked] = ["paused", true];
       else if (this.onFailure === "stop" && this.forward().some(isWaiting)) {
         for (const task of this.forward()) if (isWaiting(task) && !this.isWhole(task)) task.state = "skipped";
         return true;
