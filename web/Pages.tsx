@@ -17,6 +17,8 @@ import { OverviewPage } from "./pages/OverviewPage.tsx";
 import { RepositoriesPage } from "./pages/RepositoriesPage.tsx";
 import { RepositoryPage } from "./pages/RepositoryPage.tsx";
 import { SettingsPage } from "./pages/SettingsPage.tsx";
+import { TriggerPage } from "./pages/TriggerPage.tsx";
+import { TriggersPage } from "./pages/TriggersPage.tsx";
 import { VersionPage } from "./pages/VersionPage.tsx";
 import { VersionsPage } from "./pages/VersionsPage.tsx";
 import { matchPath, navigate, path, query, safeReturn } from "./router.ts";
@@ -35,6 +37,8 @@ const PAGES: [string, (params: Record<string, string>) => ComponentChildren][] =
   ["/agents", () => <AgentsPage />],
   ["/repositories", () => <RepositoriesPage />],
   ["/repositories/:id", ({ id }) => <RepositoryPage id={id!} />],
+  ["/triggers", () => <TriggersPage />],
+  ["/triggers/:id", ({ id }) => <TriggerPage id={id!} />],
   ["/settings", () => <SettingsPage />],
 ];
 

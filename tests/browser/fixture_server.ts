@@ -8,6 +8,7 @@ import { topicKey, topicsOf } from "../../web/live/messages.ts";
 import type { LiveEvent } from "../../protocol/live_events.ts";
 import type { AppStateItem, Deployment, Overview, Task } from "../../protocol/http_api.ts";
 import * as data from "./fixture_data.ts";
+import { triggerRuns, triggers } from "./fixture_triggers.ts";
 
 export interface FixtureServer {
   url: string;
@@ -143,6 +144,8 @@ export function startFixtureServer(folder: string): FixtureServer {
       agents: data.agents,
       "agent-upgrades": data.upgrades,
       repositories: data.repositories,
+      triggers,
+      "trigger-runs": triggerRuns,
       tokens: [
         {
           id: data.agents[0]!.id,
@@ -168,6 +171,8 @@ export function startFixtureServer(folder: string): FixtureServer {
       return json({ id: data.agents[0]!.id, usesLeft: body.uses, approveFirst: body.approveFirst, token, line });
     }
     if (list === "deployments" && part === "timeline") return json({ items: timeline(id!) });
+    if (list === "triggers" && part === "runs") return json({ items: triggerRuns, nextCursor: null });
+    if (list === "triggers" && part === "fire") return json({ ...triggerRuns[1], dryRun: true });
     if (part === "deliveries") return json({ items: data.deliveries, nextCursor: null });
     if (list === "applications" && /\/resources$/.test(url.pathname)) {
       return json({

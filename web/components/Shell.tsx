@@ -19,6 +19,7 @@ const PLACES: { to: string; icon: IconName; name: MessageKey; key: string }[] = 
   { to: "/environments", icon: "environments", name: "nav.environments", key: "e" },
   { to: "/agents", icon: "agents", name: "nav.agents", key: "m" },
   { to: "/repositories", icon: "repositories", name: "nav.repositories", key: "r" },
+  { to: "/triggers", icon: "triggers", name: "nav.triggers", key: "t" },
   { to: "/settings", icon: "settings", name: "nav.settings", key: "s" },
 ];
 

@@ -60,6 +60,7 @@ export function tState(
     | "builds"
     | "sync"
     | "environment"
+    | "trigger"
     | "type",
   state: string,
 ): string {

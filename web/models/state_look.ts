@@ -45,6 +45,8 @@ const LOOKS: Record<string, Look> = {
   revert: { tone: "danger", icon: "rollback" },
   waiting: { tone: "warning", icon: "pending" },
   ready: { tone: "success", icon: "success" },
+  fired: { tone: "success", icon: "success" },
+  not_fired: { tone: "neutral", icon: "skipped" },
   active: { tone: "success", icon: "success" },
   inactive: { tone: "neutral", icon: "cancelled" },
 };

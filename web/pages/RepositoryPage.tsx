@@ -6,6 +6,7 @@ import { CopyLine } from "../components/CopyLine.tsx";
 import { ConfirmDialog } from "../components/Dialog.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Status } from "../components/Status.tsx";
+import { RunsOf } from "../components/triggers/RunsOf.tsx";
 import { Ago } from "../components/Times.tsx";
 import { reasonText, t } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
@@ -105,6 +106,7 @@ export function RepositoryPage({ id }: { id: string }) {
 }
 
 function DeliveryRow({ delivery, onRedeliver }: { delivery: Delivery; onRedeliver?: () => void }) {
+  const [asksWhy, setAsksWhy] = useState(false);
   return (
     <li data-delivery={delivery.id} data-state={delivery.status}>
       <div class="delivery-line">
@@ -115,7 +117,18 @@ function DeliveryRow({ delivery, onRedeliver }: { delivery: Delivery; onRedelive
         </span>
         <span class="delivery-reason">
           {reasonText(delivery.reason)}{" "}
-          {delivery.versionId && <a href={`/versions/${delivery.versionId}`}>{t("delivery.version")}</a>}
+          {delivery.versionId && <a href={`/versions/${delivery.versionId}`}>{t("delivery.version")}</a>}{" "}
+          {delivery.versionId && (
+            <Button
+              small
+              look="ghost"
+              icon="triggers"
+              name="why"
+              label={t("delivery.triggers")}
+              pressed={asksWhy}
+              onClick={() => setAsksWhy(!asksWhy)}
+            />
+          )}
         </span>
         <span class="quiet">
           <Ago at={delivery.receivedAt} />
@@ -124,6 +137,7 @@ function DeliveryRow({ delivery, onRedeliver }: { delivery: Delivery; onRedelive
           <Button small look="ghost" icon="retry" name="redeliver" onClick={onRedeliver}>{t("delivery.again")}</Button>
         )}
       </div>
+      {asksWhy && <RunsOf deliveryId={delivery.id} />}
       {delivery.problems.length > 0 && (
         <ul class="delivery-problems">
           {delivery.problems.map((problem, at) => (

@@ -6,6 +6,7 @@ import { ConfirmDialog } from "../components/Dialog.tsx";
 import { DeployDialog } from "../components/forms/DeployDialog.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Reason } from "../components/Reason.tsx";
+import { RunsOf } from "../components/triggers/RunsOf.tsx";
 import { Status } from "../components/Status.tsx";
 import { Ago } from "../components/Times.tsx";
 import { reasonText, t } from "../i18n/locale.ts";
@@ -58,6 +59,9 @@ export function VersionPage({ id }: { id: string }) {
               <Loaded resource={where}>{(found) => <Deployments of={found} />}</Loaded>
             </Card>
           </div>
+          <Card title={t("delivery.triggers")} flush>
+            <RunsOf versionId={id} />
+          </Card>
         </>
       )}
     </Loaded>
