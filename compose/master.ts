@@ -11,11 +11,13 @@ import { createApp } from "../api/create_app.ts";
 import { createMemoryLimiter, createRedisLimiter } from "../api/middleware/rate_limit.ts";
 import { resignLead, takeLead } from "../db/leader/take_lead.ts";
 import { joinHints } from "../db/listen.ts";
+import { resealAll } from "../db/secrets/reseal.ts";
 import { createVault, deriveKey } from "../db/secrets/vault.ts";
 import { ensureFirstAdmin } from "../db/users/ensure_first_admin.ts";
 import type { Clock, Logger } from "../domain/ports.ts";
 import { chance } from "../host/chance.ts";
 import { createClock } from "../host/clock.ts";
+import { createSecretSources } from "../host/secret_sources.ts";
 import { createLogger } from "../host/logger.ts";
 import { stagePlanners } from "../operators/registry.ts";
 import type { Loop } from "../scheduler/loop.ts";
@@ -127,8 +129,12 @@ interface Parts {
 async function startParts(parts: Parts): Promise<void> {
   const { env, form, settings, clock, logger, say, db, undo } = parts;
   const secretKey = await loadSecretKey(settings.dataDir, settings.secretKey);
-  const vault = await createVault(secretKey);
+  const vault = await createVault(secretKey, settings.previousSecretKey);
   await checkSecretKey(db, vault);
+  if (settings.previousSecretKey) {
+    const count = await resealAll(db, vault);
+    say(`${count} values were sealed anew with BOREAS_SECRET_KEY; leave BOREAS_SECRET_KEY_PREVIOUS out from now on.`);
+  }
   const [jwt, blobTicket] = await Promise.all([
     deriveKey(secretKey, "boreas.jwt.v1", 32),
     deriveKey(secretKey, "boreas.blob_ticket.v1", 32),
@@ -160,6 +166,7 @@ async function startParts(parts: Parts): Promise<void> {
     leadership,
     hints,
     vault,
+    secretSources: createSecretSources({ env, folder: settings.secretFiles }),
     clock,
     logger,
     planners: stagePlanners,

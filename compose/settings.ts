@@ -20,6 +20,10 @@ export interface Settings {
   pooler: boolean;
   redis: { url: string; token: string } | null;
   secretKey: Uint8Array | null;
+  /** What everything was sealed with before: opened with it, and sealed anew at the start. */
+  previousSecretKey: Uint8Array | null;
+  /** Folder below which secrets may be kept in files. */
+  secretFiles: string | null;
   adminPassword: string | null;
   operators: string[];
   localAgent: boolean;
@@ -77,6 +81,8 @@ export function readSettings(env: Env, terminal: boolean): Settings {
     pooler: env("BOREAS_DATABASE_POOLER") === "1",
     redis: readRedis(env),
     secretKey: readSecretKey(env, databaseUrl !== null),
+    previousSecretKey: readKey("BOREAS_SECRET_KEY_PREVIOUS", env("BOREAS_SECRET_KEY_PREVIOUS")),
+    secretFiles: env("BOREAS_SECRET_FILES") ? resolve(env("BOREAS_SECRET_FILES")!) : null,
     adminPassword: readAdminPassword(env),
     operators,
     localAgent: env("BOREAS_LOCAL_AGENT") !== "off",
@@ -132,17 +138,17 @@ function readRedis(env: Env): Settings["redis"] {
 
 function readSecretKey(env: Env, required: boolean): Uint8Array | null {
   const text = env("BOREAS_SECRET_KEY");
-  if (!text) {
-    if (!required) return null;
-    throw new Error(
-      "With DATABASE_URL, BOREAS_SECRET_KEY must be set to 32 random bytes in base64: openssl rand -base64 32",
-    );
-  }
+  if (text || !required) return readKey("BOREAS_SECRET_KEY", text);
+  throw new Error(
+    "With DATABASE_URL, BOREAS_SECRET_KEY must be set to 32 random bytes in base64: openssl rand -base64 32",
+  );
+}
+
+function readKey(name: string, text: string | undefined): Uint8Array | null {
+  if (!text) return null;
   const bytes = new Uint8Array(Buffer.from(text, "base64"));
   if (bytes.length < 32 || SAMPLE.test(text) || new Set(bytes).size < 8) {
-    throw new Error(
-      "BOREAS_SECRET_KEY is too weak: it must be 32 random bytes in base64, made by: openssl rand -base64 32",
-    );
+    throw new Error(`${name} is too weak: it must be 32 random bytes in base64, made by: openssl rand -base64 32`);
   }
   return bytes;
 }

@@ -77,7 +77,8 @@ async function look(
   { projectId, applicationId }: WaitingApp,
   artifact: LateArtifact,
 ): Promise<[PinnedArtifact | undefined, string]> {
-  const readLogin = (name: string) => readRegistryLogin(deps.db, deps.vault, { projectId, applicationId, name });
+  const readLogin = (name: string) =>
+    readRegistryLogin(deps.db, deps.vault, { projectId, applicationId, name }, deps.secretSources);
   try {
     return [await findArtifact(deps, artifact, readLogin), ""];
   } catch (error: unknown) {

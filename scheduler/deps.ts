@@ -1,4 +1,5 @@
 import type { Chance, Clock, CrashPoint, Logger } from "../domain/ports.ts";
+import type { SecretSources } from "../domain/secret_source.ts";
 import type { PlanStages } from "../domain/strategy.ts";
 import type { Database } from "../db/database.ts";
 import type { Observer, Report } from "../db/environments/record_observed.ts";
@@ -44,6 +45,8 @@ export interface CoreDeps {
 export interface SchedulerDeps extends Omit<CoreDeps, "store" | "newId" | "makeDispatch" | "identities" | "upgrades"> {
   db: Database;
   vault: Vault;
+  /** Values of secrets that are kept elsewhere; absent where none are. */
+  secretSources?: SecretSources;
   planners: Record<string, PlanStages>;
   /** An agent's keys are renewed when they are older; 0 for never, 90 unless told. */
   agentKeyDays?: number;

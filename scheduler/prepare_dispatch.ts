@@ -14,7 +14,7 @@ import type { SchedulerDeps } from "./deps.ts";
 const SPECS_KEPT = 500;
 const TICKET_LIFE = "24h";
 
-type DispatchDeps = Pick<SchedulerDeps, "db" | "vault" | "blobTicketKey" | "leaseSeconds">;
+type DispatchDeps = Pick<SchedulerDeps, "db" | "vault" | "secretSources" | "blobTicketKey" | "leaseSeconds">;
 
 export function createDispatchMaker(deps: DispatchDeps): (task: ClaimedTask, session: Session) => Promise<Dispatch> {
   /** Frozen documents never change, so a hash is a safe key. */
@@ -69,7 +69,7 @@ async function sealSecrets(
     environmentId: task.environmentId,
     applicationId: task.appId!,
     names,
-  });
+  }, deps.secretSources);
   const missing = spec.secrets.filter((name) => !Object.hasOwn(values, name));
   if (missing.length > 0) {
     throw new AppError(
@@ -77,7 +77,7 @@ async function sealSecrets(
       "secret.missing",
       `${spec.application} needs the secret ${
         missing.join(", ")
-      }, which has no value for this environment; set it with PUT /secrets.`,
+      }, which has no value for this environment; set it with \`boreas secret set\` or under Settings.`,
     );
   }
   if (Object.keys(values).length === 0) return null;

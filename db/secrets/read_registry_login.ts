@@ -1,5 +1,6 @@
 import type { Database } from "../database.ts";
-import { secretPlace } from "./put_secret.ts";
+import type { SecretSources } from "../../domain/secret_source.ts";
+import { openSecret, type SealedSecret } from "./open_secret.ts";
 import type { Vault } from "./vault.ts";
 
 /**
@@ -10,11 +11,12 @@ export async function readRegistryLogin(
   { sql }: Pick<Database, "sql">,
   vault: Vault,
   { projectId, applicationId, name }: { projectId: string; applicationId: string; name: string },
+  sources?: SecretSources,
 ): Promise<string | undefined> {
-  const [row] = await sql<{ id: string; sealed: Uint8Array }[]>`
-    select id, sealed from secret
+  const [row] = await sql<SealedSecret[]>`
+    select id, name, sealed, provider, reference from secret
     where project_id = ${projectId} and name = ${name}
       and (application_id is null or application_id = ${applicationId})
     order by environment_id is not null, application_id is null, id limit 1`;
-  return row && await vault.open(secretPlace(row.id), row.sealed);
+  return row && await openSecret(vault, row, sources);
 }

@@ -10,13 +10,32 @@ export interface Vault {
   seal(place: string, value: string): Promise<Uint8Array>;
   /** @throws Error when the key is another one or the bytes belong to another place */
   open(place: string, sealed: Uint8Array): Promise<string>;
+  /** Whether the present key sealed it, and not the previous one. */
+  isCurrent(sealed: Uint8Array): boolean;
 }
 
-/** @param secretKey the 32 bytes of BOREAS_SECRET_KEY; keys for each purpose derive from it */
-export async function createVault(secretKey: Uint8Array): Promise<Vault> {
+interface MasterKey {
+  key: CryptoKey;
+  id: Uint8Array;
+}
+
+async function readMasterKey(secretKey: Uint8Array): Promise<MasterKey> {
   const raw = await deriveKey(secretKey, "boreas.vault.v1", 32);
-  const master = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
-  const keyId = new Uint8Array(await crypto.subtle.digest("SHA-256", raw)).slice(0, 8);
+  return {
+    key: await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]),
+    id: new Uint8Array(await crypto.subtle.digest("SHA-256", raw)).slice(0, 8),
+  };
+}
+const isSealedBy = ({ id }: MasterKey, sealed: Uint8Array) => id.every((byte, i) => sealed[i + 1] === byte);
+
+/**
+ * @param secretKey the 32 bytes of BOREAS_SECRET_KEY; keys for each purpose derive from it
+ * @param previousKey opens what was sealed before the key changed, and seals nothing
+ */
+export async function createVault(secretKey: Uint8Array, previousKey?: Uint8Array | null): Promise<Vault> {
+  const current = await readMasterKey(secretKey);
+  const { key: master, id: keyId } = current;
+  const keys = [current, ...(previousKey ? [await readMasterKey(previousKey)] : [])];
   const text = new TextEncoder();
   return {
     async seal(place, value) {
@@ -37,12 +56,13 @@ export async function createVault(secretKey: Uint8Array): Promise<Vault> {
       const additionalData = text.encode(place);
       const bytes = new Uint8Array(sealed);
       if (bytes[0] !== VERSION || bytes.length < 97) throw new Error(`${place} holds no sealed value`);
-      if (!bytes.slice(1, 9).every((b, i) => b === keyId[i])) {
+      const sealedBy = keys.find((known) => isSealedBy(known, bytes));
+      if (!sealedBy) {
         throw new Error(`${place} was sealed with another key; set BOREAS_SECRET_KEY to the one it was sealed with`);
       }
       const dataKey = await crypto.subtle.decrypt(
         { name: "AES-GCM", iv: bytes.slice(9, 21), additionalData },
-        master,
+        sealedBy.key,
         bytes.slice(21, 69),
       );
       const key = await crypto.subtle.importKey("raw", dataKey, "AES-GCM", false, ["decrypt"]);
@@ -53,6 +73,7 @@ export async function createVault(secretKey: Uint8Array): Promise<Vault> {
       );
       return new TextDecoder().decode(value);
     },
+    isCurrent: (sealed) => isSealedBy(current, sealed),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Tx } from "../database.ts";
 export const appStateColumns = (tx: Tx): Fragment =>
   tx`case when t.is_leaf then t.payload ->> 'action' end as action, coalesce(t.payload -> 'target' ->> 'name', '-') as target,
     (t.payload ->> 'versionId')::uuid as version_id, coalesce(t.result -> 'details', '{}') as details,
-    t.environment_id, t.app_id, coalesce(t.target_agent_id, t.last_agent_id) as by_agent_id, t.spec_sha256`;
+    t.environment_id, t.app_id, t.started_at as handed_out_at, coalesce(t.target_agent_id, t.last_agent_id) as by_agent_id, t.spec_sha256`;
 
 /**
  * What now runs where, from leaves that have just succeeded: parts of the statement that ended them, whose rows it finds
@@ -15,12 +15,13 @@ export const appStateColumns = (tx: Tx): Fragment =>
 export const recordAppState = (tx: Tx): Fragment =>
   tx`
     now_there as (
-      insert into app_state (environment_id, application_id, target, project_id, agent_id, version_id, spec_sha256, health, sync, details, updated_at, health_since)
+      insert into app_state (environment_id, application_id, target, project_id, agent_id, version_id, spec_sha256, health, sync, details, updated_at, health_since, handed_out_at)
       select distinct on (environment_id, app_id, target) environment_id, app_id, target, project_id, by_agent_id, version_id,
-        spec_sha256, 'healthy', 'synced', details, boreas_now(), boreas_now()
+        spec_sha256, 'healthy', 'synced', details, boreas_now(), boreas_now(), handed_out_at
       from ended where state = 'success' and action in ('deploy', 'switch') order by environment_id, app_id, target, id desc
       on conflict (environment_id, application_id, target) do update set agent_id = excluded.agent_id, version_id = excluded.version_id,
         spec_sha256 = excluded.spec_sha256, health = excluded.health, sync = excluded.sync, details = excluded.details, updated_at = excluded.updated_at,
+        handed_out_at = excluded.handed_out_at,
         health_since = excluded.health_since, observed_at = null, observed_version = null, resources = '[]', differences = null, drift = '[]'
     ), now_gone as (
       delete from app_state s using ended t

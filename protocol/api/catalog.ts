@@ -3,7 +3,8 @@ import { Difference, HEALTH, Resource } from "../observed.ts";
 import { z } from "zod";
 import { ApplicationConfig } from "../config/application.ts";
 import { Concurrency, PolicyFreeze } from "../config/freeze.ts";
-import { Duration, EnvironmentMap, Glob, HttpUrl, Name } from "../config/values.ts";
+import { Duration, EnvironmentMap, Glob, HttpUrl, Name, RelativePath } from "../config/values.ts";
+import { SECRET_VARIABLE, SHORTEST_SECRET } from "../../domain/secret_source.ts";
 import { PullRequest } from "../webhooks/webhook.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
@@ -106,6 +107,12 @@ export const Application = z.object({
   type: z.enum(["microservice", "monolith"]),
   config: z.record(z.string(), z.unknown()),
   environments: z.array(z.object({ id: Id, name: z.string() })),
+  /** Found in a repository that only proposes: deployed by nothing until a person approves it. */
+  proposal: z.enum(["proposed", "dismissed"]).nullable().default(null),
+  /** Since when its repository declares it no more. What runs of it runs on. */
+  archivedAt: MaybeInstant.default(null),
+  /** Targets that it runs on. */
+  running: z.number().int().default(0),
   createdAt: Instant,
   updatedAt: Instant,
 }).meta({ id: "Application" });
@@ -292,8 +299,15 @@ export const Secret = z.object({
   name: z.string(),
   environmentId: Id.nullable(),
   applicationId: Id.nullable(),
+  /** Where the value is: here, or in the variable or file that `reference` names, on the master's machine. */
+  provider: z.enum(["boreas", "env", "file"]),
+  reference: z.string().nullable(),
+  createdBy: z.string(),
   createdAt: Instant,
   updatedAt: Instant,
+  /** The last new value, and who gave it; null while it is the first. */
+  rotatedAt: Instant.nullable(),
+  rotatedBy: z.string().nullable(),
 }).meta({ id: "Secret" });
 export const PutSecret = z.strictObject({
   name: z.string().regex(
@@ -301,7 +315,15 @@ export const PutSecret = z.strictObject({
     "1 to 128 letters, digits and underscores, not beginning with a digit",
   ),
   /** Write-only. At least 4 characters: a shorter one could not be masked in logs without ruining them. */
-  value: z.string().min(4).max(65_536),
+  value: z.string().min(SHORTEST_SECRET).max(65_536).optional(),
+  /** Instead of a value: where the master finds it, anew at each dispatch. */
+  from: z.union([
+    z.strictObject({ env: z.string().regex(SECRET_VARIABLE, "a variable that begins with BOREAS_SECRET_VALUE_") }),
+    z.strictObject({ file: RelativePath }),
+  ]).optional(),
   environmentId: Id.nullable().default(null),
   applicationId: Id.nullable().default(null),
+}).refine(({ value, from }) => (value === undefined) !== (from === undefined), {
+  path: ["value"],
+  message: "give either a value or from, where it is kept",
 });

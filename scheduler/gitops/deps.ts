@@ -3,11 +3,14 @@ import type { Vault } from "../../db/secrets/vault.ts";
 import type { Git } from "../../domain/git.ts";
 import type { CheckOutgoing, OutgoingFetch } from "../../domain/outgoing_check.ts";
 import type { Chance, Clock, CrashPoint, Logger } from "../../domain/ports.ts";
+import type { SecretSources } from "../../domain/secret_source.ts";
 import type { Leadership } from "../leadership.ts";
 
 /** What the loops between a push and its deployments need, passed in. */
 export interface GitopsDeps extends DeploymentDeps {
   vault: Vault;
+  /** Values of secrets that are kept elsewhere; absent where none are. */
+  secretSources?: SecretSources;
   clock: Clock;
   chance: Chance;
   logger: Logger;
