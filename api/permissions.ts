@@ -34,6 +34,8 @@ const API: Record<string, Permission> = {
   "GET /applications/:id": "viewer",
   "PATCH /applications/:id": "deployer",
   "DELETE /applications/:id": "admin",
+  "POST /applications/:id/approve": "deployer",
+  "POST /applications/:id/dismiss": "deployer",
   "GET /applications/:id/environments": "viewer",
   "GET /applications/:id/environments/:environmentId": "viewer",
   "PUT /applications/:id/environments/:environmentId": "deployer",

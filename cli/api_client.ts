@@ -4,6 +4,7 @@ import {
   Agent,
   AgentRuntime,
   Application,
+  ApprovalRequest,
   AppStateItem,
   Binding,
   Carriers,
@@ -105,6 +106,8 @@ export function createApiClient(
     environmentStatus: (id: string) => list(AppStateItem, `/environments/${id}/status`),
 
     applications: () => list(Application, "/applications"),
+    applicationsIn: (state: string) => list(Application, "/applications", { state }),
+    settleApplication: (id: string, act: "approve" | "dismiss") => post(Application, `/applications/${id}/${act}`),
     bindings: (id: string) => list(Binding, `/applications/${id}/environments`),
     /** What runs there, as its agents see it now. */
     resources: (id: string, environmentId: string) =>
@@ -145,6 +148,14 @@ export function createApiClient(
       patch(DeploymentWithTasks, `/deployments/${id}`, { strategy: { batch } }),
 
     task: (id: string) => get(Task, `/tasks/${id}`),
+    actOnTask: (id: string, act: "approve" | "reject", body: Input<typeof Act> = {}) =>
+      post(nothing, `/tasks/${id}/${act}`, body),
+    /** What waits for the caller's approval; with `all` also what waits for others. */
+    approvals: ({ all, deploymentId }: { all?: boolean; deploymentId?: string } = {}) =>
+      list(ApprovalRequest, "/approvals", {
+        ...(all ? { all: "true" } : {}),
+        ...(deploymentId ? { deploymentId } : {}),
+      }),
     /** The stored bytes from an offset on, as much as the server gives at once, and where to read on. */
     async taskLog(
       id: string,

@@ -2,9 +2,11 @@
 import { createApiClient } from "./api_client.ts";
 import { nearest, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { approve, cancel, reject, rollback, skip, start } from "./commands/act.ts";
+import { cancel, rollback, skip, start } from "./commands/act.ts";
 import { agents } from "./commands/agents.ts";
 import { apply } from "./commands/apply.ts";
+import { approvals, approve, reject } from "./commands/approvals.ts";
+import { apps } from "./commands/apps.ts";
 import { batch } from "./commands/batch.ts";
 import { canI } from "./commands/can_i.ts";
 import { changes } from "./commands/changes.ts";
@@ -25,12 +27,14 @@ import { findSignIn, keepSignIn } from "./sign_in.ts";
 export const COMMANDS: Readonly<Record<string, Command>> = {
   login,
   apply,
+  apps,
   plan,
   render,
   deploy,
   status,
   logs,
   start,
+  approvals,
   approve,
   reject,
   skip,

@@ -8,6 +8,7 @@ import { deleteApplication } from "../../db/applications/delete_application.ts";
 import { getApplication, listApplications } from "../../db/applications/read_applications.ts";
 import { listBindings } from "../../db/applications/read_bindings.ts";
 import { listHistory } from "../../db/applications/read_history.ts";
+import { approveApplication, dismissApplication } from "../../db/applications/settle_proposal.ts";
 import { updateApplication } from "../../db/applications/update_application.ts";
 import type { Actor } from "../../db/database.ts";
 import {
@@ -37,6 +38,8 @@ const list = createRoute({
       name: z.string().max(63).optional(),
       environmentId: Id.optional(),
       repositoryId: Id.optional(),
+      /** `active` unless told. */
+      state: z.enum(["active", "proposed", "dismissed", "archived"]).optional(),
     }),
   },
   responses: { 200: json(listOf(Application), "Newest first"), ...problemResponses },
@@ -73,6 +76,17 @@ const remove = createRoute({
   request: { params: IdParams },
   responses: { 204: { description: "Deleted" }, ...problemResponses },
 });
+const settle = (verb: "approve" | "dismiss", summary: string) =>
+  createRoute({
+    ...shared,
+    method: "post",
+    path: `/applications/{id}/${verb}`,
+    summary,
+    request: { params: IdParams },
+    responses: { 200: json(Application, "As it is now"), ...problemResponses },
+  });
+const approve = settle("approve", "Make an application of what a repository's file proposed");
+const dismiss = settle("dismiss", "Turn down what a repository's file proposed");
 const bindings = createRoute({
   ...shared,
   method: "get",
@@ -138,6 +152,13 @@ export function applicationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     await updateApplication(deps, id, c.req.valid("json"), actorOf(c));
     return c.json(await read(actorOf(c), id), 200);
   });
+  for (const [route, act] of [[approve, approveApplication], [dismiss, dismissApplication]] as const) {
+    router.openapi(route, async (c) => {
+      const { id } = c.req.valid("param");
+      await act(deps, id, actorOf(c));
+      return c.json(await read(actorOf(c), id), 200);
+    });
+  }
   router.openapi(remove, async (c) => {
     await deleteApplication(deps, c.req.valid("param").id, actorOf(c));
     return c.body(null, 204);

@@ -9,6 +9,9 @@ export interface ApplicationRow {
   type: "microservice" | "monolith";
   config: Record<string, unknown>;
   environments: { id: string; name: string }[];
+  proposal: "proposed" | "dismissed" | null;
+  archivedAt: string | null;
+  running: number;
   createdAt: string;
   updatedAt: string;
 }
@@ -16,6 +19,7 @@ export interface ApplicationFilter {
   name?: string;
   environmentId?: string;
   repositoryId?: string;
+  state?: "active" | "proposed" | "dismissed" | "archived";
   limit: number;
   after?: string;
 }
@@ -26,9 +30,10 @@ export async function listApplications(
   projectId: string,
   filter: ApplicationFilter,
 ): Promise<ApplicationRow[]> {
-  const { name = null, environmentId = null, repositoryId = null, limit, after = null } = filter;
+  const { name = null, environmentId = null, repositoryId = null, state = "active", limit, after = null } = filter;
   return await db.sql<ApplicationRow[]>`${columns(db)}
-    where a.project_id = ${projectId} and a.archived_at is null
+    where a.project_id = ${projectId}
+      and case when a.archived_at is not null then 'archived' else coalesce(a.proposal, 'active') end = ${state}
       and (${name}::text is null or a.name = ${name}::text)
       and (${repositoryId}::uuid is null or a.repository_id = ${repositoryId}::uuid)
       and (${environmentId}::uuid is null or exists (
@@ -44,13 +49,14 @@ export async function getApplication(
   id: string,
 ): Promise<ApplicationRow | undefined> {
   const [row] = await db.sql<ApplicationRow[]>`${columns(db)}
-    where a.project_id = ${projectId} and a.id = ${id} and a.archived_at is null`;
+    where a.project_id = ${projectId} and a.id = ${id}`;
   return row;
 }
 
 const columns = (db: Database) =>
   db.sql`
     select a.id, a.name, a.description, a.repository, a.repository_id, a.type, a.config, a.created_at, a.updated_at,
+      a.proposal, a.archived_at, (select count(*)::int from app_state s where s.application_id = a.id) as running,
       coalesce((
         select jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name) order by e.name)
         from application_environment b join environment e on e.id = b.environment_id

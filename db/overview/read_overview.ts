@@ -12,7 +12,8 @@ export async function readOverview(db: Database, projectId: string): Promise<Ove
     // A day's deliveries are found by their ids: the first 48 bits of a UUIDv7 are milliseconds.
     sql<Overview["counts"][]>`
       select
-        (select count(*)::int from application where project_id = ${projectId} and archived_at is null) as applications,
+        (select count(*)::int from application
+          where project_id = ${projectId} and archived_at is null and proposal is null) as applications,
         (select count(*)::int from environment where project_id = ${projectId} and status = 'active') as environments,
         (select count(*)::int from repository where project_id = ${projectId}) as repositories,
         (select count(*)::int from agent where project_id = ${projectId} and status = 'connected') as agents_connected,
@@ -27,7 +28,8 @@ export async function readOverview(db: Database, projectId: string): Promise<Ove
     sql<Overview["environments"]>`
       select id, name, type from environment where project_id = ${projectId} and status = 'active' order by name`,
     sql<Overview["applications"]>`
-      select id, name from application where project_id = ${projectId} and archived_at is null order by name`,
+      select id, name from application
+      where project_id = ${projectId} and archived_at is null and proposal is null order by name`,
     readGrid(db, projectId),
     readCurrentDeployments(db, projectId),
   ]);
@@ -62,7 +64,7 @@ const readGrid = (db: Database, projectId: string) =>
       coalesce(r.targets, 0)::int as targets
     from cells
     left join (select * from ranked where rank = 1) r using (application_id, environment_id)
-    join application a on a.id = application_id and a.archived_at is null
+    join application a on a.id = application_id and a.archived_at is null and a.proposal is null
     join environment e on e.id = environment_id and e.status = 'active'
     order by a.name, e.name`;
 

@@ -25,22 +25,25 @@ export async function declareApplications(
   for (const { document } of input.applications) {
     const config = tx.json(configOf(document) as never);
     const [made] = await tx<{ id: string }[]>`
-      insert into application (id, project_id, name, description, repository_id, repository, type, config, created_by)
+      insert into application (id, project_id, name, description, repository_id, repository, type, config, declared,
+        proposal, created_by)
       values (${db.newId()}, ${repository.projectId}, ${document.name}, ${document.description ?? ""}, ${repository.id},
-        ${repository.url}, ${document.type ?? "microservice"}, ${config}, ${input.createdBy})
+        ${repository.url}, ${document.type ?? "microservice"}, ${config}, true,
+        ${repository.discovery === "propose" ? "proposed" : null}, ${input.createdBy})
       on conflict (project_id, name) do nothing returning id`;
     if (made) {
       await recordEvents(tx, [{
         topic: "application",
         projectId: repository.projectId,
         subjectId: made.id,
-        kind: "application.created",
+        kind: repository.discovery === "propose" ? "application.proposed" : "application.created",
         data: { name: document.name },
       }]);
     }
-    // Also takes over what REST created without a repository, and what was archived.
+    // Also takes over what REST created without a repository. Only the default branch brings back what it archived.
     const [mine] = await tx<{ id: string }[]>`
-      update application set repository_id = ${repository.id}, repository = ${repository.url}, archived_at = null,
+      update application set repository_id = ${repository.id}, repository = ${repository.url}, declared = true,
+        archived_at = case when ${input.isDefaultBranch} then null else archived_at end,
         description = case when ${input.isDefaultBranch} then ${document.description ?? ""} else description end,
         type = case when ${input.isDefaultBranch} then ${document.type ?? "microservice"} else type end,
         config = case when ${input.isDefaultBranch} then ${config} else config end,

@@ -18,6 +18,7 @@ import { recordEvents } from "../events/record_event.ts";
 import type { Hints } from "../hints.ts";
 import { inTransaction } from "../retry.ts";
 import { addBuilds } from "./add_builds.ts";
+import { archiveUndeclared } from "./archive_undeclared.ts";
 import { declareApplications } from "./declare_applications.ts";
 import { rollUpBuilds } from "./roll_up_builds.ts";
 import type { VersionToRecord } from "./version_to_record.ts";
@@ -63,6 +64,7 @@ async function record(db: Database, tx: Tx, input: VersionToRecord): Promise<Rec
 
   await tx`update delivery set version_id = ${versionId} where id = ${delivery.id}`;
   const ids = await declareApplications(db, tx, input);
+  await archiveUndeclared(tx, input);
   for (const app of input.applications) {
     await writeVersionApp(tx, {
       versionId,

@@ -14,7 +14,7 @@ export interface RecordedApplication {
 }
 export interface VersionToRecord {
   delivery: ClaimedDelivery;
-  repository: Pick<RepositoryRow, "id" | "projectId" | "url">;
+  repository: Pick<RepositoryRow, "id" | "projectId" | "url"> & Partial<Pick<RepositoryRow, "discovery">>;
   name: string;
   ref: string;
   tag: string | null;
@@ -27,4 +27,6 @@ export interface VersionToRecord {
   applications: readonly RecordedApplication[];
   /** The default branch says what applications are like now; another ref only adds those that are new. */
   isDefaultBranch: boolean;
+  /** And this is its newest commit: what it no longer declares is gone. */
+  isNewest?: boolean;
 }

@@ -92,6 +92,7 @@ async function work(
     plan,
     applications: prepared.applications,
     isDefaultBranch: source.isDefaultBranch,
+    isNewest: source.isDefaultBranch && source.planCommit === source.commit,
   });
   deps.crashPoint("gitops.recorded");
   if (recorded.kind === "lost") return undefined;
