@@ -714,6 +714,7 @@ create table trigger_run (
   actor text not null,
   created_at timestamp with time zone default boreas_now() not null,
   decided_at timestamp with time zone,
+  actor_id uuid,
   constraint trigger_run_pkey PRIMARY KEY (id),
   constraint trigger_run_trigger_id_trigger_id_fk FOREIGN KEY (trigger_id) REFERENCES trigger(id) ON DELETE SET NULL,
   constraint trigger_run_event CHECK ((event = ANY (ARRAY['push'::text, 'tag'::text, 'cron'::text, 'deployment'::text, 'api'::text]))),

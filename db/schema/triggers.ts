@@ -77,6 +77,8 @@ export const triggerRun = pgTable("trigger_run", {
   dryRun: boolean("dry_run").notNull().default(false),
   wanted: text("wanted"),
   actor: text("actor").notNull(),
+  /** Who fired it, or whose token did: what comes of it is that person's, who may not approve it alone. */
+  actorId: uuid("actor_id"),
   createdAt: createdAt(),
   decidedAt: instant("decided_at"),
 }, (t) => [
