@@ -5,8 +5,8 @@ import { createTestDatabase } from "../helpers/test_database.ts";
 import { type ExampleWorld, openExample } from "./support/example_world.ts";
 
 const root = join(import.meta.dirname!, "../../examples");
-/** These run on real machines: `deno task demo`, and the tests of containers. */
-const ON_MACHINES = ["demo", "docker"];
+/** These run on real machines: `deno task demo`, the tests of containers, and `examples_real.test.ts`. */
+const ON_MACHINES = ["demo", "docker", "rolling-binaries", "canary-gate"];
 const folders = [...Deno.readDirSync(root)].filter((entry) => entry.isDirectory).map((entry) => entry.name).sort();
 
 const onMock = folders.filter((folder) => !ON_MACHINES.includes(folder));

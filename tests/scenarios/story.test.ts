@@ -4,7 +4,6 @@
  * back by itself and is not taken again; the mended one passes, is approved by somebody else than its author, goes
  * everywhere in batches, and from there, after its soak, to the next environment.
  */
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGitRemote } from "../helpers/git_remote.ts";
 import type { GitRemoteFixture } from "../helpers/git_remote.ts";
@@ -12,6 +11,7 @@ import { eventually, startAgent, startMaster } from "../helpers/start_product.ts
 import type { Master } from "../helpers/start_product.ts";
 import { temporaryFolder } from "../helpers/temporary_folder.ts";
 import { standardHeaders } from "../helpers/webhook_samples.ts";
+import { readRunning } from "./support/machines_say.ts";
 import { startMetricsSource } from "./support/metrics_source.ts";
 import type { MetricsSource } from "./support/metrics_source.ts";
 
@@ -52,6 +52,8 @@ interface Run {
   causeDeploymentId: string | null;
 }
 
+/** Share of requests that fail, by version. */
+const errors = new Map<string, number>();
 const stateDirs = new Map<string, string>();
 let master: Master;
 let metrics: MetricsSource;
@@ -64,17 +66,8 @@ let rolledBack: Deployment;
 
 /** What each machine's own record says runs there. */
 async function running(environment: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const [name, stateDir] of stateDirs) {
-    const path = join(stateDir, "apps", environment, "order", "release.json");
-    const text = await Deno.readTextFile(path).catch((error: unknown) => {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    });
-    const version = text && JSON.parse(text).current?.version;
-    if (version) found.set(name, version);
-  }
-  return found;
+  const found = await readRunning(stateDirs, environment, "order");
+  return new Map([...found].map(([name, { version }]) => [name, version]));
 }
 const everywhere = (version: string) => new Map(NAMES.map((name) => [name, version]));
 
@@ -82,7 +75,7 @@ const CANARY = () => `
   type: canary
   steps:
     - { target: 1 }
-    - { gate: { prometheus: 'error_share{release="\${version}"}', server: "${metrics.address}", max: 0.05, every: 1s, for: 2s } }
+    - { gate: { prometheus: 'error_share{version="\${version}"}', server: "${metrics.address}", max: 0.05, every: 1s, for: 2s } }
     - { approve: { count: 1, notAuthor: true, expires: 1h } }
     - { target: 100%, batch: 2 }
   onFailure: { action: rollback }`;
@@ -175,7 +168,9 @@ describe("the story", () => {
   const chapter = (what: string, happens: () => Promise<void>) => void chapters.push([what, happens]);
 
   beforeAll(async () => {
-    metrics = startMetricsSource(() => running("staging"));
+    metrics = startMetricsSource(async () =>
+      [...await running("staging")].map(([node, version]) => ({ node, version, value: errors.get(version) ?? 0 }))
+    );
     master = await startMaster({ BOREAS_ALLOW_NETWORKS: "127.0.0.1/32" });
     const environments: string[] = [];
     for (const name of ["staging", "prod"]) {
@@ -224,7 +219,7 @@ describe("the story", () => {
   chapter("tries the next release on one machine of four; its gate fails, and it goes back by itself", async () => {
     badCommit = await commit("bad", CANARY());
     versions.bad = versionOf(badCommit);
-    metrics.errors.set(versions.bad, 0.31);
+    errors.set(versions.bad, 0.31);
     await tellNew(badCommit);
     const id = await deploymentOf(versions.bad, "staging");
     rolledBack = await is(id, "rolled_back");
@@ -242,7 +237,7 @@ describe("the story", () => {
       /^What ran before runs again, because .*Measured 0\.31; wanted: at most 0\.05\./,
     );
 
-    expect(metrics.asked.at(-1)).toBe(`error_share{release="${versions.bad}"}`);
+    expect(metrics.asked.at(-1)).toBe(`error_share{version="${versions.bad}"}`);
     expect(await running("staging")).toEqual(everywhere(versions.good));
     const { items } = await master.api("GET", "/versions?limit=10");
     const version = items.find((item: { version: string }) => item.version === versions.bad);
@@ -283,7 +278,7 @@ describe("the story", () => {
     async () => {
       const sha = await commit("mended", CANARY());
       versions.mended = versionOf(sha);
-      metrics.errors.set(versions.mended, 0.01);
+      errors.set(versions.mended, 0.01);
       await tellNew(sha);
       const id = await deploymentOf(versions.mended, "staging");
       const [lee, ada] = [await as("lee"), await as("ada.l")];

@@ -8,7 +8,6 @@ import { parse } from "yaml";
 import { expect } from "vitest";
 import { DEFAULT_PROJECT } from "../../../db/database.ts";
 import { reason } from "../../../domain/reason.ts";
-import { createClock } from "../../../host/clock.ts";
 import { createGit } from "../../../host/git.ts";
 import { stagePlanners } from "../../../operators/registry.ts";
 import { createGitops } from "../../../scheduler/gitops/create_gitops.ts";
@@ -24,7 +23,7 @@ export interface Story {
   environments: Record<string, { config?: Record<string, unknown>; policy?: Record<string, unknown> }>;
   story: Step[];
 }
-type Step =
+export type Step =
   /** Commits the folder and pushes it: with more files, and with words of its boreas.yaml replaced. */
   | { push: string; with?: Record<string, string>; edit?: Record<string, string> }
   | { tag: string }
@@ -33,6 +32,8 @@ type Step =
   | { approve: string; as?: Role }
   | { decide: string; choice: string; as?: Role }
   | { expect: Expected };
+/** The part of a master that a player needs. */
+export type Asked = Pick<TestApi, "request">;
 type Role = "admin" | "deployer" | "viewer";
 interface Expected {
   /** Its newest deployment since the last push or tag. */
@@ -53,7 +54,6 @@ export interface ExampleWorld {
 
 export async function openExample(db: TestDatabase, folder: string): Promise<ExampleWorld> {
   const story = parse(await Deno.readTextFile(join(folder, "expected.yaml"))) as Story;
-  const clock = createClock();
   const api = await createTestApi(db, { planners: stagePlanners });
   const { hints, vault, checkOutgoing } = api.deps;
   const run = await startScheduler(db, { hints, vault, planners: stagePlanners, sweepSeconds: 1 });
@@ -86,7 +86,7 @@ export async function openExample(db: TestDatabase, folder: string): Promise<Exa
 }
 
 // deno-lint-ignore no-explicit-any -- a test reads whatever it expects
-async function ask(api: TestApi, method: string, path: string, body?: unknown, as?: Role): Promise<any> {
+async function ask(api: Asked, method: string, path: string, body?: unknown, as?: Role): Promise<any> {
   const answer = await api.request(method, path, body, as);
   expect(answer.status, `${method} ${path}: ${JSON.stringify(answer.body)}`).toBeLessThan(300);
   return answer.body;
@@ -111,8 +111,8 @@ async function seedAgent({ sql, newId }: TestDatabase, environmentIds: string[])
   return id;
 }
 
-function createPlayer(
-  api: TestApi,
+export function createPlayer(
+  api: Asked,
   remote: GitRemoteFixture,
   { folder, environments, repositoryId }: {
     folder: string;

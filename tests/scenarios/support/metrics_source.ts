@@ -1,32 +1,31 @@
-/**
- * What a Prometheus would say of the story's machines: it answers instant queries as its HTTP API does, with a sample for
- * each machine that runs the version which is asked for. What a machine runs, it reads from the machine's own files.
- */
+/** Answers instant queries as the HTTP API of Prometheus does: with a sample for each machine that runs what is asked for. */
 export interface MetricsSource {
   address: string;
   /** The queries it was asked, in order. */
   asked: string[];
-  /** Share of requests that fail, by what the program says it is. */
-  errors: Map<string, number>;
   close(): Promise<void>;
 }
+export interface MachineSample {
+  node: string;
+  /** What the query names in its `version`. */
+  version: string;
+  value: number;
+}
 
-/** @param running machine -> what its program says it is */
-export function startMetricsSource(running: () => Promise<Map<string, string>>): MetricsSource {
+export function startMetricsSource(scrape: () => Promise<MachineSample[]>): MetricsSource {
   const asked: string[] = [];
-  const errors = new Map<string, number>();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const { pathname, searchParams } = new URL(request.url);
     const query = searchParams.get("query") ?? "";
     if (pathname !== "/api/v1/query") return new Response("not found", { status: 404 });
     asked.push(query);
-    const wanted = /release="([^"]*)"/.exec(query)?.[1];
-    const result = [...await running()].filter(([, release]) => release === wanted).map(([node, release]) => ({
-      metric: { node, release },
-      value: [Date.now() / 1000, String(errors.get(release) ?? 0)],
+    const wanted = /version="([^"]*)"/.exec(query)?.[1];
+    const result = (await scrape()).filter(({ version }) => version === wanted).map(({ node, version, value }) => ({
+      metric: { node, version },
+      value: [Date.now() / 1000, String(value)],
     }));
     return Response.json({ status: "success", data: { resultType: "vector", result } });
   });
   const { port } = server.addr;
-  return { address: `http://127.0.0.1:${port}`, asked, errors, close: () => server.shutdown() };
+  return { address: `http://127.0.0.1:${port}`, asked, close: () => server.shutdown() };
 }
