@@ -12,6 +12,7 @@ import {
   type CreateDeployment,
   type CreateEnrollmentToken,
   type CreateEnvironment,
+  type CreateNotification,
   type CreateRepository,
   type CreateUpgrade,
   type CreateVersion,
@@ -21,16 +22,21 @@ import {
   Environment,
   type FireTrigger,
   type Login,
+  Notification,
+  NotificationDelivery,
   Overview,
   Preview,
   type PreviewCommit,
+  type PutSecret,
   Repository,
+  Secret,
   Session,
   Task,
   Trigger,
   TriggerRun,
   type UpdateAgent,
   type UpdateEnvironment,
+  type UpdateNotification,
   type UpdateRepository,
   type UpdateTrigger,
   Upgrade,
@@ -47,7 +53,17 @@ import type { SignIn } from "./sign_in.ts";
 
 /** The input of a schema, before its defaults are filled in. */
 type Input<S extends { _zod: { input: unknown } }> = S["_zod"]["input"];
-type DeploymentAct = "start" | "cancel" | "pause" | "resume" | "rollback" | "approve" | "reject" | "retry" | "skip";
+type DeploymentAct =
+  | "start"
+  | "cancel"
+  | "pause"
+  | "resume"
+  | "rollback"
+  | "approve"
+  | "reject"
+  | "retry"
+  | "skip"
+  | "promote";
 
 const PAGE = 200;
 /** Each may do what those before it may. */
@@ -169,6 +185,20 @@ export function createApiClient(
       const bytes = new Uint8Array(await response.arrayBuffer());
       return { bytes, nextOffset: Number(response.headers.get("x-next-offset") ?? offset + bytes.length) };
     },
+
+    secrets: (query: Query = {}) => list(Secret, "/secrets", query),
+    putSecret: (body: Input<typeof PutSecret>) => call(Secret, "PUT", "/secrets", { body }),
+    deleteSecret: (id: string) => call(nothing, "DELETE", `/secrets/${id}`),
+    notifications: () => list(Notification, "/notifications"),
+    createNotification: (body: Input<typeof CreateNotification>) => post(Notification, "/notifications", body),
+    updateNotification: (id: string, body: Input<typeof UpdateNotification>) =>
+      patch(Notification, `/notifications/${id}`, body),
+    deleteNotification: (id: string) => call(nothing, "DELETE", `/notifications/${id}`),
+    testNotification: (id: string) => post(NotificationDelivery, `/notifications/${id}/test`),
+    notificationDeliveries: (id: string, enough = 50) =>
+      list(NotificationDelivery, `/notifications/${id}/deliveries`, {}, enough),
+    redeliverNotification: (id: string, deliveryId: string) =>
+      post(NotificationDelivery, `/notifications/${id}/deliveries/${deliveryId}/redeliver`),
 
     agents: () => list(Agent, "/agents"),
     updateAgent: (id: string, body: Input<typeof UpdateAgent>) => patch(Agent, `/agents/${id}`, body),

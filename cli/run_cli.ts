@@ -2,7 +2,7 @@
 import { createApiClient } from "./api_client.ts";
 import { nearest, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { cancel, rollback, skip, start } from "./commands/act.ts";
+import { cancel, pause, promote, resume, rollback, skip, start } from "./commands/act.ts";
 import { agents } from "./commands/agents.ts";
 import { apply } from "./commands/apply.ts";
 import { approvals, approve, reject } from "./commands/approvals.ts";
@@ -14,10 +14,12 @@ import { completionOf } from "./commands/completion.ts";
 import { deploy } from "./commands/deploy.ts";
 import { login } from "./commands/login.ts";
 import { logs } from "./commands/logs.ts";
+import { notifications } from "./commands/notifications.ts";
 import { plan } from "./commands/plan.ts";
 import { render } from "./commands/render.ts";
 import { repositories } from "./commands/repositories.ts";
 import { runtime } from "./commands/runtime.ts";
+import { secret } from "./commands/secret.ts";
 import { status } from "./commands/status.ts";
 import { triggers } from "./commands/triggers.ts";
 import { version } from "./commands/version.ts";
@@ -37,7 +39,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   approvals,
   approve,
   reject,
+  pause,
+  resume,
   skip,
+  promote,
   batch,
   cancel,
   rollback,
@@ -45,6 +50,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   runtime,
   repositories,
   triggers,
+  secret,
+  notifications,
   version,
   changes,
   "can-i": canI,

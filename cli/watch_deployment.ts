@@ -34,7 +34,8 @@ export async function watchDeployment(
       nameOf(t),
       t.status,
       t.reason.text,
-      t.status === "pending" && !/^task\.(waiting_for_(machine|cordoned)|watching|paused)/.test(t.reason.code),
+      t.status === "pending" &&
+        !/^task\.(waiting_for_(machine|cordoned)|watching|paused|approval|gate_)/.test(t.reason.code),
     );
 
   for await (const event of api.live([`deployment:${id}`], { signal, onLost })) {

@@ -1,4 +1,4 @@
-/** start, approve, reject, skip, cancel and rollback differ in one word: one shape for all. */
+/** Acts that differ in one word: one shape for all. */
 import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
@@ -9,7 +9,7 @@ const WATCH_GOAL: Partial<Record<Act, DeploymentWithTasks["status"]>> = {
   rollback: "rolled_back",
   cancel: "cancelled",
 };
-type Act = "start" | "approve" | "reject" | "skip" | "cancel" | "rollback";
+type Act = "start" | "pause" | "resume" | "skip" | "promote" | "cancel" | "rollback";
 
 const actCommand = (act: Act, summary: string) =>
   command({
@@ -37,8 +37,12 @@ const actCommand = (act: Act, summary: string) =>
   });
 
 export const start = actCommand("start", "start a pending deployment");
-export const approve = actCommand("approve", "approve a deployment that waits for it");
-export const reject = actCommand("reject", "refuse a deployment that waits for approval");
-export const skip = actCommand("skip", "end the waits between batches, and the watch over a release, now");
+export const pause = actCommand("pause", "let running tasks end and start no new ones");
+export const resume = actCommand("resume", "go on after a pause");
+export const skip = actCommand("skip", "end the waits and gates of the moment, and the watch over a release, now");
+export const promote = actCommand(
+  "promote",
+  "pass over every wait and gate of what is being rolled out; approvals stay",
+);
 export const cancel = actCommand("cancel", "stop a deployment; waits for the agents' word");
 export const rollback = actCommand("rollback", "bring back what ran before a deployment");
