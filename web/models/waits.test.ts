@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Task } from "../../protocol/http_api.ts";
-import { editableBatch, maySkip, readBatch, waitsOf } from "./waits.ts";
+import { editableBatch, mayPromote, maySkip, readBatch, waitsOf } from "./waits.ts";
 
 const task = (code: string, more: Partial<Task> = {}) =>
   ({
@@ -49,3 +49,14 @@ it.each([["2", 2], [" 25% ", "25%"], ["100%", "100%"], ["0", undefined], ["101%"
   "%s is read as the batch size %s",
   (text, batch) => expect(readBatch(text)).toBe(batch),
 );
+
+it("a gate that is measured is a wait without an end of its own, and a promotion passes over it, not over a watch", () => {
+  const [gate] = waitsOf([task("task.gate_measuring")], "running");
+  expect([gate!.kind, gate!.until]).toEqual(["gate", undefined]);
+  const watch = waitsOf([task("task.watching")], "running");
+  expect([mayPromote([gate!], "deployer"), mayPromote([gate!], "viewer"), mayPromote(watch, "admin")]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});

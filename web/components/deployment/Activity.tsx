@@ -4,6 +4,7 @@ import { useApp, useModel } from "../../app_context.ts";
 import { reasonText, t, tState } from "../../i18n/locale.ts";
 import { createTimeline } from "../../models/deployment_model.ts";
 import { setQuery } from "../../router.ts";
+import { partName } from "../../text/part_name.ts";
 import { Loaded } from "../Page.tsx";
 import { Status } from "../Status.tsx";
 import { Ago } from "../Times.tsx";
@@ -13,7 +14,7 @@ const stateOf = (entry: TimelineEntry) => entry.kind.split(".").at(-1)!;
 export function Activity({ deployment }: { deployment: DeploymentWithTasks }) {
   const { api, feed } = useApp();
   const timeline = useModel(() => createTimeline(api, feed, deployment.id), [deployment.id]);
-  const names = new Map(deployment.tasks.map((task) => [task.id, task.name]));
+  const names = new Map(deployment.tasks.map((task) => [task.id, partName(task)]));
   return (
     <Loaded resource={timeline}>
       {(entries) => (

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { DeploymentWithTasks } from "../../../protocol/http_api.ts";
 import { useApp } from "../../app_context.ts";
 import { reasonText, t, timeWords } from "../../i18n/locale.ts";
-import { maySkip, waitsOf } from "../../models/waits.ts";
+import { mayPromote, maySkip, waitsOf } from "../../models/waits.ts";
 import type { Wait } from "../../models/waits.ts";
 import { now } from "../../text/now.ts";
 import { durationText } from "../../text/time_text.ts";
@@ -12,11 +12,12 @@ import { ConfirmDialog } from "../Dialog.tsx";
 import { Icon } from "../Icon.tsx";
 import type { IconName } from "../icon_paths.ts";
 
-const SIGNS: Record<Wait["kind"], IconName> = { pause: "paused", watch: "search", machine: "offline" };
+const SIGNS: Record<Wait["kind"], IconName> = { pause: "paused", watch: "search", gate: "search", machine: "offline" };
 
 export function Waits({ deployment }: { deployment: DeploymentWithTasks }) {
   const { api, session } = useApp();
   const [asked, setAsked] = useState<Wait>();
+  const [promotes, setPromotes] = useState(false);
   const waits = waitsOf(deployment.tasks, deployment.status);
   if (waits.length === 0) return null;
   return (
@@ -27,7 +28,7 @@ export function Waits({ deployment }: { deployment: DeploymentWithTasks }) {
           <span>{reasonText(wait.task.reason)}</span>
           <b class="figures">
             {wait.until === undefined
-              ? t("waits.still")
+              ? t(wait.kind === "gate" && deployment.status === "running" ? "waits.measured" : "waits.still")
               : t("waits.left", { time: durationText(wholeSeconds(wait.until - now.value), timeWords()) })}
           </b>
           {maySkip(wait, session.base.value) && (
@@ -42,10 +43,25 @@ export function Waits({ deployment }: { deployment: DeploymentWithTasks }) {
           )}
         </li>
       ))}
+      {mayPromote(waits, session.base.value) && (
+        <li>
+          <Button small name="promote" onClick={() => setPromotes(true)}>{t("waits.promote")}</Button>
+        </li>
+      )}
+      {promotes && (
+        <ConfirmDialog
+          title={t("waits.promote")}
+          text={t("waits.promote.ask")}
+          submit={t("waits.promote")}
+          withNote="optional"
+          act={(note) => api.send("POST", `/deployments/${deployment.id}/promote`, note ? { note } : {})}
+          onClose={() => setPromotes(false)}
+        />
+      )}
       {asked && (
         <ConfirmDialog
           title={t("task.do.skip")}
-          text={t(asked.kind === "watch" ? "task.ask.skip.watch" : "task.ask.skip.pause")}
+          text={t(asked.kind === "machine" ? "task.ask.skip.pause" : `task.ask.skip.${asked.kind}`)}
           submit={t("task.do.skip")}
           withNote="optional"
           act={(note) => api.send("POST", `/tasks/${asked.task.id}/skip`, note ? { note } : {})}

@@ -3,6 +3,7 @@ import type { GraphNode } from "../../graph/derive_graph.ts";
 import { boxOf, NODE_WIDTH } from "../../graph/place_graph.ts";
 import { reasonText, t, tState } from "../../i18n/locale.ts";
 import { lookOf, taskState } from "../../models/state_look.ts";
+import { partName } from "../../text/part_name.ts";
 import { Icon } from "../Icon.tsx";
 import { RunTime } from "../Times.tsx";
 
@@ -35,12 +36,12 @@ export function TaskNode({ node, place, selectedId, onSelect }: TaskNodeInput) {
         type="button"
         class="node-main"
         aria-pressed={selectedId === task.id}
-        title={`${task.name}\n${reasonText(task.reason)}`}
+        title={`${partName(task)}\n${reasonText(task.reason)}`}
         onClick={() => onSelect(task.id)}
       >
         <span class="node-top">
           <Icon name={look.icon} class={look.icon === "running" ? "spin" : ""} />
-          <b>{task.name}</b>
+          <b>{partName(task)}</b>
           {task.attempt > 1 && <em class="tag" title={t("log.attempt.n", { n: task.attempt })}>#{task.attempt}</em>}
           <RunTime of={task} />
         </span>
@@ -71,7 +72,7 @@ function Parts(
           {stage.map((part) => {
             const state = taskState(part);
             const look = lookOf(state);
-            const label = `${part.name}: ${tState("task", state)}`;
+            const label = `${partName(part)}: ${tState("task", state)}`;
             return (
               <button
                 key={part.id}

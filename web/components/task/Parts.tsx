@@ -5,6 +5,7 @@ import { useApp, useCan } from "../../app_context.ts";
 import { reasonText, t } from "../../i18n/locale.ts";
 import { taskState } from "../../models/state_look.ts";
 import { editableBatch, readBatch } from "../../models/waits.ts";
+import { partName } from "../../text/part_name.ts";
 import { Button } from "../Button.tsx";
 import { Status } from "../Status.tsx";
 import { RunTime } from "../Times.tsx";
@@ -38,7 +39,7 @@ export function Parts({ task, parts, deployment, onSelect }: {
                 <td class="figures">{batchOf(part) !== batchOf(parts[at - 1]) ? batchOf(part) : undefined}</td>
               )}
               <td>
-                <button type="button" class="as-link" onClick={() => onSelect(part.id)}>{part.name}</button>
+                <button type="button" class="as-link" onClick={() => onSelect(part.id)}>{partName(part)}</button>
               </td>
               <td>
                 <Status kind="task" state={taskState(part)} />

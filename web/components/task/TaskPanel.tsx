@@ -7,6 +7,7 @@ import { plainText } from "../../log/ansi.ts";
 import { taskActions } from "../../models/actions.ts";
 import type { TaskAction } from "../../models/actions.ts";
 import { taskState } from "../../models/state_look.ts";
+import { partName } from "../../text/part_name.ts";
 import { Button } from "../Button.tsx";
 import { ConfirmDialog } from "../Dialog.tsx";
 import { LogViewer } from "../log/LogViewer.tsx";
@@ -31,7 +32,7 @@ export function TaskPanel({ task, tasks, deployment, onSelect }: {
       <div class="task-facts">
         <header>
           {parent && <button type="button" class="crumb" onClick={() => onSelect(parent.id)}>{parent.name} /</button>}
-          <h2>{task.name}</h2>
+          <h2>{partName(task)}</h2>
           <Status kind="task" state={state} />
         </header>
         <p class="task-reason">{reasonText(task.reason)}</p>
@@ -79,7 +80,7 @@ function Acts({ task, deployment }: { task: Task; deployment: Deployment }) {
       {asked && (
         <ConfirmDialog
           title={t(`task.do.${asked}`)}
-          text={t(`task.ask.${asked}`, { name: task.name })}
+          text={t(`task.ask.${asked}`, { name: partName(task) })}
           submit={t(`task.do.${asked}`)}
           danger={asked === "cancel"}
           withNote="optional"
