@@ -44,13 +44,18 @@ function sayRunning(host: CliHost, name: string, found: Found): string {
     ]),
   );
   const notes = targets.flatMap(({ item }) => [
-    ...item.drift.map((d) => `${item.target}: ${d.path} is ${d.actual}, not ${d.expected}\n`),
     ...(item.agent && !item.agent.connected && item.target !== "-"
       ? [`${item.target}: not connected since ${item.agent.lastSeenAt}, ${item.lastHealth} then\n`]
       : []),
     ...(item.healing?.error ? [`${item.target}: ${item.healing.error}\n`] : []),
   ]);
-  return table + (notes.length > 0 ? `\n${notes.join("")}` : "");
+  const differences = targets.flatMap(({ item }) =>
+    item.drift.map((d) => [item.target, d.path, d.expected, d.actual, item.agent?.name ?? "-", item.driftMode])
+  );
+  const differing = differences.length > 0
+    ? `\n${sayTable(["target", "differs in", "expected", "actual", "seen by", "drift"], differences)}`
+    : "";
+  return table + differing + (notes.length > 0 ? `\n${notes.join("")}` : "");
 }
 
 const sayResources = (host: CliHost, { resources }: AppStateItem): string =>

@@ -2,7 +2,7 @@
  * Applies again what no longer is what its version says: one deployment per application, environment and version, of the
  * machines that differ, one after the other. It goes the way of every deployment: policy, approvals, locks, timeline.
  *
- *   differs --a try is due--> noted with its instant -> deployment made --approvals--> starts by itself
+ *   differs --a try is due, nothing frozen--> noted with its instant -> deployment made --approvals--> starts by itself
  *
  * The try is noted first: a crash between the two costs one try, never an endless row of them.
  */
@@ -13,6 +13,8 @@ import { systemActor } from "../database.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
 import type { DeploymentDeps } from "../deployments/load_plan.ts";
 import { recordEvents } from "../events/record_event.ts";
+import { findFrozen } from "../freezes/find_frozen.ts";
+import type { FrozenPlace } from "../freezes/find_frozen.ts";
 import { type Drifted, findHealable, type Healing } from "./find_drifted.ts";
 
 const HOUR_MS = 3600_000;
@@ -32,6 +34,8 @@ export async function healDrift(deps: DeploymentDeps, settleSeconds: number): Pr
 
 async function heal(deps: DeploymentDeps, rows: readonly Drifted[]): Promise<boolean> {
   const { application, environmentId, projectId, version, versionId } = rows[0]!;
+  // No try is used up and no deployment piles up: the first look after the freeze heals.
+  if (await isFrozen(deps, rows[0]!)) return false;
   await note(deps, rows, { deploymentId: null });
   const targets = rows.map((row) => row.target).filter((target) => target !== NOWHERE);
   const isMany = targets.length > 1;
@@ -69,6 +73,21 @@ async function heal(deps: DeploymentDeps, rows: readonly Drifted[]): Promise<boo
     );
     deps.hints.announce("events");
     return false;
+  }
+}
+
+async function isFrozen({ db }: DeploymentDeps, row: Drifted): Promise<boolean> {
+  const [place] = await db.sql<
+    { id: string; name: string; policy: Record<string, never>; planned: FrozenPlace["planned"] }[]
+  >`select e.id, e.name, e.policy, coalesce(v.plan -> 'freeze', '[]') as planned from environment e, version v
+    where e.id = ${row.environmentId} and v.id = ${row.versionId}`;
+  if (!place) return true;
+  const { planned, ...environment } = place;
+  try {
+    return await findFrozen(db.sql, { environment, planned, applications: [row.application] }) !== undefined;
+  } catch (error: unknown) {
+    if (!(error instanceof AppError)) throw error;
+    return false; // a freeze that cannot be read is told where the deployment would start
   }
 }
 

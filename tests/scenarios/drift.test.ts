@@ -4,6 +4,8 @@
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createDeployment } from "../../db/deployments/create_deployment.ts";
+import { healDrift } from "../../db/drift/heal_drift.ts";
+import { createFreeze } from "../../db/freezes/create_freeze.ts";
 import { createHints } from "../../db/hints.ts";
 import type { Observed, Operator } from "../../operators/operator.ts";
 import type { Operation } from "../../protocol/operation.ts";
@@ -160,6 +162,33 @@ describe("what was changed by hand", () => {
     open();
     await until(w.hints, async () => await w.status(next) === "completed", "the end of v2");
     await until(w.hints, async () => (await w.heals())[0]?.status === "completed", "healing after it");
+    await w.stop();
+  });
+
+  it("waits while a freeze is in force, by hand or of the Plan, uses up no try, and goes on after it", async () => {
+    const w = await setUp("heal");
+    await deployed(w, `v1-${w.app}`);
+    const wish = { environmentId: w.environmentId, until: "2999-01-01T00:00:00Z", reason: "a quiet week" };
+    const freeze = await createFreeze(w.deps, wish, w.world.actor);
+    w.machines.m1.changeByHand();
+    await until(w.hints, async () => (await w.sync("m1"))?.sync === "out_of_sync", "m1 out of sync");
+    const lookAgain = async () => {
+      await db.sql`update app_state set observed_at = observed_at - interval '1 hour'`;
+      expect(await healDrift(w.deps, 0)).toBe(0);
+      expect(await w.heals()).toEqual([]);
+      const [state] = await db.sql`select healing from app_state where target = ${`m1-${w.app}`}`;
+      expect(state!.healing).toBeNull();
+    };
+    await lookAgain();
+    const [{ name } = { name: "" }] = await db.sql<
+      { name: string }[]
+    >`select name from environment where id = ${w.environmentId}`;
+    const planned = { freeze: [{ environment: name, cron: "* * * * *", for: "2m" }] };
+    await db.sql`update version set plan = ${db.sql.json(planned)} where version = ${`v1-${w.app}`}`;
+    await db.sql`update "freeze" set ends_at = boreas_now() where id = ${freeze}`;
+    await lookAgain();
+    await db.sql`update version set plan = '{}' where version = ${`v1-${w.app}`}`;
+    await until(w.hints, async () => (await w.heals())[0]?.status === "completed", "healing after the freeze");
     await w.stop();
   });
 
