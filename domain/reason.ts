@@ -38,6 +38,7 @@ const SENTENCES = {
   "deployment.resumed": "Resumed by {actor}.",
   "deployment.completed": "{count} of {count} applications run version {version}.",
   "deployment.starting": "Made by the {actor}; it starts by itself.",
+  "deployment.starting_fired": "Made by the trigger {trigger}, which {actor} fired; it starts by itself.",
   "deployment.nothing_to_do": "No application of this deployment changed.",
   "deployment.failed": "{task} failed: {detail}",
   "deployment.failed_many": "{failed} of {count} applications failed, first {task}: {detail}",

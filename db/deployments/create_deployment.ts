@@ -29,6 +29,8 @@ export interface DeploymentInput {
   reapply?: boolean;
   /** Why it was made, when no person made it. */
   origin?: Reason;
+  /** What it says before it starts by itself. */
+  starting?: Reason;
   /** The look of a trigger that this deployment settles: it makes one, whoever else was about to. */
   triggerRunId?: string;
   /** For these machines only, by name: they missed the release when it went everywhere. */
@@ -68,7 +70,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       : approvals > 0
       ? reason("deployment.awaiting_approval", { missing: approvals, count: approvals })
       : input.autoStart && !input.onlyTargets && !input.reapply
-      ? reason("deployment.starting", { actor: actor.name })
+      ? input.starting ?? reason("deployment.starting", { actor: actor.name })
       : input.origin ?? reason("deployment.created");
     await tx`
       insert into deployment (id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy,

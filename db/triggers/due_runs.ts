@@ -13,12 +13,13 @@ export interface DueRun {
   dryRun: boolean;
   wanted: string | null;
   actor: string;
+  actorId: string | null;
 }
 
 /** Those of pushes are decided by the one who works on the delivery. */
 export async function readDueRuns(db: Database, limit: number): Promise<DueRun[]> {
   return await db.sql<DueRun[]>`
-    select id, project_id, trigger_id, trigger, event, version_id, cause_deployment_id, dry_run, wanted, actor
+    select id, project_id, trigger_id, trigger, event, version_id, cause_deployment_id, dry_run, wanted, actor, actor_id
     from trigger_run where outcome = 'waiting' and event in ('cron', 'deployment', 'api') and due_at <= boreas_now()
     order by due_at, id limit ${limit}`;
 }

@@ -26,11 +26,11 @@ export async function fireTrigger(
       throw new AppError("conflict", "trigger.disabled", `${row.name} is switched off; switch it on before firing it.`);
     }
     await tx`
-      insert into trigger_run (id, project_id, trigger_id, trigger, environment, event, outcome, reason, due_at, dry_run, wanted, actor)
+      insert into trigger_run (id, project_id, trigger_id, trigger, environment, event, outcome, reason, due_at, dry_run, wanted, actor, actor_id)
       values (${id}, ${actor.projectId}, ${triggerId}, ${row.name}, ${row.environment}, 'api', 'waiting',
         ${tx.json(reason("trigger.deciding") as never)}, boreas_now(), ${ask.dryRun}, ${
       ask.version ?? null
-    }, ${actor.name})`;
+    }, ${actor.name}, ${actor.userId})`;
     await recordEvents(tx, [{
       topic: "trigger",
       projectId: actor.projectId,

@@ -82,7 +82,10 @@ async function place(deps: GitopsDeps, run: DueRun, trigger: TriggerRow, version
     place: there,
     applications,
     start: trigger.start,
-    actor: run.actor,
+    actor: { name: run.actor, userId: run.actorId },
+    ...(run.event === "api" && {
+      starting: reason("deployment.starting_fired", { trigger: run.trigger, actor: run.actor }),
+    }),
     origin: reason("deployment.created_by_trigger", { on: run.event, ref: version.name }),
     runId: run.id,
     again: run.event !== "deployment",

@@ -38,8 +38,10 @@ export interface Wish {
   /** Its own applications, and those that may go everywhere when any may. */
   applications: readonly string[];
   start: TriggerStart;
-  /** Who makes the deployment. */
-  actor: string;
+  /** Who makes the deployment; a person, or a person's token, where one fired the trigger. */
+  actor: { name: string; userId: string | null };
+  /** What a deployment that starts by itself says first. */
+  starting?: Reason;
   origin?: Reason;
   /** What is settled with the deployment, in one transaction. */
   runId?: string;
@@ -87,9 +89,10 @@ export async function placeVersion(deps: GitopsDeps, version: VersionToPlace, wi
     manualApproval: wish.start === "approve",
     autoStart: wish.start !== "manual",
     ...(wish.origin && { origin: wish.origin }),
+    ...(wish.starting && { starting: wish.starting }),
     ...(wish.runId && { triggerRunId: wish.runId }),
   };
-  const actor = systemActor(wish.actor, version.projectId);
+  const actor = { ...systemActor(wish.actor.name, version.projectId), userId: wish.actor.userId };
   try {
     if (wish.dryRun) return { would: { applications, notes: (await previewDeployment(deps, input, actor)).warnings } };
     const deploymentId = await createDeployment(deps, input, actor);

@@ -105,4 +105,4 @@ async function fire(
   return "why" in placed ? placed.why : undefined;
 }
 
-const actorOf = ({ ref }: VersionToPlan): string => `${ref.kind === "tag" ? "tag" : "push"} trigger`;
+const actorOf = ({ ref }: VersionToPlan) => ({ name: `${ref.kind === "tag" ? "tag" : "push"} trigger`, userId: null });

@@ -4,6 +4,7 @@ import { revertVersion, unrevertVersion } from "../../db/versions/mark_version.t
 import { rollbackDeployment } from "../../db/deployments/rollback_deployment.ts";
 import { fireTrigger } from "../../db/triggers/fire_trigger.ts";
 import { createTrigger, updateTrigger } from "../../db/triggers/write_trigger.ts";
+import { seedWork } from "../helpers/seed_work.ts";
 import { createTestDatabase } from "../helpers/test_database.ts";
 import type { TestDatabase } from "../helpers/test_database.ts";
 import { createTriggerWorld } from "../helpers/trigger_world.ts";
@@ -304,6 +305,18 @@ describe("a call", () => {
     await w.carryOut("prod");
     await unrevertVersion(w.deps, await w.idOf(second), "It was the network.", w.actor);
     expect(await fire(w, "hand")).toMatchObject({ outcome: "fired", version: second });
+  });
+
+  it("is the work of whoever fired it, who may therefore not approve it alone", async () => {
+    const w = await createTriggerWorld(db, [HAND], { policy: { approvals: { count: 1, notAuthor: true } } });
+    await w.push("1");
+    const ada = await seedWork(db, w.projectId).user("ada-by-token");
+    const token = { ...w.actor, userId: ada, name: "token:ci" };
+    await fireTrigger(w.deps, await w.triggerId("hand"), { dryRun: false }, token);
+    await w.look();
+    const [made] = await db.sql`
+      select status, created_by, author_id from deployment where project_id = ${w.projectId}`;
+    expect(made).toEqual({ status: "awaiting_approval", createdBy: "token:ci", authorId: ada });
   });
 
   it("in a dry run says what would happen, and nothing happens", async () => {

@@ -36,6 +36,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "deployment.resumed": "已由 {actor} 恢复。",
   "deployment.completed": "{count} 个应用均已运行版本 {version}。",
   "deployment.starting": "由 {actor} 创建，将自动开始。",
+  "deployment.starting_fired": "由 {actor} 触发的 {trigger} 创建，将自动开始。",
   "deployment.nothing_to_do": "本次部署没有任何应用发生变化。",
   "deployment.failed": "{task} 失败：{detail}",
   "deployment.failed_many": "{count} 个应用中有 {failed} 个失败，首个为 {task}：{detail}",
