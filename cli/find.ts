@@ -4,6 +4,7 @@ import type {
   Application,
   Deployment,
   Environment,
+  Notification,
   Repository,
   Task,
   Trigger,
@@ -46,6 +47,9 @@ export const findAgent = async (api: ApiClient, wanted: string): Promise<Agent> 
 
 export const findRepository = async (api: ApiClient, wanted: string): Promise<Repository> =>
   pick("repository", wanted, await api.repositories(), (r) => r.url, (r) => r.id);
+
+export const findNotification = async (api: ApiClient, wanted: string): Promise<Notification> =>
+  pick("channel", wanted, await api.notifications(), (n) => n.name, (n) => n.id);
 
 /** Two repositories may each have one of a name, and so may a person. */
 export async function findTrigger(api: ApiClient, wanted: string): Promise<Trigger> {

@@ -2,7 +2,7 @@
 import { createApiClient } from "./api_client.ts";
 import { nearest, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { cancel, pause, promote, resume, rollback, skip, start } from "./commands/act.ts";
+import { cancel, pause, promote, resume, rollback, skip } from "./commands/act.ts";
 import { agents } from "./commands/agents.ts";
 import { apply } from "./commands/apply.ts";
 import { approvals, approve, reject } from "./commands/approvals.ts";
@@ -11,7 +11,9 @@ import { batch } from "./commands/batch.ts";
 import { canI } from "./commands/can_i.ts";
 import { changes } from "./commands/changes.ts";
 import { completionOf } from "./commands/completion.ts";
+import { decide } from "./commands/decide.ts";
 import { deploy } from "./commands/deploy.ts";
+import { freeze } from "./commands/freeze.ts";
 import { login } from "./commands/login.ts";
 import { logs } from "./commands/logs.ts";
 import { notifications } from "./commands/notifications.ts";
@@ -20,6 +22,7 @@ import { render } from "./commands/render.ts";
 import { repositories } from "./commands/repositories.ts";
 import { runtime } from "./commands/runtime.ts";
 import { secret } from "./commands/secret.ts";
+import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { triggers } from "./commands/triggers.ts";
 import { version } from "./commands/version.ts";
@@ -45,7 +48,9 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   promote,
   batch,
   cancel,
+  decide,
   rollback,
+  freeze,
   agents,
   runtime,
   repositories,

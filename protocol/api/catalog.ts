@@ -309,6 +309,7 @@ export const Secret = z.object({
   rotatedAt: Instant.nullable(),
   rotatedBy: z.string().nullable(),
 }).meta({ id: "Secret" });
+export type Secret = z.infer<typeof Secret>;
 export const PutSecret = z.strictObject({
   name: z.string().regex(
     /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,

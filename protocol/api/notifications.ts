@@ -4,6 +4,9 @@ import { CHANNEL_KINDS, DELIVERY_STATES, NOTIFICATION_EVENTS } from "../../domai
 import { Labels } from "../config/values.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 
+export { CHANNEL_KINDS, NOTIFICATION_EVENTS };
+export type { ChannelKind } from "../../domain/notification.ts";
+
 const Url = z.url({ protocol: /^https?$/, error: "an address that begins with https:// or http://" }).max(2000);
 /** A name from the API's point of view: people choose it. */
 const Pattern = z.string().min(1).max(200);
