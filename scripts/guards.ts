@@ -134,7 +134,7 @@ export const GUARDS: Guard[] = [
   },
   {
     name: "one running deployment per application and environment",
-    file: "db/deployments/start_deployment.ts",
+    file: "db/deployments/take_turns.ts",
     text: "if (taken.length === apps.length) return null;",
     without: "return null;",
   },

@@ -214,14 +214,14 @@ export const SEEDED_BUGS: SeededBug[] = [
   {
     kind: "tree",
     name: "a deployment that asks a question goes on handing out",
-    file: "db/deployments/move_deployments.ts",
+    file: "db/deployments/ask_people.ts",
     text: "update task set open = false where deployment_id = ${row.id} and open",
     without: "update task set open = true where deployment_id = ${row.id} and open",
   },
   {
     kind: "tree",
-    name: "going on in spite of a failure is asked again",
-    file: "db/deployments/pause_deployment.ts",
+    name: "an answer to go on and fail is asked about again",
+    file: "db/deployments/answer_question.ts",
     text: "set on_failure = 'stop'",
     without: "set on_failure = 'pause'",
   },

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DeploymentWithTasks, Task } from "../../protocol/http_api.ts";
+import { DeploymentWithTasks, TaskWithDetails } from "../../protocol/http_api.ts";
 import { claim, failure, finish, playAll } from "../../tests/helpers/play_tasks.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import { createTestApi } from "../../tests/helpers/test_api.ts";
@@ -66,7 +66,7 @@ it("shows the tasks of a failure, and lets a person try them again or give up", 
   const failed = await api.request("GET", `/tasks?deploymentId=${made.id}&status=failed`, undefined, "viewer");
   expect(failed.body.items.length).toBeGreaterThan(0);
   const task = await api.request("GET", `/tasks/${failed.body.items[0].id}`, undefined, "viewer");
-  expect(Task.parse(task.body)).toEqual(task.body);
+  expect(TaskWithDetails.parse(task.body)).toEqual(task.body);
   const retried = await api.request("POST", `/tasks/${task.body.id}/retry`, {}, "deployer");
   expect(retried.status).toBe(200);
   expect((await api.request("POST", `/tasks/${task.body.id}/retry`, {}, "viewer")).status).toBe(403);
@@ -74,7 +74,7 @@ it("shows the tasks of a failure, and lets a person try them again or give up", 
   expect(["cancelled", "cancelling"]).toContain(cancelled.body.status);
 });
 
-it("refuses by name what this release does not do, and what is not there", async () => {
+it("refuses what is not possible now, and what is not there", async () => {
   const made = await plan();
   const promoted = await act(made.id, "promote");
   expect([promoted.status, promoted.body.code]).toEqual([409, "deployment.wrong_state"]);
@@ -84,10 +84,13 @@ it("refuses by name what this release does not do, and what is not there", async
   expect((await api.request("POST", `/tasks/${task!.id}/skip`, {}, "deployer")).body.code).toBe("task.wrong_state");
   for (const verb of ["approve", "reject"]) {
     const answer = await api.request("POST", `/tasks/${task!.id}/${verb}`, {}, "deployer");
-    expect([answer.status, answer.body.code]).toEqual([409, "not_carried_out_yet"]);
+    expect([answer.status, answer.body.code]).toEqual([409, "approval.not_waiting"]);
   }
   const decided = await api.request("POST", `/tasks/${task!.id}/decide`, { choice: "retry" }, "deployer");
-  expect(decided.body.code).toBe("not_carried_out_yet");
+  expect([decided.status, decided.body.code]).toEqual([
+    409,
+    "task.not_asked",
+  ]);
   const unknown = db.newId();
   for (const path of [`/deployments/${unknown}`, `/deployments/${unknown}/timeline`, `/tasks/${unknown}`]) {
     const { status, body } = await api.request("GET", path);

@@ -92,8 +92,9 @@ describe("GitHub", () => {
     expect(verify("github", { ...hook, headers: { ...rest, "x-hub-signature": sha256! } })).toBe(false);
   });
 
-  it("reads every published example payload, pushes as pushes and the rest as ignored", () => {
+  it("reads every published example payload, pushes and pull requests as such and the rest as ignored", () => {
     let pushes = 0;
+    let pulls = 0;
     for (const { name, examples } of samples) {
       for (const payload of examples) {
         const [event] = WEBHOOK_PROVIDERS.github.read(payload, reader({ "x-github-event": name }), bytes("x"));
@@ -101,10 +102,14 @@ describe("GitHub", () => {
           pushes++;
           expect(event!.commit).toMatch(/^[0-9a-f]{40}$/);
           expect(WEBHOOK_PROVIDERS.github.addresses(payload)[0]).toMatch(/^https:\/\/github\.com\//);
+        } else if (name === "pull_request" && event!.ignoredBecause === undefined) {
+          pulls++;
+          expect(event!.pull).toMatchObject({ number: expect.any(Number), base: expect.stringMatching(/./) });
         } else expect(event!.ignoredBecause).toBeTruthy();
       }
     }
     expect(pushes).toBeGreaterThan(2);
+    expect(pulls).toBeGreaterThan(2);
   });
 
   it("ignores a ping and a deleted branch with a sentence", () => {
