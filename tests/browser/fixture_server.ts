@@ -7,6 +7,7 @@ import { SECURITY_HEADERS } from "../../api/middleware/request_context.ts";
 import { topicKey, topicsOf } from "../../web/live/messages.ts";
 import type { LiveEvent } from "../../protocol/live_events.ts";
 import type { AppStateItem, Deployment, Overview, Task } from "../../protocol/http_api.ts";
+import { measurements, requests } from "./fixture_approvals.ts";
 import * as data from "./fixture_data.ts";
 import { triggerRuns, triggers } from "./fixture_triggers.ts";
 
@@ -163,6 +164,14 @@ export function startFixtureServer(folder: string): FixtureServer {
       return new Response(null, { status: 204, headers: { "set-cookie": "boreas=; Max-Age=0; Path=/" } });
     }
     if (path === "/overview") return json(overview());
+    if (path === "/approvals") {
+      const wanted = url.searchParams.get("deploymentId");
+      return json({
+        items: requests.filter((one) => wanted ? one.deploymentId === wanted : one.mayVote),
+        nextCursor: null,
+      });
+    }
+    if (list === "tasks" && part === "measurements") return json({ items: measurements, nextCursor: null });
     if (list === "tasks" && part === "logs") return logBytes(id!, url);
     if (path === "/deployments/preview") return json(preview());
     if (path === "/enrollment-tokens") {

@@ -24,6 +24,7 @@ export const enStates = {
   "state.task.failed": "Failed",
   "state.task.cancelled": "Cancelled",
   "state.task.skipped": "Skipped",
+  "state.task.measured": "Measured",
   "state.health.healthy": "Healthy",
   "state.health.degraded": "Degraded",
   "state.health.progressing": "Progressing",

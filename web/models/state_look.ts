@@ -20,6 +20,7 @@ const LOOKS: Record<string, Look> = {
   cancelling: { tone: "warning", icon: "running" },
   cancelled: { tone: "neutral", icon: "cancelled" },
   skipped: { tone: "neutral", icon: "skipped" },
+  measured: { tone: "neutral", icon: "search" },
   success: { tone: "success", icon: "success" },
   completed: { tone: "success", icon: "success" },
   failed: { tone: "danger", icon: "failed" },

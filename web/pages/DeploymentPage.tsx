@@ -1,6 +1,7 @@
 import { EDITABLE_DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
 import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
+import { RequestsOf } from "../components/approvals/Requests.tsx";
 import { Activity } from "../components/deployment/Activity.tsx";
 import { DeploymentHead } from "../components/deployment/DeploymentHead.tsx";
 import { Waits } from "../components/deployment/Waits.tsx";
@@ -35,6 +36,7 @@ function Content({ deployment, model }: { deployment: DeploymentWithTasks; model
   return (
     <div class="deployment" data-status={deployment.status}>
       <DeploymentHead deployment={deployment} />
+      <RequestsOf deploymentId={deployment.id} />
       <Waits deployment={deployment} />
       <TaskGraph tasks={deployment.tasks} selectedId={chosen?.id} onSelect={select} />
       <div class="lower">

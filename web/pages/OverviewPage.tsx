@@ -1,6 +1,7 @@
 import { isActive, isEnded } from "../../domain/deployment_state.ts";
 import type { Deployment, Overview } from "../../protocol/http_api.ts";
 import { useApp, useModel } from "../app_context.ts";
+import { WaitsForMe } from "../components/approvals/Requests.tsx";
 import { DeploymentLine } from "../components/DeploymentLine.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Card, Empty, Loaded, PageHead } from "../components/Page.tsx";
@@ -32,6 +33,7 @@ export function OverviewPage() {
                 <span class="banner-go">{t("overview.look")}</span>
               </a>
             )}
+            <WaitsForMe />
             <Counts counts={data.counts} />
             <div class="overview">
               <Card title={t("overview.grid")} flush>

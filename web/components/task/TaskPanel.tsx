@@ -14,6 +14,7 @@ import { LogViewer } from "../log/LogViewer.tsx";
 import { Facts } from "../Page.tsx";
 import { Status } from "../Status.tsx";
 import { Ago, RunTime } from "../Times.tsx";
+import { Measurements } from "./Measurements.tsx";
 import { Parts } from "./Parts.tsx";
 
 const KEEPS_A_LOG = ["deploy", "apply", "hook", "rollback"];
@@ -27,6 +28,8 @@ export function TaskPanel({ task, tasks, deployment, onSelect }: {
   const parts = tasks.filter((other) => other.parentId === task.id);
   const parent = tasks.find((other) => other.id === task.parentId);
   const state = taskState(task);
+  /** Its agent measures, and tells at the end. */
+  const isScriptGate = task.payload.action === "gate";
   return (
     <section class="task-panel" aria-label={task.name} data-panel={task.name}>
       <div class="task-facts">
@@ -49,11 +52,14 @@ export function TaskPanel({ task, tasks, deployment, onSelect }: {
             [t("task.completed"), task.completedAt && <Ago at={task.completedAt} />],
           ]}
         />
+        {isScriptGate && task.step === "completed" && <Measurements key={task.id} task={task} />}
       </div>
       {parts.length > 0
         ? <Parts task={task} parts={parts} deployment={deployment} onSelect={onSelect} />
-        : KEEPS_A_LOG.includes(task.type)
+        : KEEPS_A_LOG.includes(task.type) || isScriptGate
         ? <LogViewer key={task.id} task={task} />
+        : task.payload.gate
+        ? <Measurements key={task.id} task={task} />
         : <p class="log-note">{t("log.no.output")}</p>}
     </section>
   );
