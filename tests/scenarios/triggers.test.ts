@@ -5,6 +5,9 @@ import { rollbackDeployment } from "../../db/deployments/rollback_deployment.ts"
 import { fireTrigger } from "../../db/triggers/fire_trigger.ts";
 import { createTrigger, updateTrigger } from "../../db/triggers/write_trigger.ts";
 import { seedWork } from "../helpers/seed_work.ts";
+import { findTriggerProblems } from "../../domain/check_trigger.ts";
+import { parseConfigFile } from "../../protocol/config_file.ts";
+import type { PlanDocument } from "../../protocol/config_file.ts";
 import { createTestDatabase } from "../helpers/test_database.ts";
 import type { TestDatabase } from "../helpers/test_database.ts";
 import { createTriggerWorld } from "../helpers/trigger_world.ts";
@@ -374,4 +377,16 @@ describe("the policy of an environment is the floor for every kind of trigger", 
       /^prod does not take version .*: its policy allows (versions of )?the tags release-\* only\.$/,
     );
   });
+});
+
+it("the page about triggers shows a Plan that is one", async () => {
+  const page = await Deno.readTextFile(new URL("../../docs/triggers.md", import.meta.url));
+  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+  const { documents, problems } = parseConfigFile("boreas.yaml", yaml!);
+  expect([documents.length, problems]).toEqual([1, []]);
+  const { triggers = [] } = documents[0] as PlanDocument;
+  const found = triggers.flatMap(({ on, environment, name: _, start: __, ...rule }) =>
+    findTriggerProblems(on, environment, rule)
+  );
+  expect([triggers.length, found]).toEqual([5, []]);
 });
