@@ -48,6 +48,8 @@ export const toFreeze = (input: FreezeInput, why: string): Freeze => ({
 
 /** Windows without a gap can go on for ever: nobody is told of more than a year. */
 const FARTHEST_MS = 366 * 86_400_000;
+/** One after another without a gap: enough for a window a day, all year. */
+const MOST_WINDOWS = 1000;
 
 /** The window that `at` lies in. Its end is the first instant that lies in it no more. */
 export function windowAt({ time }: Pick<Freeze, "time">, at: number): Window | undefined {
@@ -72,7 +74,8 @@ export function frozenAt(freezes: readonly Freeze[], at: number, applications?: 
   const by = concerned.filter((freeze) => windowAt(freeze, at));
   if (by.length === 0) return undefined;
   let until = at;
-  for (let grows = true; grows && until < at + FARTHEST_MS;) {
+  // A window for every minute is no reason to count the minutes of a year.
+  for (let grows = true, steps = 0; grows && steps < MOST_WINDOWS && until < at + FARTHEST_MS; steps++) {
     const ends = concerned.flatMap((freeze) => windowAt(freeze, until)?.until ?? []);
     grows = ends.length > 0;
     until = Math.max(until, ...ends);
