@@ -74,11 +74,11 @@ export function frozenAt(freezes: readonly Freeze[], at: number, applications?: 
   const by = concerned.filter((freeze) => windowAt(freeze, at));
   if (by.length === 0) return undefined;
   let until = at;
-  // A window for every minute is no reason to count the minutes of a year.
-  for (let grows = true, steps = 0; grows && steps < MOST_WINDOWS && until < at + FARTHEST_MS; steps++) {
+  for (let steps = 0; until < at + FARTHEST_MS; steps++) {
     const ends = concerned.flatMap((freeze) => windowAt(freeze, until)?.until ?? []);
-    grows = ends.length > 0;
-    until = Math.max(until, ...ends);
+    if (ends.length === 0) break;
+    // A window for every minute is no reason to count the minutes of a year.
+    until = steps < MOST_WINDOWS ? Math.max(until, ...ends) : at + FARTHEST_MS;
   }
   return { until: Math.min(until, at + FARTHEST_MS), by };
 }
