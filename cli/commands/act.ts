@@ -9,7 +9,7 @@ const WATCH_GOAL: Partial<Record<Act, DeploymentWithTasks["status"]>> = {
   rollback: "rolled_back",
   cancel: "cancelled",
 };
-type Act = "start" | "pause" | "resume" | "skip" | "promote" | "cancel" | "rollback";
+type Act = "pause" | "resume" | "skip" | "promote" | "cancel" | "rollback";
 
 const actCommand = (act: Act, summary: string) =>
   command({
@@ -36,7 +36,6 @@ const actCommand = (act: Act, summary: string) =>
     },
   });
 
-export const start = actCommand("start", "start a pending deployment");
 export const pause = actCommand("pause", "let running tasks end and start no new ones");
 export const resume = actCommand("resume", "go on after a pause");
 export const skip = actCommand("skip", "end the waits and gates of the moment, and the watch over a release, now");

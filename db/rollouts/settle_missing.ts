@@ -111,8 +111,8 @@ export async function skipEmptyWaits(tx: Tx, ended: EndedTask[]): Promise<void> 
     update task t set state = 'skipped', reason = ${
       tx.json(said as never)
     }, completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now()
-    where t.parent_id = any(${parents}::uuid[]) and t.target_agent_id is null and t.state in ('blocked', 'pending')
-      and not exists (select from task c where c.parent_id = t.parent_id and c.target_agent_id is not null and not (c.state = 'skipped' and c.payload ? 'leftOut'))
+    where t.parent_id = any(${parents}::uuid[]) and t.payload -> 'target' ->> 'name' is null and t.state in ('blocked', 'pending')
+      and not exists (select from task c where c.parent_id = t.parent_id and c.payload -> 'target' ->> 'name' is not null and not (c.state = 'skipped' and c.payload ? 'leftOut'))
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`,
   );
 }

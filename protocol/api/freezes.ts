@@ -3,6 +3,9 @@ import { z } from "zod";
 import { Name } from "../config/values.ts";
 import { Id, Instant, MaybeInstant } from "./common.ts";
 
+/** For clients, which may not reach into the domain. */
+export { parseDuration } from "../../domain/duration.ts";
+
 export const CreateFreeze = z.strictObject({
   environmentId: Id,
   /** Only these; all when absent. */
