@@ -1,4 +1,5 @@
 /** What stands in each environment, for deciding whether a new version may go there and with what. */
+import type { ConcurrencyInput } from "../../domain/concurrency.ts";
 import type { Database } from "../database.ts";
 
 export interface PlaceForVersion {
@@ -8,12 +9,14 @@ export interface PlaceForVersion {
   /** Applications of the version that are bound here by name; those that nobody bound anywhere may go everywhere. */
   bound: string[];
   free: string[];
+  /** What the environment's policy asks for; null when it leaves that to the Plan. */
+  concurrency: ConcurrencyInput | null;
 }
 
 /** Environments, with which of a version's applications may go there. */
 export async function readPlaces(db: Database, projectId: string, versionId: string): Promise<PlaceForVersion[]> {
   return await db.sql<PlaceForVersion[]>`
-    select e.id, e.name, e.status,
+    select e.id, e.name, e.status, e.policy -> 'concurrency' as concurrency,
       coalesce((select array_agg(a.name order by a.name) from version_app va
         join application a on a.id = va.application_id
         join application_environment b on b.application_id = a.id and b.environment_id = e.id

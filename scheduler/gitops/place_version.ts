@@ -12,6 +12,7 @@ import { supersedeOlder } from "../../db/deployments/supersede_deployments.ts";
 import { systemActor } from "../../db/database.ts";
 import { readVersionApps } from "../../db/versions/read_history.ts";
 import { AppError } from "../../domain/app_error.ts";
+import { stricter } from "../../domain/concurrency.ts";
 import { relate, whyNotOver } from "../../domain/compare_versions.ts";
 import { detectChanges } from "../../domain/detect_changes.ts";
 import type { Comparable } from "../../domain/detect_changes.ts";
@@ -105,9 +106,10 @@ export async function placeVersion(deps: GitopsDeps, version: VersionToPlace, wi
   }
 }
 
+/** Newer contains older, unless the Plan or the environment says how: then that is done where deployments are made. */
 async function supersede(deps: GitopsDeps, version: VersionToPlace, place: PlaceForVersion): Promise<void> {
   const { repositoryId, versionId } = version;
-  if (version.plan?.concurrency?.policy === "queue" || repositoryId === null) return;
+  if (repositoryId === null || stricter(version.plan?.concurrency, place.concurrency ?? undefined)) return;
   await supersedeOlder(deps, { environmentId: place.id, versionId, repositoryId });
 }
 
