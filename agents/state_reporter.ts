@@ -42,7 +42,7 @@ export interface StateReporter {
   stop(): void;
 }
 
-const keyOf = (one: Present) => `${one.environmentId}/${one.application}`;
+const keyOf = (one: Present) => `${one.environmentId}/${one.application}/`;
 
 export function createStateReporter(options: StateReporterOptions): StateReporter {
   const { operators, clock, logger } = options;
@@ -95,7 +95,7 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
   async function observeAll(): Promise<Map<string, Observed>> {
     const seen = new Map<string, Observed>();
     for (const operator of operators) {
-      for await (const one of operator.observe()) seen.set(keyOf(one), clipObserved(one));
+      for await (const one of operator.observe()) seen.set(keyOf(one) + one.target, clipObserved(one));
     }
     return seen;
   }
@@ -120,6 +120,12 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
     for (const requestId of requests) options.send({ type: "state.report", observed: [], requestId });
   }
 
+  /** Told of nothing there, it stands as told nevertheless: that it is not there then is news. */
+  function forget(place: string) {
+    const keys = [...told?.keys() ?? []].filter((key) => key.startsWith(place));
+    for (const key of keys.length > 0 ? keys : [place]) told?.set(key, "");
+  }
+
   return {
     connected() {
       isUp = true;
@@ -132,7 +138,7 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
       asked = [];
     },
     look(about) {
-      if (about) told?.set(keyOf(about), "");
+      if (about) forget(keyOf(about));
       else told = undefined;
       wake(about ? REST_MS : 0); // a result says itself how it went, and rarely comes alone
     },

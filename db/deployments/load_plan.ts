@@ -216,7 +216,10 @@ function targetsOf(
     list.filter((m) => !only || only.includes(m.name)).map(({ id, name }) => ({ id, name }));
   if (environment.type !== "pm") {
     const named = [...new Set(environment.config.targets ?? [])].map((name) => ({ id: name, name }));
-    return { targets: wanted(named), leftOut: [] };
+    if (named.length === 0) return { targets: [], leftOut: [] };
+    const targets = wanted(named);
+    if (targets.length > 0) return { targets, leftOut: [] };
+    throw nowhere(app.name, only);
   }
   const matched: MatchedTargets = matchTargets(
     app.name,
@@ -226,12 +229,15 @@ function targetsOf(
   );
   const targets = wanted(matched.chosen);
   if (targets.length > 0) return { targets, leftOut: wanted(matched.leftOut) };
-  throw new AppError(
+  throw nowhere(app.name, only);
+}
+
+const nowhere = (application: string, only: readonly string[] | null) =>
+  new AppError(
     "conflict",
     "targets.none",
-    `${app.name} does not go to ${only?.join(", ")} any more, or it is cordoned; nothing is deployed there.`,
+    `${application} does not go to ${only?.join(", ")} any more, or it is cordoned; nothing is deployed there.`,
   );
-}
 
 async function readMachines(tx: Tx, environmentId: string): Promise<Machine[]> {
   return await tx<Machine[]>`

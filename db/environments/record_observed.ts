@@ -85,10 +85,15 @@ export async function recordObserved(
 
 function judgeAll(rows: readonly StateRow[], report: Report): { written: Judged[]; ignored: number } {
   const seen = new Map(report.observed.map((one) => [keyOf(one), one])); // of one place the last word counts
+  // An agent that plays several targets tells each by its name; a machine is one, by whatever name it calls itself.
+  const seenThere = new Map(report.observed.map((one) => [`${keyOf(one)}/${one.target}`, one]));
+  const places = Map.groupBy(rows, keyOf);
   const present = report.present && new Set([...report.present, ...report.observed].map(keyOf));
   const known = new Set(rows.map(keyOf));
   const written = rows.flatMap((row) => {
-    const one = seen.get(keyOf(row)) ?? (present && !present.has(keyOf(row)) ? gone(row) : undefined);
+    const only = places.get(keyOf(row))!.length === 1 ? seen.get(keyOf(row)) : undefined;
+    const one = seenThere.get(`${keyOf(row)}/${row.target}`) ?? only ??
+      (present && !present.has(keyOf(row)) ? gone(row) : undefined);
     if (!one) return [];
     const now = judge(row, one);
     return isSame(row, now) ? [] : [{ row, now }];

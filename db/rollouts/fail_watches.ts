@@ -51,13 +51,15 @@ async function findWatches(sql: Database["sql"] | Tx, agentId: string, bad: read
       coalesce(t.payload -> 'target' ->> 'name', '-') as target,
       floor(extract(epoch from boreas_now() - t.completed_at))::int as seconds
     from unnest(${bad.map((one) => one.environmentId)}::text[], ${bad.map((one) => one.application)}::text[],
-      ${bad.map((one) => one.version)}::text[]) as r(environment_id, application, version)
+      ${bad.map((one) => one.version)}::text[], ${
+    bad.map((one) => one.target)
+  }::text[]) as r(environment_id, application, version, target)
     join deployment d on d.environment_id::text = r.environment_id and d.status in ('running', 'paused')
     join task w on w.deployment_id = d.id and w.type = 'gate' and w.payload ->> 'kind' = 'watch' and w.state in ('blocked', 'pending')
     join application a on a.id = w.app_id and a.name = r.application
     join task t on t.parent_id = w.parent_id and t.is_leaf and t.state = 'success' and t.payload ->> 'action' in ('deploy', 'switch')
       and coalesce(t.target_agent_id, t.last_agent_id) = ${agentId} and t.payload ->> 'version' = r.version
-    order by w.id`;
+    order by w.id, coalesce(t.payload -> 'target' ->> 'name', '-') = r.target desc`;
 }
 
 async function failWatch(tx: Tx, watch: Watch, bad: readonly Observed[]): Promise<void> {
@@ -67,6 +69,9 @@ async function failWatch(tx: Tx, watch: Watch, bad: readonly Observed[]): Promis
   const why = reason("task.turned_bad", { machine, seconds, detail: whyBad(said)! });
   const skipped = reason("task.skipped_stopped", { detail: `${machine} turned bad.` });
   await tx`update task set max_failures = 0 where id = ${watch.parentId}`;
+  // A gate's script that still measures has nothing left to decide.
+  await tx`update task set state = 'cancelling', state_since = boreas_now(), updated_at = boreas_now()
+    where parent_id = ${watch.parentId} and is_leaf and type = 'gate' and state in ('leased', 'running')`;
   const ended = await tx<EndedTask[]>`
     update task t set state = case when t.id = ${watch.id} then 'failed' else 'skipped' end,
       reason = case when t.id = ${watch.id} then ${tx.json(why as never)}::jsonb else ${

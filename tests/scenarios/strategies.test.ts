@@ -37,6 +37,7 @@ interface Release {
   strategy?: StrategyInput;
   hooks?: HooksInput;
   mock?: MockScript;
+  healthy?: { watchAfter: string };
 }
 const hook = (on: "once" | "each" = "once") => ({ run: "ops/hook.sh", on });
 const COUNT = /^[a-z]+/i;
@@ -325,4 +326,22 @@ it("a gate that fails takes back what the canary has reached, on whatever scope,
   expect([await w.versions(), await w.versionStatus("v2")]).toEqual([{ m1: "v1", m2: "v1", m3: "v1" }, "revert"]);
   const [row] = await db.sql<{ reason: { text: string } }[]>`select reason from deployment where id = ${id}`;
   expect(row!.reason.text).toContain("Too many errors.");
+});
+
+it("a release that turns bad while a gate's script still measures goes back without waiting for the script", async () => {
+  const w = await rehearse(2);
+  await w.is(await w.deploy("v1", {}), "completed");
+  w.played.length = 0;
+  const id = await w.deploy("v2", {
+    strategy: {
+      type: "canary",
+      steps: [{ target: 1 }, { gate: { script: "ops/check.sh", every: "1s", for: "1h" } }],
+      onFailure: { action: "rollback" },
+    },
+    healthy: { watchAfter: "1h" },
+    mock: { unhealthyAfter: "1s" },
+  });
+  await w.is(id, "rolled_back");
+  expect(w.played).toEqual(["deploy m1 v2", "gate v2", "back deploy m1 v1"]);
+  expect(await w.versions()).toEqual({ m1: "v1", m2: "v1" });
 });
