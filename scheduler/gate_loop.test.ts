@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createHints } from "../db/hints.ts";
+import type { Hints } from "../db/hints.ts";
+import { createDeployment } from "../db/deployments/create_deployment.ts";
+import { startDeployment } from "../db/deployments/start_deployment.ts";
 import { cancelDeployment } from "../db/deployments/cancel_deployment.ts";
 import { pauseDeployment, resumeDeployment } from "../db/deployments/pause_deployment.ts";
 import { DEFAULT_PROJECT } from "../db/database.ts";
@@ -8,13 +11,16 @@ import { readMeasurements } from "../db/gates/read_measurements.ts";
 import { skipWait } from "../db/rollouts/skip_wait.ts";
 import { parseNetworks } from "../domain/outgoing_address.ts";
 import { createOutgoingCheck } from "../domain/outgoing_check.ts";
-import type { GateInput } from "../domain/strategy.ts";
+import type { GateInput, StrategyInput } from "../domain/strategy.ts";
 import { createClock } from "../host/clock.ts";
 import { createPinnedFetch } from "../host/pinned_fetch.ts";
 import { component } from "../tests/helpers/require_component.ts";
 import { startMeteredApp, startPrometheus } from "../tests/helpers/prometheus.ts";
 import type { MeteredApp, TestPrometheus } from "../tests/helpers/prometheus.ts";
 import { quiet } from "../tests/helpers/start_scheduler.ts";
+import { playAll } from "../tests/helpers/play_tasks.ts";
+import type { PlayedStep } from "../tests/helpers/play_tasks.ts";
+import { seedWorld } from "../tests/helpers/seed_release.ts";
 import { seedWork } from "../tests/helpers/seed_work.ts";
 import { createTestDatabase } from "../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../tests/helpers/test_database.ts";
@@ -29,8 +35,19 @@ beforeAll(async () => {
 });
 const person = (): Actor => ({ userId: null, name: "ada", role: "admin", ip: null, projectId: DEFAULT_PROJECT });
 
+function startLoop(hints: Hints, crashPoint: () => void = () => {}) {
+  const loop = createGateLoop({
+    ...{ db, hints, logger: quiet, clock: createClock(), leadership: soleLeader, sweepSeconds: 1, crashPoint },
+    fetch: createPinnedFetch(() => undefined),
+    checkOutgoing: createOutgoingCheck({ resolve: () => Promise.resolve([]), allow: parseNetworks("127.0.0.0/8") }),
+  });
+  loop.start();
+  onTestFinished(() => loop.stop());
+  return loop;
+}
+
 /** A deployment in which a gate stands between two machines; the loop measures it. */
-async function world(gate: GateInput, options: { server?: string; loop?: boolean; crashPoint?: () => void } = {}) {
+async function world(gate: GateInput, options: { server?: string; crashPoint?: () => void } = {}) {
   const environmentId = await seed.environment();
   const appId = await seed.application();
   if (options.server) {
@@ -50,14 +67,7 @@ async function world(gate: GateInput, options: { server?: string; loop?: boolean
     payload: { action: "deploy" },
   });
   const hints = createHints();
-  const loop = createGateLoop({
-    ...{ db, hints, logger: quiet, clock: createClock(), leadership: soleLeader, sweepSeconds: 1 },
-    fetch: createPinnedFetch(() => undefined),
-    checkOutgoing: createOutgoingCheck({ resolve: () => Promise.resolve([]), allow: parseNetworks("127.0.0.0/8") }),
-    crashPoint: options.crashPoint ?? (() => {}),
-  });
-  if (options.loop !== false) loop.start();
-  onTestFinished(() => loop.stop());
+  const loop = startLoop(hints, options.crashPoint);
   const state = async (id: string) =>
     (await db.sql<{ state: string; reason: { code: string; text: string }; fence: number }[]>`
       select state, reason, fence from task where id = ${id}`)[0]!;
@@ -208,6 +218,34 @@ describe("a gate that asks over HTTP", () => {
     await counted(gone, 1);
     await cancelDeployment(gone.deps, gone.deploymentId, person());
     await ended(gone, "cancelled");
+  });
+
+  it("stands in a canary as its plan says: a machine, the gate, the others; or all the way back", async () => {
+    const w = await seedWorld(db, { applications: { stall: {} }, environmentConfig: { targets: ["m1", "m2", "m3"] } });
+    const player = await w.agent("player of the canary");
+    startLoop(w.deps.hints);
+    const release = async (version: string) => {
+      const versionId = await w.version(version);
+      const strategy: StrategyInput = {
+        type: "canary",
+        steps: [{ target: 1 }, { gate: { http: address, expect: version } }],
+      };
+      const id = await createDeployment(w.deps, { versionId, environmentId: w.environmentId, strategy }, w.actor);
+      await startDeployment(w.deps, id, w.actor);
+      const before = await playAll(db, [player]);
+      await expect.poll(async () =>
+        (await db.sql`
+        select 1 from task where deployment_id = ${id} and type = 'gate' and completed_at is null`).length
+      ).toBe(0);
+      const after = await playAll(db, [player]);
+      const [row] = await db.sql<{ status: string }[]>`select status from deployment where id = ${id}`;
+      const say = (steps: PlayedStep[]) => steps.map((step) => `${step.isRollback ? "back " : ""}${step.name}`);
+      return [say(before), say(after), row!.status];
+    };
+    answer = () => new Response("it is canary-1");
+    expect(await release("canary-1")).toEqual([["m1"], ["m2", "m3"], "completed"]);
+    // The application's name stands for its one place that goes back.
+    expect(await release("canary-2")).toEqual([["m1"], [expect.stringMatching(/^back /)], "rolled_back"]);
   });
 
   it("writes nothing for a measurement that came back after it was over, or was claimed by another", async () => {
