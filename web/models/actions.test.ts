@@ -5,7 +5,9 @@ import { can, DEPLOYMENT_ACTIONS, deploymentActions, taskActions } from "./actio
 import type { DeploymentAction } from "./actions.ts";
 
 const failed = { failed: 1 };
-const offered = (status: DeploymentState, progress = failed) => deploymentActions({ status, progress }, "deployer");
+const reason = { code: "deployment.paused", params: {}, text: "" };
+const offered = (status: DeploymentState, progress = failed, said = reason) =>
+  deploymentActions({ status, progress, reason: said }, "deployer");
 
 /** Where an act leads; the domain's table says from which states that is a legal move. */
 const LEADS_TO: Partial<Record<DeploymentAction, DeploymentState>> = {
@@ -29,6 +31,10 @@ describe("what may be done with a deployment", () => {
     expect(EDITABLE_DEPLOYMENT_STATES.every((s) => offered(s).includes("cancel"))).toBe(true);
   });
 
+  it("lets each failed task be decided about while it asks, instead of going on over it", () => {
+    const asks = { ...reason, code: "deployment.paused_on_failure_until" };
+    expect(offered("paused", failed, asks)).toEqual(["rollback", "cancel"]);
+  });
   it("offers a retry only when something failed", () => {
     expect(offered("paused")).toContain("retry");
     expect(offered("paused", { failed: 0 })).not.toContain("retry");
@@ -36,8 +42,8 @@ describe("what may be done with a deployment", () => {
 
   it("offers a viewer nothing", () => {
     for (const status of DEPLOYMENT_STATES) {
-      expect(deploymentActions({ status, progress: failed }, "viewer")).toEqual([]);
-      expect(deploymentActions({ status, progress: failed }, undefined)).toEqual([]);
+      expect(deploymentActions({ status, progress: failed, reason }, "viewer")).toEqual([]);
+      expect(deploymentActions({ status, progress: failed, reason }, undefined)).toEqual([]);
     }
   });
 

@@ -1,6 +1,7 @@
 /** Which acts a page offers: by state, because others would be refused, and by role. The API decides; this only shows. */
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { Deployment, Role, Task } from "../../protocol/http_api.ts";
+import { isAsking } from "./questions.ts";
 
 export const CAPABILITIES = {
   /** Versions and deployments with every act on them, applications, cordoning agents, syncing repositories. */
@@ -42,12 +43,15 @@ const OFFERED: Record<DeploymentState, readonly DeploymentAction[]> = {
 };
 
 export function deploymentActions(
-  deployment: Pick<Deployment, "status" | "progress">,
+  deployment: Pick<Deployment, "status" | "progress" | "reason">,
   role: Role | undefined,
 ): readonly DeploymentAction[] {
   if (!can(role, "deploy")) return [];
   const hasFailure = (deployment.progress.failed ?? 0) > 0;
-  return OFFERED[deployment.status].filter((action) => action !== "retry" || hasFailure);
+  const asks = isAsking(deployment); // each task that failed is decided about then
+  return OFFERED[deployment.status].filter((action) =>
+    action === "retry" ? hasFailure && !asks : action !== "resume" || !asks
+  );
 }
 
 /** These take something away, so the dialog says so in red. */

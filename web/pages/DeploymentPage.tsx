@@ -4,6 +4,7 @@ import { useApp, useCan, useModel } from "../app_context.ts";
 import { RequestsOf } from "../components/approvals/Requests.tsx";
 import { Activity } from "../components/deployment/Activity.tsx";
 import { DeploymentHead } from "../components/deployment/DeploymentHead.tsx";
+import { Question } from "../components/deployment/Question.tsx";
 import { Waits } from "../components/deployment/Waits.tsx";
 import { OrderEditor } from "../components/deployment/OrderEditor.tsx";
 import { TaskGraph } from "../components/graph/TaskGraph.tsx";
@@ -37,6 +38,7 @@ function Content({ deployment, model }: { deployment: DeploymentWithTasks; model
     <div class="deployment" data-status={deployment.status}>
       <DeploymentHead deployment={deployment} />
       <RequestsOf deploymentId={deployment.id} />
+      <Question deployment={deployment} />
       <Waits deployment={deployment} />
       <TaskGraph tasks={deployment.tasks} selectedId={chosen?.id} onSelect={select} />
       <div class="lower">

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { AppStateItem, Environment } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
+import { Freezes } from "../components/environment/Freezes.tsx";
 import { EnvironmentForm } from "../components/forms/EnvironmentForm.tsx";
 import { Card, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { RunningTargets } from "../components/running/RunningTargets.tsx";
@@ -47,6 +48,7 @@ export function EnvironmentPage({ id }: { id: string }) {
               ]}
             />
           </Card>
+          <Freezes environmentId={id} />
           <Card title={t("environment.running")} flush>
             <Loaded resource={status}>
               {(page) => (

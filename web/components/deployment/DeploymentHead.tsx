@@ -5,6 +5,7 @@ import { useApp } from "../../app_context.ts";
 import { reasonText, t } from "../../i18n/locale.ts";
 import { deploymentActions, isDangerous } from "../../models/actions.ts";
 import type { DeploymentAction } from "../../models/actions.ts";
+import { isFrozen } from "../../models/questions.ts";
 import { shortId } from "../../text/text_parts.ts";
 import { Button } from "../Button.tsx";
 import { ConfirmDialog } from "../Dialog.tsx";
@@ -87,6 +88,19 @@ function Ask(
 ) {
   const { api } = useApp();
   const { version, environment } = deployment;
+  if (action === "start" && isFrozen(deployment)) {
+    return (
+      <ConfirmDialog
+        title={t("freeze.start")}
+        text={`${t("freeze.start.ask", { version, environment })} ${reasonText(deployment.reason)}`}
+        submit={t("freeze.start")}
+        danger
+        withNote="required"
+        act={(reason) => api.send("POST", `/deployments/${deployment.id}/start`, { override: { reason } })}
+        onClose={onClose}
+      />
+    );
+  }
   return (
     <ConfirmDialog
       title={t(`deployment.do.${action}`)}

@@ -1,0 +1,28 @@
+import type { enFailures } from "./en_failures.ts";
+
+export const zhFailures: Record<keyof typeof enFailures, string> = {
+  "question.title": "接下来怎么办？",
+  "question.about": "决定 {task}",
+  "question.do.fail": "判为失败",
+  "question.do.retry": "重试",
+  "question.do.ignore": "忽略",
+  "question.do.exclude": "排除该机器",
+  "question.ask.fail": "部署失败：正在运行的会走完，不再开始新的。",
+  "question.ask.retry": "再次执行 {task}。若再次失败，会再次询问。",
+  "question.ask.ignore": "{task} 虽失败但视为完成，部署继续；会注明是谁决定的。",
+  "question.ask.exclude": "{task} 不再参与本次部署，保持现状，也不会自动补上。",
+  "freeze.title": "冻结",
+  "freeze.do": "冻结",
+  "freeze.none": "此处没有冻结，也没有计划中的冻结。",
+  "freeze.now": "冻结中",
+  "freeze.next": "下一次",
+  "freeze.only": "仅限 {list}。",
+  "freeze.override": "{role} 可说明理由后照常启动。",
+  "freeze.end": "结束冻结",
+  "freeze.end.ask": "等待其结束的部署将开始。",
+  "freeze.ask": "在此之前这里不会开始新的部署。正在运行的继续，回滚从不冻结。",
+  "freeze.until": "直到",
+  "freeze.role": "仍可启动的角色（管理员始终可以）",
+  "freeze.start": "在冻结期内启动",
+  "freeze.start.ask": "{environment} 处于冻结期。仍要启动 {version} 的人须说明理由；理由会记入审计。",
+};
