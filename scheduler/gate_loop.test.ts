@@ -242,6 +242,9 @@ describe("a gate that asks over HTTP", () => {
       const say = (steps: PlayedStep[]) => steps.map((step) => `${step.isRollback ? "back " : ""}${step.name}`);
       return [say(before), say(after), row!.status];
     };
+    const homeless: StrategyInput = { type: "canary", steps: [{ target: 1 }, { gate: { prometheus: "up", min: 1 } }] };
+    const input = { versionId: await w.version("canary-0"), environmentId: w.environmentId, strategy: homeless };
+    await expect(createDeployment(w.deps, input, w.actor)).rejects.toThrow("names no server");
     answer = () => new Response("it is canary-1");
     expect(await release("canary-1")).toEqual([["m1"], ["m2", "m3"], "completed"]);
     // The application's name stands for its one place that goes back.

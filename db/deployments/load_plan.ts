@@ -75,6 +75,7 @@ export interface EnvironmentRow {
     env?: Record<string, string>;
     offline?: OfflinePolicy;
     targets?: string[];
+    prometheus?: { server: string };
   };
   policy: {
     branches?: string[];

@@ -1,8 +1,10 @@
+import { AppError } from "../../domain/app_error.ts";
 import { renderSpec } from "../../protocol/render_spec.ts";
 import type { LoadedPlan, PlannedApplication } from "./load_plan.ts";
 
 /** Says now what would fail at the start; artifacts that are still being built are taken on trust. */
 export function checkSpecs(plan: LoadedPlan): void {
+  checkGates(plan);
   if (plan.version.builds === "waiting") return;
   for (const app of plan.deployed) specOf(plan, app);
 }
@@ -18,3 +20,17 @@ export const specOf = (plan: LoadedPlan, app: PlannedApplication) =>
     bundle: app.bundle,
     build: plan.version.appBuilds[app.name] ?? {},
   });
+
+/** A gate that nobody could measure would stop the release in its middle. */
+function checkGates({ tasks, environment }: LoadedPlan): void {
+  const homeless = tasks.find(({ work }) =>
+    work.kind === "gate" && "prometheus" in work.gate && !work.gate.server && !environment.config.prometheus
+  );
+  if (!homeless) return;
+  throw new AppError(
+    "invalid",
+    "gate.no_server",
+    `A prometheus gate of ${homeless.application} names no server, and ${environment.name} has none either; write ` +
+      "`server` at the gate, or config.prometheus.server of the environment.",
+  );
+}
