@@ -2,13 +2,16 @@
  * Ticks that are due become runs, each exactly once: the trigger's row is held while its next tick is moved on, and a run
  * is unique by (trigger, instant). A crash before the commit leaves the tick due; after it, the run waits to be decided.
  */
+import { whyNoCron } from "../../domain/cron.ts";
 import { judgeTick } from "../../domain/due_tick.ts";
+import type { DueTick } from "../../domain/due_tick.ts";
 import { reason } from "../../domain/reason.ts";
 import type { TriggerRule } from "../../domain/trigger.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 import { readNow } from "./next_tick.ts";
+import { sentence } from "./record_runs.ts";
 
 interface DueTrigger {
   id: string;
@@ -35,11 +38,16 @@ export async function claimTicks(db: Database): Promise<number> {
 
 async function claimTick(db: Database, tx: Tx, row: DueTrigger): Promise<void> {
   const { rule } = row;
-  const tick = judgeTick({ cron: rule.at!, tz: rule.tz }, rule.missed ?? "skip", row.due, await readNow(tx));
+  const time = { cron: rule.at ?? "", tz: rule.tz };
+  // A time that this release cannot read must not keep the other triggers from ticking.
+  const wrong = whyNoCron(time);
+  const tick: DueTick = wrong === undefined
+    ? judgeTick(time, rule.missed ?? "skip", row.due, await readNow(tx))
+    : { at: row.due, next: undefined, why: wrong };
   const at = new Date(tick.at).toISOString();
   const said = tick.why === undefined
     ? reason("trigger.deciding")
-    : reason("trigger.not_fired", { detail: `${tick.why[0]!.toUpperCase()}${tick.why.slice(1)}.` });
+    : reason("trigger.not_fired", { detail: sentence(tick.why) });
   const id = db.newId();
   const made = await tx`
     insert into trigger_run (id, project_id, trigger_id, trigger, environment, event, outcome, reason, due_at, actor, decided_at)

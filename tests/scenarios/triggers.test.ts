@@ -253,6 +253,19 @@ describe("the clock", () => {
       from trigger_run where project_id = ${w.projectId} and event = 'cron'`).rejects.toThrow(/trigger_run_tick/);
   });
 
+  it("goes on for the others when one has a time that nobody can read", async () => {
+    const w = await createTriggerWorld(db, [
+      'on: cron, name: broken, at: "0 1 * * *", environment: prod',
+      'on: cron, name: sound, at: "0 2 * * *", environment: prod',
+    ]);
+    await w.push("1");
+    await db.sql`update trigger set rule = '{"at": "often"}' where project_id = ${w.projectId} and name = 'broken'`;
+    await Promise.all([w.due("broken"), w.due("sound")]);
+    await w.look();
+    expect((await last(w, "broken")).text).toMatch(/^"often" is no cron time/);
+    expect((await last(w, "sound")).outcome).toBe("fired");
+  });
+
   it.each([["skip", 0], ["run_once", 1]])(
     "%s: of ticks that were missed while no master was up, it runs %i",
     async (missed, count) => {

@@ -1,5 +1,5 @@
 /** Fires a trigger, or shows what that would do. What is not decided yet is followed until it is. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Trigger, TriggerRun } from "../../../protocol/http_api.ts";
 import { useApp } from "../../app_context.ts";
 import { reasonText, t } from "../../i18n/locale.ts";
@@ -15,10 +15,13 @@ export function FireDialog({ trigger, onClose }: { trigger: Trigger; onClose: ()
   const { api, toasts } = useApp();
   const [version, setVersion] = useState("");
   const [tried, setTried] = useState<TriggerRun>();
+  const isOpen = useRef(true);
+  useEffect(() => () => void (isOpen.current = false), []);
   const fire = async (dryRun: boolean): Promise<TriggerRun> => {
     const body = { dryRun, ...(version.trim() && { version: version.trim() }) };
     let run = await api.send<TriggerRun>("POST", `/triggers/${trigger.id}/fire`, body);
-    while (run.outcome === "waiting") {
+    while (run.outcome === "waiting" && isOpen.current) {
+      setTried(run); // what it waits for is told; closing the dialog ends the watching, not the run
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       run = await api.get<TriggerRun>(`/trigger-runs/${run.id}`);
     }
