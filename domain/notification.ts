@@ -71,11 +71,21 @@ export interface NotificationItem {
 /** What was recorded inside, as far as it can matter outside. */
 export interface RecordedEvent {
   kind: string;
-  data: { name?: unknown; reason?: { code: string } | null };
+  data: { name?: unknown; reason?: Pick<Reason, "code" | "params"> | null };
 }
 
+const ASKS = [
+  "task.awaiting_approval",
+  "task.approval_given",
+  "task.approval_given_until",
+  "task.approvals_voided",
+];
+
 /** Event kind inside -> what it is called outside; a function where the reason decides. */
-const OUTSIDE: Record<string, NotificationEvent | ((code: string) => NotificationEvent | undefined)> = {
+const OUTSIDE: Record<
+  string,
+  NotificationEvent | ((code: string, params: Reason["params"]) => NotificationEvent | undefined)
+> = {
   "deployment.created": (code) =>
     code === "deployment.awaiting_approval" ? "deployment.awaiting_approval" : "deployment.created",
   "deployment.awaiting_approval": "deployment.awaiting_approval",
@@ -88,6 +98,9 @@ const OUTSIDE: Record<string, NotificationEvent | ((code: string) => Notificatio
   "deployment.rolling_back": "deployment.rolling_back",
   "deployment.rolled_back": "deployment.rolled_back",
   "deployment.rollback_failed": "deployment.rollback_failed",
+  // A step begins to ask, or asks anew; what a vote changes is no news.
+  "task.pending": (code, { missing, count }) =>
+    ASKS.includes(code) && (missing === undefined || missing === count) ? "approval.waiting" : undefined,
   "application.out_of_sync": "application.drift",
   "application.not_healed": "application.not_healed",
   "application.degraded": "application.unhealthy",
@@ -96,13 +109,14 @@ const OUTSIDE: Record<string, NotificationEvent | ((code: string) => Notificatio
   "version.builds_failed": "version.builds_failed",
   "agent.disconnected": "agent.offline",
 };
-/** Kinds of events that have to be looked at. */
-export const TOLD_KINDS = Object.keys(OUTSIDE);
+/** Events that have to be looked at: of these kinds, and of a task that waits only with one of these reasons. */
+export const TOLD_KINDS = Object.keys(OUTSIDE).filter((kind) => kind !== "task.pending");
+export const TOLD_WAITS: readonly string[] = ASKS;
 
 /** What people call it; undefined when nobody is told of it. */
 export function nameOutside({ kind, data }: RecordedEvent): NotificationEvent | undefined {
   const found = OUTSIDE[kind];
-  return typeof found === "function" ? found(data.reason?.code ?? "") : found;
+  return typeof found === "function" ? found(data.reason?.code ?? "", data.reason?.params ?? {}) : found;
 }
 
 /** Whether one of a channel's rules wants it. */

@@ -17,6 +17,7 @@ import {
   type NotificationRule,
   SETTLE_SECONDS,
   TOLD_KINDS,
+  TOLD_WAITS,
 } from "../../domain/notification.ts";
 import { type Reason, reason } from "../../domain/reason.ts";
 import type { Database, Tx } from "../database.ts";
@@ -109,7 +110,8 @@ const readTold = (tx: Tx, from: EventCursor, to: EventCursor): Promise<Row[]> =>
           or (e.topic = 'version' and exists (select from version_app x where x.version_id = v.id and x.application_id = a.id)))
     ) apps on true
     where (e.xid, e.id) > (${from.xid}::xid8, ${from.id}) and (e.xid, e.id) <= (${to.xid}::xid8, ${to.id})
-      and e.kind = any(${TOLD_KINDS})
+      and (e.kind = any(${TOLD_KINDS})
+        or e.kind = 'task.pending' and e.data -> 'reason' ->> 'code' = any(${[...TOLD_WAITS]}))
     order by e.xid, e.id`;
 
 function toItem(row: Row): NotificationItem | undefined {

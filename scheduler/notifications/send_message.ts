@@ -20,7 +20,10 @@ export interface SendDeps {
   /** Reasons in Chinese. */
   reasonsZh: ReasonTexts;
   /** Links that act in a person's name, once each; for channels that are one person's. */
-  approvalLinks?: (item: NotificationItem, userId: string, language: "en" | "zh") => Promise<MessageLink[]>;
+  approvalLinks?: (
+    item: NotificationItem,
+    reader: { projectId: string; userId: string; language: "en" | "zh" },
+  ) => Promise<MessageLink[]>;
 }
 
 /** It will not be taken, however often it is sent. */
@@ -59,11 +62,14 @@ export async function sendMessage(
   return host;
 }
 
-async function word(deps: SendDeps, { items, count, language, userId }: ClaimedMessage): Promise<Message> {
+async function word(deps: SendDeps, { projectId, items, count, language, userId }: ClaimedMessage): Promise<Message> {
   const reasons = language === "zh" ? deps.reasonsZh : {};
   const message = sayMessage(items.slice(0, ITEMS_TOLD), count, { language, publicUrl: deps.publicUrl, reasons });
   if (!userId || count !== 1 || !deps.approvalLinks) return message;
-  return { ...message, links: [...await deps.approvalLinks(items[0]!, userId, language), ...message.links] };
+  return {
+    ...message,
+    links: [...await deps.approvalLinks(items[0]!, { projectId, userId, language }), ...message.links],
+  };
 }
 
 async function mail(

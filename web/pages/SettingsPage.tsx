@@ -1,7 +1,7 @@
 import { BASE_ROLES } from "../../domain/roles.ts";
 import { useState } from "preact/hooks";
 import type { CreatedToken, Token } from "../../protocol/http_api.ts";
-import { useApp, useModel } from "../app_context.ts";
+import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { CopyLine } from "../components/CopyLine.tsx";
 import { ConfirmDialog, Dialog, DialogForm } from "../components/Dialog.tsx";
@@ -10,12 +10,15 @@ import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Ago } from "../components/Times.tsx";
 import { locale, roleText, setLocale, t } from "../i18n/locale.ts";
 import type { Locale } from "../i18n/locale.ts";
+import { ChannelsCard } from "../components/settings/ChannelsCard.tsx";
+import { SecretsCard } from "../components/settings/SecretsCard.tsx";
 import { createList } from "../models/list_model.ts";
 
 const DAY = 86_400;
 
 export function SettingsPage() {
   const { api, feed, session } = useApp();
+  const isAdmin = useCan("manage");
   const [adds, setAdds] = useState(false);
   const [removed, setRemoved] = useState<Token>();
   const tokens = useModel(() => createList<Token>({ api, feed, path: "/tokens", topics: [] }), []);
@@ -89,6 +92,8 @@ export function SettingsPage() {
               )}
         </Loaded>
       </Card>
+      {isAdmin && <SecretsCard />}
+      {isAdmin && <ChannelsCard />}
       {adds && <TokenDialog onClose={() => setAdds(false)} onDone={() => void tokens.reload()} />}
       {removed && (
         <ConfirmDialog
