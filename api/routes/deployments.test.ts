@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DeploymentWithTasks, TaskWithDetails } from "../../protocol/http_api.ts";
+import { DeploymentWithTasks, type Task, TaskWithDetails } from "../../protocol/http_api.ts";
 import { claim, failure, finish, playAll } from "../../tests/helpers/play_tasks.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import { createTestApi } from "../../tests/helpers/test_api.ts";
