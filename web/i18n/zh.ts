@@ -2,11 +2,13 @@ import { zhOutside } from "./zh_outside.ts";
 import type { en } from "./en.ts";
 import { zhCatalog } from "./zh_catalog.ts";
 import { zhFailures } from "./zh_failures.ts";
+import { zhTriggers } from "./zh_triggers.ts";
 
 export const zh: Record<keyof typeof en, string> = {
   ...zhOutside,
   ...zhCatalog,
   ...zhFailures,
+  ...zhTriggers,
   "state.deployment.pending": "待启动",
   "state.deployment.awaiting_approval": "待审批",
   "state.deployment.created": "已创建",
@@ -394,28 +396,4 @@ export const zh: Record<keyof typeof en, string> = {
   "role.admin": "管理员",
   "role.deployer": "部署者",
   "role.viewer": "查看者",
-  "triggers.none": "没有触发器",
-  "triggers.none.hint": "每个新版本都会在其绑定的各环境中等待人工启动。触发器写在仓库 boreas.yaml 的 Plan 中。",
-  "trigger.on": "事件",
-  "trigger.next": "下次触发",
-  "trigger.last": "最近一次事件及原因",
-  "trigger.off": "已关闭",
-  "trigger.start": "其部署",
-  "trigger.start.auto": "自动开始",
-  "trigger.start.approve": "等待审批",
-  "trigger.start.manual": "等待人工启动",
-  "trigger.environment.missing": "尚无此名称的环境",
-  "trigger.runs": "事件，以及触发或未触发的原因",
-  "trigger.runs.none": "尚无事件",
-  "trigger.deployment": "部署",
-  "trigger.dry.run": "试运行",
-  "trigger.enable": "开启",
-  "trigger.disable": "关闭",
-  "trigger.fire": "触发",
-  "trigger.try": "试运行",
-  "trigger.fire.title": "触发 {name}",
-  "trigger.fire.text": "在环境策略允许的范围内部署到 {environment}。试运行只说明会发生什么。",
-  "trigger.fire.version": "版本（可选）",
-  "trigger.fire.version.hint": "名称、latest 或 latest-verified:环境；留空则按触发器自身的设定。",
-  "delivery.triggers": "各触发器触发或未触发的原因",
 };

@@ -1,0 +1,28 @@
+import type { enTriggers } from "./en_triggers.ts";
+
+export const zhTriggers: Record<keyof typeof enTriggers, string> = {
+  "triggers.none": "没有触发器",
+  "triggers.none.hint": "每个新版本都会在其绑定的各环境中等待人工启动。触发器写在仓库 boreas.yaml 的 Plan 中。",
+  "trigger.on": "事件",
+  "trigger.next": "下次触发",
+  "trigger.last": "最近一次事件及原因",
+  "trigger.off": "已关闭",
+  "trigger.start": "其部署",
+  "trigger.start.auto": "自动开始",
+  "trigger.start.approve": "等待审批",
+  "trigger.start.manual": "等待人工启动",
+  "trigger.environment.missing": "尚无此名称的环境",
+  "trigger.runs": "事件，以及触发或未触发的原因",
+  "trigger.runs.none": "尚无事件",
+  "trigger.deployment": "部署",
+  "trigger.dry.run": "试运行",
+  "trigger.enable": "开启",
+  "trigger.disable": "关闭",
+  "trigger.fire": "触发",
+  "trigger.try": "试运行",
+  "trigger.fire.title": "触发 {name}",
+  "trigger.fire.text": "在环境策略允许的范围内部署到 {environment}。试运行只说明会发生什么。",
+  "trigger.fire.version": "版本（可选）",
+  "trigger.fire.version.hint": "名称、latest 或 latest-verified:环境；留空则按触发器自身的设定。",
+  "delivery.triggers": "各触发器触发或未触发的原因",
+};
