@@ -48,6 +48,9 @@ export const applications: Application[] = NAMES.map((name) => ({
   type: "microservice",
   config: { runtime: { binary: { exec: [`bin/${name}`, "--port", "${port.http}"], ports: { http: "auto" } } } },
   environments: [staging, production].map(({ id, name }) => ({ id, name })),
+  proposal: null,
+  archivedAt: null,
+  running: 0,
   createdAt: secondsAgo(30 * 86_400),
   updatedAt: secondsAgo(7200),
 }));

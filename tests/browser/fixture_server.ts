@@ -9,6 +9,7 @@ import type { LiveEvent } from "../../protocol/live_events.ts";
 import type { AppStateItem, Deployment, Overview, Task } from "../../protocol/http_api.ts";
 import { measurements, requests } from "./fixture_approvals.ts";
 import * as data from "./fixture_data.ts";
+import { historyAnswer } from "./fixture_history.ts";
 import { triggerRuns, triggers } from "./fixture_triggers.ts";
 
 export interface FixtureServer {
@@ -163,6 +164,8 @@ export function startFixtureServer(folder: string): FixtureServer {
     if (path === "/auth/logout") {
       return new Response(null, { status: 204, headers: { "set-cookie": "boreas=; Max-Age=0; Path=/" } });
     }
+    const past = historyAnswer(path, url);
+    if (past !== undefined) return json(past);
     if (path === "/overview") return json(overview());
     if (path === "/approvals") {
       const wanted = url.searchParams.get("deploymentId");

@@ -5,6 +5,7 @@ import { Button } from "../components/Button.tsx";
 import { ApplicationForm } from "../components/forms/ApplicationForm.tsx";
 import { ListTable } from "../components/ListTable.tsx";
 import { Empty, PageHead } from "../components/Page.tsx";
+import { Proposals } from "../components/Proposals.tsx";
 import { Ago } from "../components/Times.tsx";
 import { t, tState } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
@@ -25,6 +26,7 @@ export function ApplicationsPage() {
           <Button icon="plus" name="add-application" onClick={() => setAdds(true)}>{t("application.add")}</Button>
         )}
       </PageHead>
+      <Proposals onChange={() => void list.reload()} />
       <ListTable
         list={list}
         to={(a) => `/applications/${a.id}`}

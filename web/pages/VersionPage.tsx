@@ -8,6 +8,7 @@ import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Reason } from "../components/Reason.tsx";
 import { RunsOf } from "../components/triggers/RunsOf.tsx";
 import { Status } from "../components/Status.tsx";
+import { ChangesCard } from "../components/version/ChangesCard.tsx";
 import { Ago } from "../components/Times.tsx";
 import { reasonText, t } from "../i18n/locale.ts";
 import { createResource } from "../models/create_resource.ts";
@@ -59,6 +60,7 @@ export function VersionPage({ id }: { id: string }) {
               <Loaded resource={where}>{(found) => <Deployments of={found} />}</Loaded>
             </Card>
           </div>
+          <ChangesCard key={data.id} version={data} />
           <Card title={t("delivery.triggers")} flush>
             <RunsOf versionId={id} />
           </Card>

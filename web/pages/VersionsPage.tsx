@@ -7,6 +7,7 @@ import { VersionForm } from "../components/forms/VersionForm.tsx";
 import { ListTable } from "../components/ListTable.tsx";
 import { Empty, PageHead } from "../components/Page.tsx";
 import { Status } from "../components/Status.tsx";
+import { CommitSearch } from "../components/version/CommitSearch.tsx";
 import { Ago } from "../components/Times.tsx";
 import { reasonText, t } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
@@ -75,6 +76,7 @@ export function VersionsPage() {
           },
         ]}
       />
+      <CommitSearch />
       {deployed && <DeployDialog version={deployed} onClose={() => setDeployed(undefined)} />}
       {adds && <VersionForm onClose={() => setAdds(false)} onDone={() => void list.reload()} />}
     </>

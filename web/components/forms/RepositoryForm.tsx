@@ -21,6 +21,8 @@ export function RepositoryForm({ onClose, onDone }: { onClose: () => void; onDon
   const [webhookSecret, setWebhookSecret] = useState(newSecret);
   const [credential, setCredential] = useState("");
   const [pollSeconds, setPollSeconds] = useState("300");
+  const [statusToken, setStatusToken] = useState("");
+  const [discovery, setDiscovery] = useState("create");
   const [made, setMade] = useState<Repository>();
   if (made) {
     return (
@@ -58,6 +60,8 @@ export function RepositoryForm({ onClose, onDone }: { onClose: () => void; onDon
             configPaths: configPaths.split(/[\s,]+/).filter(Boolean),
             webhookSecret,
             credential: credential || null,
+            statusToken: statusToken || null,
+            discovery,
             pollSeconds: Number(pollSeconds),
           });
           onDone();
@@ -107,6 +111,23 @@ export function RepositoryForm({ onClose, onDone }: { onClose: () => void; onDon
           rows={2}
           veiled
           mono
+        />
+        <TextField
+          label={t("repository.token")}
+          type="password"
+          value={statusToken}
+          onValue={setStatusToken}
+          hint={t("repository.token.hint")}
+          mono
+        />
+        <SelectField
+          label={t("repository.discovery")}
+          value={discovery}
+          onValue={setDiscovery}
+          options={(["create", "propose"] as const).map((value) => ({
+            value,
+            text: t(`repository.discovery.${value}`),
+          }))}
         />
       </DialogForm>
     </Dialog>
