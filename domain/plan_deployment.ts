@@ -5,61 +5,21 @@
  * parent, never leased, with the parts that `plan_parts.ts` lines up. Leaves carry the edges that a claim respects; a
  * parent carries the same edges for people to see.
  */
-import type { HookInput, HookName, HooksInput } from "./hooks.ts";
 import { toleratedFailures } from "./hooks.ts";
 import { orderApplications } from "./order_applications.ts";
 import { planParts } from "./plan_parts.ts";
-import type { ApproveInput, GateInput, Phase, PlanStages, StageTarget, StepOf, StrategyInput } from "./strategy.ts";
-import type { TaskType } from "./task_state.ts";
+import type { PlanApplication, PlannedTask } from "./planned_task.ts";
+import type { PlanStages } from "./strategy.ts";
 
+export type { PlanApplication, PlannedTask } from "./planned_task.ts";
 export type { PlanStages } from "./strategy.ts";
 
-export interface PlanApplication {
-  name: string;
-  needs: readonly string[];
-  /** Where it goes. Empty means: one task that any agent of the environment may take. */
-  targets: StageTarget[];
-  /** Machines it would go to as well, were they in service. */
-  leftOut?: StageTarget[];
-  strategy: StrategyInput;
-  hooks?: HooksInput;
-  /** How long the release is watched when it is everywhere; 0 or absent: not at all. */
-  watchSeconds?: number;
-}
 export interface PlanInput {
   /** Every application of the version: order holds through the ones that are not deployed. */
   all: { name: string; needs: readonly string[] }[];
   deployed: PlanApplication[];
   mustInOrder: readonly string[];
   planStages: PlanStages;
-}
-/** What a task is there for. */
-export type Work =
-  | { kind: "whole" }
-  | { kind: "apply"; phase: Phase; hold?: boolean; step?: StepOf }
-  | { kind: "hook"; name: HookName; hook: HookInput }
-  | { kind: "pause" | "watch"; seconds: number }
-  | { kind: "gate"; gate: GateInput }
-  | { kind: "approval"; approve: ApproveInput };
-export interface PlannedTask {
-  /** Unique in the plan: `order`, `order/m1`, `order/pause-1`. */
-  key: string;
-  parentKey: string | null;
-  application: string;
-  /** The application's name; of a part, the machine's, or what it does there or waits for. */
-  name: string;
-  type: TaskType;
-  dependsOn: string[];
-  target: StageTarget | null;
-  /** A leaf is done by an agent. */
-  isLeaf: boolean;
-  work: Work;
-  /** Of a parent: parts that may fail before it has failed. */
-  maxFailures: number;
-  /** Of a part for one target: 1, 2, ... */
-  batch: number | null;
-  /** Its machine is out of service, so nothing is done: it has ended before it begins. */
-  isLeftOut: boolean;
 }
 
 export function planDeployment(input: PlanInput): PlannedTask[] {

@@ -8,7 +8,7 @@
  * A whole release (`deploy`) stands for prepare and switch where nothing lies between them. Pure.
  */
 import type { HookName } from "./hooks.ts";
-import type { PlanApplication, PlannedTask, Work } from "./plan_deployment.ts";
+import type { PlanApplication, PlannedTask, Work } from "./planned_task.ts";
 import type { ApplyStage, Phase, PlanStages, Stage, StageTarget } from "./strategy.ts";
 
 /** Of an application that any agent may take: it stands for its one place while stages are cut. */
