@@ -27,8 +27,16 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
     gitPath: "git",
     cacheDir: join(settings.dataDir, "git"),
     allowFile: settings.allowFileRepositories,
+    // Registering one was the permission for a private network.
+    check: (url) => checkOutgoing(url, "repository"),
     env: Object.fromEntries(passedOn.flatMap((name) => (env(name) ? [[name, env(name)!]] : []))),
   });
-  const gitops = createGitops({ ...scheduler, git, fetch: createPinnedFetch(env), checkOutgoing, sweepSeconds: settings.pollSeconds });
+  const gitops = createGitops({
+    ...scheduler,
+    git,
+    fetch: createPinnedFetch(env),
+    checkOutgoing,
+    sweepSeconds: settings.pollSeconds,
+  });
   return { ...gitops, checkOutgoing };
 }

@@ -11,6 +11,7 @@ import { explainGit } from "./git_errors.ts";
 import { runGit } from "./git_process.ts";
 import type { GitOutput } from "./git_process.ts";
 import { openCredential } from "./git_credential.ts";
+import { pinRemote } from "./git_pin.ts";
 
 export interface GitOptions {
   gitPath: string;
@@ -24,6 +25,8 @@ export interface GitOptions {
   readSeconds?: number;
   /** Of the machine, where it needs them: PATH, HTTPS_PROXY, NO_PROXY, GIT_SSL_CAINFO. */
   env?: Record<string, string>;
+  /** Looks an address up and refuses what may not be called; git connects to what it gives. Absent: git looks it up. */
+  check?: (url: string) => Promise<readonly string[]>;
 }
 const LIST_BYTES = 64 * 1024 * 1024;
 
@@ -98,17 +101,19 @@ export function createGit(options: GitOptions): Git {
   }
   async function withRemote<T>(
     remote: GitRemote,
-    body: (env: Record<string, string>) => Promise<GitOutput>,
+    body: (env: Record<string, string>, pinned: string[]) => Promise<GitOutput>,
     use: (o: GitOutput) => T,
   ) {
     const parsed = parseRepositoryAddress(remote.url, { allowFile: options.allowFile });
     if ("problem" in parsed) throw new GitError("refused", `The repository's address ${parsed.problem}.`);
+    const pin = await pinRemote(remote.url, parsed.address, options.check ?? (() => Promise.resolve([])));
     const opened = await openCredential(remote, parsed.address, {
       cacheDir,
       sshPath: options.sshPath ?? "/usr/bin/ssh",
+      sshOptions: pin.sshOptions,
     });
     try {
-      const output = await body(opened.env);
+      const output = await body(opened.env, pin.args);
       if (output.code !== 0) throw explainGit(output.stderr, opened.secrets);
       return use(output);
     } finally {
@@ -130,7 +135,7 @@ export function createGit(options: GitOptions): Git {
     lsRemote: (remote) =>
       withRemote(
         remote,
-        (env) => run(["ls-remote", "--heads", "--tags", "--quiet", "--", remote.url], { env }),
+        (env, pinned) => run([...pinned, "ls-remote", "--heads", "--tags", "--quiet", "--", remote.url], { env }),
         (output) => parseRefs(text(output.stdout)),
       ),
 
@@ -143,8 +148,8 @@ export function createGit(options: GitOptions): Git {
         const specs = refs.map((ref) => `+${ref}:${ref}`);
         await withRemote(
           remote,
-          (env) =>
-            run([`--git-dir=${mirror}`, "fetch", ...flags, "--", remote.url, ...specs], {
+          (env, pinned) =>
+            run([...pinned, `--git-dir=${mirror}`, "fetch", ...flags, "--", remote.url, ...specs], {
               env,
               seconds: seconds.fetch,
             }),

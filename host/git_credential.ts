@@ -14,10 +14,17 @@ export interface OpenedCredential {
   close(): Promise<void>;
 }
 
+interface SshOptions {
+  cacheDir: string;
+  sshPath: string;
+  /** `Name=value` each. */
+  sshOptions: readonly string[];
+}
+
 export async function openCredential(
   remote: GitRemote,
   address: RepositoryAddress,
-  options: { cacheDir: string; sshPath: string },
+  options: SshOptions,
 ): Promise<OpenedCredential> {
   if (address.kind === "ssh") return await openSsh(remote, options);
   const nothing = { env: {}, secrets: [], close: async () => {} };
@@ -47,7 +54,7 @@ function openHttps(remote: GitRemote, credential: string) {
   };
 }
 
-async function openSsh(remote: GitRemote, options: { cacheDir: string; sshPath: string }): Promise<OpenedCredential> {
+async function openSsh(remote: GitRemote, options: SshOptions): Promise<OpenedCredential> {
   const parts = [
     options.sshPath,
     "-F /dev/null",
@@ -64,6 +71,7 @@ async function openSsh(remote: GitRemote, options: { cacheDir: string; sshPath: 
     "-o GlobalKnownHostsFile=/dev/null",
     "-o IdentitiesOnly=yes",
     "-o IdentityAgent=none",
+    ...options.sshOptions.map((option) => `-o ${quote(option)}`),
   ];
   if (remote.credential === null) {
     return { env: { GIT_SSH_COMMAND: parts.join(" ") }, secrets: [], close: async () => {} };

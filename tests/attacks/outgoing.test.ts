@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseNetworks } from "../../domain/outgoing_address.ts";
 import { createOutgoingCheck } from "../../domain/outgoing_check.ts";
 import { planStages } from "../../domain/strategy.ts";
+import { createGit } from "../../host/git.ts";
 import { createClock } from "../../host/clock.ts";
 import { createPinnedFetch } from "../../host/pinned_fetch.ts";
 import { measureGate } from "../../scheduler/gates/measure_gate.ts";
@@ -105,6 +106,42 @@ describe("S33: an address that leads inside", () => {
       expect(answer.status).toBe(400);
       expect(connections).toBe(0);
     });
+  });
+});
+
+describe("S34: a repository whose name changes after it was checked", () => {
+  const remote = (url: string) => ({ repositoryId: "r1", url, credential: null, tokenUser: "git" });
+
+  it("S34: is called where it was checked, over https and over ssh, or not at all", async () => {
+    const cacheDir = await Deno.makeTempDir({ prefix: "boreas-pin-" });
+    // Stands for ssh, and says whom it was told to call.
+    const ssh = `${cacheDir}/ssh`;
+    await Deno.writeTextFile(ssh, `#!/bin/sh\necho "$@" > ${cacheDir}/called\nexit 1\n`, { mode: 0o755 });
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const arrived = listener.accept();
+    const { port } = listener.addr as Deno.NetAddr;
+    const options = { gitPath: "/usr/bin/git", sshPath: ssh, cacheDir, allowFile: false };
+    try {
+      // No name server knows it: only the address that was checked can lead anywhere.
+      const git = createGit({ ...options, check: () => Promise.resolve(["127.0.0.1"]) });
+      const told = git.lsRemote(remote(`https://rebind.invalid:${port}/x.git`)).catch((error) => error.message);
+      (await arrived).close();
+      expect(await told).toEqual(expect.any(String)); // nobody speaks TLS here, and that is not what this is about
+      await expect(git.lsRemote(remote("ssh://git@rebind.invalid:2222/x.git"))).rejects.toThrow();
+      const called = await Deno.readTextFile(`${cacheDir}/called`);
+      expect(called).toContain("-o HostName=127.0.0.1 -o HostKeyAlias=[rebind.invalid]:2222");
+      const refusing = createGit({
+        ...options,
+        check: createOutgoingCheck({ resolve: () => Promise.resolve(["127.0.0.1"]), allow: [] }),
+      });
+      await expect(refusing.lsRemote(remote(`https://rebind.invalid:${port}/x.git`))).rejects.toMatchObject({
+        kind: "refused",
+        message: expect.stringContaining("this machine itself"),
+      });
+    } finally {
+      listener.close();
+      await Deno.remove(cacheDir, { recursive: true });
+    }
   });
 });
 
