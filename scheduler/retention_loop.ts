@@ -2,7 +2,7 @@
  * Takes away what nobody needs any more, a small transaction at a time, with a pause after each.
  *
  *   resting --hourly--> rows of retired deployments -> which deployments may go -> whose logs may go -> events
- *      ^                   -> deliveries -> triggers' runs -> (daily) documents, blobs --nothing left--.
+ *      ^                   -> deliveries -> messages -> triggers' runs -> (daily) documents, blobs --nothing left--.
  *      '------------------------------------------------------------------------------'
  *
  * A crash leaves marks in the database (a retired deployment, a log's dropped range) from which the next round goes on.
@@ -12,6 +12,7 @@ import { findExpendable } from "../db/retention/find_expendable.ts";
 import type { RetentionPolicy } from "../db/retention/policy.ts";
 import { readEnvironmentIds } from "../db/retention/read_environments.ts";
 import { removeDeliveries } from "../db/retention/remove_deliveries.ts";
+import { removeMessages } from "../db/retention/remove_messages.ts";
 import { removeEvents } from "../db/retention/remove_events.ts";
 import { removeRuns } from "../db/triggers/remove_runs.ts";
 import { removeLogs } from "../db/retention/remove_logs.ts";
@@ -37,7 +38,16 @@ const DEPLOYMENTS_AT_ONCE = 200;
 const UNUSED_AT_ONCE = 2000;
 const DOCUMENTS_AT_ONCE = 200;
 
-type Counted = "deployments" | "rows" | "logChunks" | "events" | "deliveries" | "triggerRuns" | "documents" | "blobs";
+type Counted =
+  | "deployments"
+  | "rows"
+  | "logChunks"
+  | "events"
+  | "deliveries"
+  | "messages"
+  | "triggerRuns"
+  | "documents"
+  | "blobs";
 type Counts = Record<Counted, number>;
 
 export function createRetentionLoop(deps: RetentionDeps): Loop {
@@ -83,6 +93,7 @@ async function* removeAll(deps: RetentionDeps, withUnused: boolean): AsyncGenera
     logChunks: 0,
     events: 0,
     deliveries: 0,
+    messages: 0,
     triggerRuns: 0,
     documents: 0,
     blobs: 0,
@@ -99,7 +110,11 @@ async function* removeAll(deps: RetentionDeps, withUnused: boolean): AsyncGenera
     }
     if (retention.logDays > 0) yield* removeOldLogs(deps, environmentId, counts);
   }
-  const old = [["events", removeEvents], ["deliveries", removeDeliveries]] as const;
+  const old = [
+    ["events", removeEvents],
+    ["deliveries", removeDeliveries],
+    ["messages", removeMessages],
+  ] as const;
   // Looks of triggers are bounded by their number too, so also where everything is kept for ever.
   for (const [name, remove] of [...(retention.days > 0 ? old : []), ["triggerRuns", removeRuns] as const]) {
     let after: string | undefined;
