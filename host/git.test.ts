@@ -68,6 +68,26 @@ describe("a mirror", () => {
     expect([decode(a!), decode(c!)]).toEqual(["one\n", "two"]);
   });
 
+  it("lists what lies between two commits page by page, and which commits contain one", async () => {
+    const source = await createGitRemote();
+    const commits: string[] = [];
+    for (const message of ["One", "Two", "Three"]) commits.push(await source.push({ a: message }, { message }));
+    await source.git("checkout", "--quiet", "-b", "side", commits[0]!);
+    const side = await source.push({ b: "side" }, { branch: "side", message: "Side" });
+    const git = open();
+    const remote = remoteOf(source.url);
+    await git.fetch(remote, ["refs/heads/main", "refs/heads/side"]);
+    const id = remote.repositoryId;
+    const page = async (skip: number) =>
+      (await git.log(id, commits[0]!, commits[2]!, { skip, limit: 1 })).map((c) => c.subject);
+    expect([await page(0), await page(1), await page(2)]).toEqual([["Three"], ["Two"], []]);
+    expect(await git.log(id, commits[2]!, commits[0]!, { skip: 0, limit: 9 })).toEqual([]);
+    const all = [...commits, side, "f".repeat(40)];
+    expect(await git.containing(id, commits[1]!, all)).toEqual(new Set([commits[1], commits[2]]));
+    expect(await git.containing(id, commits[0]!, all)).toEqual(new Set([...commits, side]));
+    expect(await git.containing(id, side, commits)).toEqual(new Set());
+  });
+
   it("follows a branch that was pushed with force, and one that several ask for at once", async () => {
     const source = await createGitRemote();
     await source.push({ a: "1" });

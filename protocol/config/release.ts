@@ -90,7 +90,7 @@ export const OnFailure = z.strictObject({
   if (askFor !== undefined && action === "continue") {
     context.addIssue({ code: "custom", path: ["askFor"], message: "asks before a rollback or a stop, or with pause" });
   }
-});
+}).meta({ title: "failure" });
 
 export const CanaryStep = z.union([
   z.strictObject({

@@ -206,3 +206,90 @@ describe("a generic sender", () => {
     expect(event("x".repeat(300)).deliveryKey).not.toBe(event("y".repeat(300)).deliveryKey);
   });
 });
+
+describe("a pull request", () => {
+  const head = "4f1c0b7e5d2a9c8b3e6f7a1d0c9b8a7e6f5d4c3b";
+  const gitea = (isFork: boolean) => ({
+    action: "synchronized",
+    number: 7,
+    pull_request: {
+      number: 7,
+      title: "Say more",
+      html_url: "https://git.example.com/shop/pulls/7",
+      base: { ref: "main", repo: { id: 1 } },
+      head: { sha: head, repo: { id: isFork ? 2 : 1 } },
+    },
+  });
+  const gitlab = (isFork: boolean) => ({
+    object_kind: "merge_request",
+    object_attributes: {
+      ...{ iid: 7, title: "Say more", url: "https://git.example.com/shop/-/merge_requests/7", action: "update" },
+      ...{ target_branch: "main", last_commit: { id: head }, target_project_id: 1, source_project_id: isFork ? 2 : 1 },
+    },
+  });
+  const bitbucket = (isFork: boolean) => ({
+    pullrequest: {
+      ...{ id: 7, title: "Say more", links: { html: { href: "https://bitbucket.org/shop/pull-requests/7" } } },
+      destination: { branch: { name: "main" }, repository: { full_name: "trade/shop" } },
+      source: {
+        branch: { name: "work" },
+        commit: { hash: head.slice(0, 12) },
+        repository: { full_name: isFork ? "other/shop" : "trade/shop" },
+      },
+    },
+  });
+  it.each<[Provider, Record<string, string>, (isFork: boolean) => unknown, string, string | null]>([
+    ["github", { "x-github-event": "pull_request" }, gitea, "refs/pull/7/head", head],
+    ["gitea", { "x-gitea-event": "pull_request" }, gitea, "refs/pull/7/head", head],
+    ["forgejo", { "x-forgejo-event": "pull_request" }, gitea, "refs/pull/7/head", head],
+    ["gitlab", {}, gitlab, "refs/merge-requests/7/head", head],
+    ["bitbucket", { "x-event-key": "pullrequest:updated" }, bitbucket, "refs/heads/work", null],
+  ])(
+    "of %s names its ref, commit, branch, and whether it comes from elsewhere",
+    (provider, headers, make, ref, commit) => {
+      const [own, fork] = [false, true].map((isFork) =>
+        WEBHOOK_PROVIDERS[provider].read(make(isFork), reader(headers), bytes("x"))[0]!
+      );
+      const pull = { number: 7, title: "Say more", url: expect.stringContaining("7"), base: "main", isFork: false };
+      expect(own).toMatchObject({ ref, commit, pull });
+      if (provider === "bitbucket") expect(fork).toMatchObject({ ref: null, ignoredBecause: expect.any(String) });
+      else expect(fork!.pull!.isFork).toBe(true);
+    },
+  );
+
+  it("that was closed, labelled or says nothing that can be used is passed over with a sentence", () => {
+    const read = (change: Record<string, unknown>) =>
+      WEBHOOK_PROVIDERS.github.read(
+        { ...gitea(false), ...change },
+        reader({ "x-github-event": "pull_request" }),
+        bytes("x"),
+      )[0]!;
+    for (const action of ["closed", "labeled", "assigned"]) {
+      expect(read({ action })).toMatchObject({ ref: null, ignoredBecause: expect.stringContaining("pull_request") });
+    }
+    const { pull_request } = gitea(false);
+    for (
+      const broken of [{ number: "7; touch x" }, { number: -1 }, { base: { ref: "--upload-pack=x" } }, { base: null }]
+    ) {
+      const said = read({ number: undefined, pull_request: { ...pull_request, ...broken } });
+      expect(said).toMatchObject({ ref: null, ignoredBecause: expect.any(String) });
+      expect(said.pull).toBeUndefined();
+    }
+    // Whoever does not say where it comes from is trusted as little as a fork.
+    const nowhere = read({ pull_request: { ...pull_request, head: { sha: head, repo: null } } });
+    expect(nowhere.pull!.isFork).toBe(true);
+  });
+
+  it("as GitHub documents it is read for every action that changes what would be deployed", () => {
+    const examples = samples.find(({ name }) => name === "pull_request")!.examples as { action: string }[];
+    for (const payload of examples) {
+      const event = WEBHOOK_PROVIDERS.github.read(
+        payload,
+        reader({ "x-github-event": "pull_request" }),
+        bytes("x"),
+      )[0]!;
+      const counts = ["opened", "reopened", "synchronize", "edited"].includes(payload.action);
+      expect(event.pull !== undefined, payload.action).toBe(counts);
+    }
+  });
+});
