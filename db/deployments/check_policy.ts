@@ -1,4 +1,5 @@
 import { AppError } from "../../domain/app_error.ts";
+import { isDeployable } from "../../domain/deployable.ts";
 import { matchesName } from "../../domain/match_glob.ts";
 import type { EnvironmentRow, VersionRow } from "./load_plan.ts";
 
@@ -18,20 +19,7 @@ export function checkPolicy(version: VersionRow, environment: EnvironmentRow): v
       `${environment.name} is inactive; activate it before deploying to it.`,
     );
   }
-  if (version.status === "revert") {
-    throw new AppError(
-      "conflict",
-      "version.reverted",
-      `Version ${version.version} is marked as reverted; clear the mark (unrevert, with a reason) before deploying it.`,
-    );
-  }
-  if (version.builds === "failed") {
-    throw new AppError(
-      "conflict",
-      "version.builds_failed",
-      `The artifacts of version ${version.version} did not come: ${version.buildsReason.text}`,
-    );
-  }
+  if (!isDeployable(version)) throw sayUndeployable(version);
   const { branches, tags, repositories } = environment.policy;
   if (repositories && !repositories.some((r) => matchesName(r, version.repository))) {
     refuse(`its policy allows the repositories ${repositories.join(", ")} only.`);
@@ -50,3 +38,16 @@ export function checkPolicy(version: VersionRow, environment: EnvironmentRow): v
 
 /** A push's version is called `<branch>-<sha12>`. */
 const branchOf = (version: VersionRow) => version.version.replace(/-[0-9a-f]{12}$/, "");
+
+const sayUndeployable = ({ status, version, buildsReason }: VersionRow): AppError =>
+  status === "revert"
+    ? new AppError(
+      "conflict",
+      "version.reverted",
+      `Version ${version} is marked as reverted; clear the mark (unrevert, with a reason) before deploying it.`,
+    )
+    : new AppError(
+      "conflict",
+      "version.builds_failed",
+      `The artifacts of version ${version} did not come: ${buildsReason.text}`,
+    );

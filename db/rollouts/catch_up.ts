@@ -8,6 +8,8 @@
  * a second deployment, which finds the version running and does nothing.
  */
 import { AppError } from "../../domain/app_error.ts";
+import { isDeployable } from "../../domain/deployable.ts";
+import type { VersionStanding } from "../../domain/deployable.ts";
 import { ACTIVE_DEPLOYMENT_STATES, EDITABLE_DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import { reason } from "../../domain/reason.ts";
@@ -30,7 +32,8 @@ interface Missed {
   status: DeploymentState;
   /** A later deployment of one of these applications, which succeeded or decides for itself who is left out. */
   isOutdated: boolean;
-  isReverted: boolean;
+  versionStatus: VersionStanding["status"];
+  builds: VersionStanding["builds"];
 }
 
 /** @returns how many deployments were made */
@@ -40,7 +43,7 @@ export async function catchUp(deps: DeploymentDeps): Promise<number> {
     if (await findFrozenById(deps.db.sql, missed.environmentId, missed.applications)) continue; // seen again afterwards
     const declined = missed.status !== "completed"
       ? `the deployment ended ${missed.status}`
-      : missed.isReverted
+      : !isDeployable({ status: missed.versionStatus, builds: missed.builds })
       ? `${missed.version} was reverted`
       : missed.isOutdated
       ? "a later version was deployed meanwhile"
@@ -62,7 +65,7 @@ const NOT_ENDED = [...EDITABLE_DEPLOYMENT_STATES, ...ACTIVE_DEPLOYMENT_STATES];
 async function findMissed(db: Database): Promise<Missed[]> {
   return await db.sql<Missed[]>`
     select array_agg(t.id) as ids, array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
-      d.version_id, v.version, d.status, v.status = 'revert' as is_reverted,
+      d.version_id, v.version, d.status, v.status as version_status, v.builds,
       bool_or(exists (select from deployment n where n.environment_id = d.environment_id and n.id > d.id and p.name = any(n.applications)
         and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated
     from task t join agent a on a.id = t.target_agent_id join deployment d on d.id = t.deployment_id

@@ -57,7 +57,7 @@ async function findWatches(sql: Database["sql"] | Tx, agentId: string, bad: read
     join deployment d on d.environment_id::text = r.environment_id and d.status in ('running', 'paused')
     join task w on w.deployment_id = d.id and w.type = 'gate' and w.payload ->> 'kind' = 'watch' and w.state in ('blocked', 'pending')
     join application a on a.id = w.app_id and a.name = r.application
-    join task t on t.parent_id = w.parent_id and t.is_leaf and t.state = 'success' and t.payload ->> 'action' in ('deploy', 'switch')
+    join task t on t.parent_id = w.parent_id and t.is_leaf and t.state = 'success' and not t.payload ? 'decision' and t.payload ->> 'action' in ('deploy', 'switch')
       and coalesce(t.target_agent_id, t.last_agent_id) = ${agentId} and t.payload ->> 'version' = r.version
     order by w.id, coalesce(t.payload -> 'target' ->> 'name', '-') = r.target desc`;
 }

@@ -55,7 +55,7 @@ const longestBlind = (tx: Tx) => tx`make_interval(secs => greatest(60, (t.payloa
 const unseen = (tx: Tx) =>
   tx`
   select a.name from task l join agent a on a.id = coalesce(l.target_agent_id, l.last_agent_id)
-  where l.parent_id = t.parent_id and l.is_leaf and l.state = 'success' and l.payload ->> 'action' in ('deploy', 'switch')
+  where l.parent_id = t.parent_id and l.is_leaf and l.state = 'success' and not l.payload ? 'decision' and l.payload ->> 'action' in ('deploy', 'switch')
     and (a.status = 'disconnected' or a.status = 'connected' and a.updated_at > boreas_now() - interval '5 s')`;
 
 async function sayBlind(tx: Tx, ids: readonly string[]): Promise<void> {
