@@ -153,6 +153,7 @@ it("promote passes over the waits and gates ahead, in their order, and leaves th
         { target: 1 },
         { pause: "1h" },
         { target: 2 },
+        { pause: "1h" },
         { gate: { script: "ops/check.sh", every: "1h", for: "2h" } },
         { approve: { count: 1 } },
         { target: 3 },
