@@ -151,6 +151,8 @@ class Game {
       for (const act of ["thaw", "unrevert", "approve", "approveToo", "start", "sweep"] as const) {
         for (const first of [true, false]) await this.step(act, first);
       }
+      // A task that failed waits a while before it is tried again.
+      await db.sql`update task set run_after = boreas_now() where deployment_id = any(${this.ids}::uuid[])`;
       await playAll(db, [this.player]);
       if ((await this.read()).every((row) => isEnded(row.status))) return;
     }
