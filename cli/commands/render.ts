@@ -1,6 +1,8 @@
-import { documentLayers, mergeLayers } from "../../protocol/config/merge_overlay.ts";
+import { documentLayers, type Layer, mergeLayers } from "../../protocol/config/merge_overlay.ts";
 import type { ApplicationDocument } from "../../protocol/config_file.ts";
+import type { ApiClient } from "../api_client.ts";
 import { command } from "../command.ts";
+import { findEnvironment } from "../find.ts";
 import { CliError, usageError } from "../host.ts";
 import { printJson, sayTable } from "../print.ts";
 import { readConfig } from "./read_config.ts";
@@ -11,6 +13,10 @@ export const render = command({
   flags: {
     environment: { type: "string", short: "e", value: "NAME", help: "whose overlay to merge in" },
     app: { type: "list", value: "A,B", help: "only these applications" },
+    server: {
+      type: "boolean",
+      help: "with the layers that the server holds: the environment's own, and the binding's",
+    },
   },
   positionals: [0, 1],
   async run(context, [file], flags) {
@@ -25,10 +31,13 @@ export const render = command({
         flags.app ? `The file has no application ${flags.app.join(" or ")}.` : "The file has no Application.",
       );
     }
-    const rendered = applications.map((document) => ({
-      application: document.name,
-      ...mergeLayers(documentLayers(document, environment)),
-    }));
+    const kept = flags.server ? await readKept(await context.api(), environment) : undefined;
+    const rendered = [];
+    for (const document of applications) {
+      const layers = documentLayers(document, environment);
+      const all = kept ? [kept.environment, ...layers, await kept.bindingOf(document.name)] : layers;
+      rendered.push({ application: document.name, ...mergeLayers(all) });
+    }
     if (context.json) printJson(host, rendered);
     else {
       for (const { application, config, origins } of rendered) {
@@ -39,6 +48,23 @@ export const render = command({
     return 0;
   },
 });
+
+/** The layers around a file's: below it what the environment gives everybody, above it what a person bound there. */
+async function readKept(api: ApiClient, name: string): Promise<{
+  environment: Layer;
+  bindingOf(application: string): Promise<Layer>;
+}> {
+  const { id, config: { env } } = await findEnvironment(api, name);
+  const known = await api.applications();
+  return {
+    environment: { name: "environment", config: env ? { config: { env } } : {} },
+    async bindingOf(application) {
+      const app = known.find((one) => one.name === application);
+      const bound = app ? (await api.bindings(app.id)).find((one) => one.environmentId === id) : undefined;
+      return { name: "binding", config: bound?.config ?? {} };
+    },
+  };
+}
 
 /** A key may itself hold dots (a label's name): the longest key that fits is taken. */
 function valueAt(value: unknown, path: string): unknown {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { COMMANDS } from "../../cli/run_cli.ts";
+import { COMMANDS, runCli } from "../../cli/run_cli.ts";
 import { SHELLS } from "../../cli/completion_script.ts";
 import { environment, type FakeApi, list, startFakeApi, uuid, version } from "./fake_api.ts";
-import { runAgainst } from "./test_host.ts";
+import { createTestHost, runAgainst } from "./test_host.ts";
 
 let api: FakeApi;
 beforeEach(() => {
@@ -108,6 +108,44 @@ describe("what a version is part of", () => {
       ref: "feature",
     });
     expect((await run("plan", "--ref", "feature")).code).toBe(2);
+  });
+});
+
+describe("render --server", () => {
+  it("shows the origin of each value in all four layers, hooks and strategy too", async () => {
+    const file = `apiVersion: boreas/v1
+kind: Application
+name: order
+config: { env: { LEVEL: info, A: base } }
+strategy: { type: rolling, batch: 2 }
+hooks: { preDeploy: { run: ops/a.sh, timeout: 1m } }
+environments: { prod: { config: { env: { A: prod } }, hooks: { preDeploy: { run: ops/b.sh } } } }
+`;
+    const prod = environment(3, "prod", { config: { env: { SHARED: "all", A: "environment" } } });
+    api.on("GET /environments", () => list(prod));
+    const application = { id: uuid(4), name: "order", description: "", repository: null, repositoryId: null };
+    const rest = { type: "microservice", config: {}, environments: [], createdAt: "2026-01-01T00:00:00Z" };
+    api.on("GET /applications", () => list({ ...application, ...rest, updatedAt: "2026-01-01T00:00:00Z" }));
+    const config = { config: { env: { LEVEL: "debug" } }, strategy: { type: "all" } };
+    api.on(
+      `GET /applications/${uuid(4)}/environments`,
+      () => list({ environmentId: prod.id, environment: "prod", config }),
+    );
+    const host = createTestHost({
+      env: { BOREAS_URL: api.url, BOREAS_TOKEN: "bor_test" },
+      files: { "boreas.yaml": file },
+    });
+    expect(await runCli(["render", "-e", "prod", "--server", "--json"], host)).toBe(0);
+    const [{ origins, config: merged }] = JSON.parse(host.out());
+    expect(origins).toMatchObject({
+      "config.env.SHARED": "environment",
+      "config.env.A": "prod",
+      "config.env.LEVEL": "binding",
+      "strategy.type": "binding",
+      "hooks.preDeploy.run": "prod",
+      "hooks.preDeploy.timeout": "base",
+    });
+    expect(merged.strategy).toEqual({ type: "all" });
   });
 });
 
