@@ -66,7 +66,10 @@ describe("boreas", () => {
     [["xyzzy"], 'Unknown command "xyzzy"; see boreas --help.'],
     [["toString"], 'Unknown command "toString"; see boreas --help.'],
     [["deploy", "v1"], "Something is missing: boreas deploy VERSION ENVIRONMENT [flags]"],
-    [["status", "a", "b"], '"b" is one word too many: boreas status [DEPLOYMENT | --app APPLICATION | --commit SHA] [flags]'],
+    [
+      ["status", "a", "b"],
+      '"b" is one word too many: boreas status [DEPLOYMENT | --app APPLICATION | --commit SHA] [flags]',
+    ],
     [["apply"], "Say what to apply: boreas apply -f FILE."],
     [["plan", "--version", "v1"], "--version and --environment go together."],
     [["agents", "token"], "Say what to do with tokens: boreas agents token create."],
