@@ -1,10 +1,10 @@
 /** Address -> page. */
 import type { ComponentChildren } from "preact";
 import { ErrorBoundary } from "./components/ErrorBoundary.tsx";
+import { lazyPage } from "./components/lazy_page.tsx";
 import { Shell } from "./components/Shell.tsx";
 import { Loaded } from "./components/Page.tsx";
 import { useApp } from "./app_context.ts";
-import { AgentsPage } from "./pages/AgentsPage.tsx";
 import { ApplicationPage } from "./pages/ApplicationPage.tsx";
 import { ApplicationsPage } from "./pages/ApplicationsPage.tsx";
 import { DeploymentPage } from "./pages/DeploymentPage.tsx";
@@ -14,15 +14,17 @@ import { EnvironmentsPage } from "./pages/EnvironmentsPage.tsx";
 import { LoginPage } from "./pages/LoginPage.tsx";
 import { NotFoundPage } from "./pages/NotFoundPage.tsx";
 import { OverviewPage } from "./pages/OverviewPage.tsx";
-import { RepositoriesPage } from "./pages/RepositoriesPage.tsx";
-import { RepositoryPage } from "./pages/RepositoryPage.tsx";
-import { SettingsPage } from "./pages/SettingsPage.tsx";
-import { TriggerPage } from "./pages/TriggerPage.tsx";
-import { TriggersPage } from "./pages/TriggersPage.tsx";
 import { VersionPage } from "./pages/VersionPage.tsx";
 import { VersionsPage } from "./pages/VersionsPage.tsx";
 import { matchPath, navigate, path, query, safeReturn } from "./router.ts";
 import { useEffect } from "preact/hooks";
+
+const AgentsPage = lazyPage(async () => (await import("./pages/AgentsPage.tsx")).AgentsPage);
+const RepositoriesPage = lazyPage(async () => (await import("./pages/RepositoriesPage.tsx")).RepositoriesPage);
+const RepositoryPage = lazyPage(async () => (await import("./pages/RepositoryPage.tsx")).RepositoryPage);
+const SettingsPage = lazyPage(async () => (await import("./pages/SettingsPage.tsx")).SettingsPage);
+const TriggerPage = lazyPage(async () => (await import("./pages/TriggerPage.tsx")).TriggerPage);
+const TriggersPage = lazyPage(async () => (await import("./pages/TriggersPage.tsx")).TriggersPage);
 
 const PAGES: [string, (params: Record<string, string>) => ComponentChildren][] = [
   ["/", () => <OverviewPage />],
