@@ -10,6 +10,7 @@ import type { AppStateItem, Deployment, Overview, Task } from "../../protocol/ht
 import { measurements, requests } from "./fixture_approvals.ts";
 import * as data from "./fixture_data.ts";
 import { historyAnswer } from "./fixture_history.ts";
+import { notificationDeliveries, notifications, secrets } from "./fixture_settings.ts";
 import { triggerRuns, triggers } from "./fixture_triggers.ts";
 
 export interface FixtureServer {
@@ -146,6 +147,8 @@ export function startFixtureServer(folder: string): FixtureServer {
       agents: data.agents,
       "agent-upgrades": data.upgrades,
       repositories: data.repositories,
+      secrets,
+      notifications,
       triggers,
       "trigger-runs": triggerRuns,
       tokens: [
@@ -185,6 +188,9 @@ export function startFixtureServer(folder: string): FixtureServer {
     if (list === "deployments" && part === "timeline") return json({ items: timeline(id!) });
     if (list === "triggers" && part === "runs") return json({ items: triggerRuns, nextCursor: null });
     if (list === "triggers" && part === "fire") return json({ ...triggerRuns[1], dryRun: true });
+    if (list === "notifications" && part === "deliveries") {
+      return json({ items: notificationDeliveries, nextCursor: null });
+    }
     if (part === "deliveries") return json({ items: data.deliveries, nextCursor: null });
     if (list === "applications" && /\/resources$/.test(url.pathname)) {
       return json({
@@ -205,6 +211,13 @@ export function startFixtureServer(folder: string): FixtureServer {
     }
     if (list === "applications" && part === "history") return json({ items: history(), nextCursor: null });
     if (list === "environments" && part === "status") return json({ items: states(id!), nextCursor: null });
+    if (list === "freezes" && method === "GET") {
+      const { id: environmentId, name: environment } = data.environments[0]!;
+      const by = { source: "person", environmentId, environment, applications: null, cron: null, tz: null, for: null };
+      const times = { isActive: true, from: "2026-01-01T00:00:00Z", until: "2999-01-01T00:00:00Z" };
+      const said = { reason: "Stocktaking.", overrideRole: "incident", createdBy: "lead" };
+      return json({ items: [{ id: environmentId, ...by, ...times, ...said }] });
+    }
     if (list === "versions" && part === "status") {
       const of = Object.values(data.deployments).filter((d) => d.versionId === id);
       return json({ versionId: id, deployments: of, running: [] });

@@ -67,6 +67,7 @@ export function ChannelForm({ onClose, onDone }: { onClose: () => void; onDone: 
             }],
           });
           onDone();
+          onClose();
           toasts.done(t("toast.created", { what: name }));
         }}
       >

@@ -145,6 +145,7 @@ function SecretDialog({ secret, places, onClose, onDone }: {
             ...(where === "boreas" ? { value } : { from: { [where]: reference } }),
           });
           onDone();
+          onClose();
           toasts.done(t("toast.saved", { what: name }));
         }}
       >
