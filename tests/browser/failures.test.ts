@@ -1,0 +1,88 @@
+/** A deployment that asks, one that is frozen, and the freezes of an environment, as a person sees and answers them. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { reason } from "../../domain/reason.ts";
+import { component } from "../helpers/require_component.ts";
+import { deployments, environments, makeTasks } from "./fixture_data.ts";
+import { startFixtureServer } from "./fixture_server.ts";
+import type { FixtureServer } from "./fixture_server.ts";
+import { buildDashboard } from "./helpers/build_dashboard.ts";
+import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
+import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { waitUntilLive } from "./helpers/use_dashboard.ts";
+
+const chromium = component("chromium");
+
+describe.skipIf(!chromium.available)(`failures and freezes in a browser${chromium.reason}`, () => {
+  let browser: TestBrowser;
+  let folder: string;
+  let server: FixtureServer;
+  let watched: WatchedContext;
+  let page: Page;
+  const asking = deployments.running!;
+  const frozen = deployments.pending!;
+  asking.status = "paused";
+  asking.reason = reason("deployment.paused_on_failure", { task: "order-service", detail: "The port is taken." });
+  asking.tasks = makeTasks(asking.id, [{ name: "order-service", state: "failed" }]);
+  frozen.status = "pending";
+  frozen.reason = reason("deployment.frozen", { until: "2999-01-01T00:00:00Z", why: "the Plan", roles: "incident" });
+
+  beforeAll(async () => {
+    folder = await buildDashboard();
+    browser = await launchBrowser();
+    server = startFixtureServer(folder);
+    watched = await openContext(browser);
+    page = await watched.newPage();
+    await enterSignedIn(watched, server.url);
+  }, 120_000);
+  afterAll(async () => {
+    const { troubles } = watched;
+    await watched.context.close();
+    await server.stop();
+    await browser.close();
+    await Deno.remove(folder, { recursive: true });
+    expect(troubles).toEqual([]);
+  });
+
+  it("a failure that asks is answered with a choice and a note, and is not resumed over", async () => {
+    await page.goto(`${server.url}/deployments/${asking.id}`);
+    await waitUntilLive(page);
+    await page.locator("[data-question] [data-action=decide-ignore]").click();
+    await page.locator("dialog textarea").fill("Known.");
+    await page.locator("dialog [data-action=submit]").click();
+    await expect.poll(() => server.calls.at(-1)).toEqual({
+      method: "POST",
+      path: `/tasks/${asking.tasks[0]!.id}/decide`,
+      body: { choice: "ignore", note: "Known." },
+    });
+    expect(await page.locator("[data-action=resume]").count()).toBe(0);
+  });
+
+  it("a freeze is passed with a reason", async () => {
+    await page.goto(`${server.url}/deployments/${frozen.id}`);
+    await waitUntilLive(page);
+    await page.locator("[data-action=start]").click();
+    const submit = page.locator("dialog [data-action=submit]");
+    expect(await submit.isDisabled()).toBe(true);
+    await page.locator("dialog textarea").fill("Orders are lost.");
+    await submit.click();
+    await expect.poll(() => server.calls.at(-1)).toEqual({
+      method: "POST",
+      path: `/deployments/${frozen.id}/start`,
+      body: { override: { reason: "Orders are lost." } },
+    });
+  });
+
+  it("an environment shows who froze it, and lets one end that", async () => {
+    await page.goto(`${server.url}/environments/${environments[0]!.id}`);
+    await page.locator("[data-freezes]").getByText("lead: Stocktaking.").waitFor();
+    await page.locator("[data-action=thaw]").click();
+    await page.locator("dialog textarea").fill("Counted.");
+    await page.locator("dialog [data-action=submit]").click();
+    await expect.poll(() => server.calls.at(-1)).toEqual({
+      method: "POST",
+      path: `/freezes/${environments[0]!.id}/end`,
+      body: { reason: "Counted." },
+    });
+  });
+});
