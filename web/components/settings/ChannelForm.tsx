@@ -52,7 +52,8 @@ export function ChannelForm({ onClose, onDone }: { onClose: () => void; onDone: 
     <Dialog title={t("notify.add")} onClose={onClose}>
       <DialogForm
         submit={t("notify.add")}
-        isReady={name !== "" && (isMail ? mail.host !== "" && mail.from !== "" && mail.to !== "" : url !== "")}
+        isReady={name !== "" && events.length > 0 &&
+          (isMail ? mail.host !== "" && mail.from !== "" && mail.to !== "" : url !== "")}
         onClose={onClose}
         act={async () => {
           await api.send("POST", "/notifications", {
