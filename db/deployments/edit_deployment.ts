@@ -1,5 +1,4 @@
 import { AppError } from "../../domain/app_error.ts";
-import { reason } from "../../domain/reason.ts";
 import type { StrategyInput } from "../../domain/strategy.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";

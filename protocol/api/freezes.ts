@@ -1,7 +1,7 @@
 /** Freezes, and what a person says to start something nevertheless. */
 import { z } from "zod";
 import { Name } from "../config/values.ts";
-import { Id, Instant, MaybeInstant } from "./common.ts";
+import { Id, MaybeInstant } from "./common.ts";
 
 /** For clients, which may not reach into the domain. */
 export { parseDuration } from "../../domain/duration.ts";
