@@ -34,6 +34,28 @@ describe("planDeployment", () => {
     ]);
     expect(plan[1]!.maxFailures).toBe(1);
   });
+
+  it("lets the batches of thousands of machines meet in one part, not each with each", () => {
+    const plan = planDeployment({
+      all: [{ name: "edge", needs: [] }],
+      deployed: [{
+        name: "edge",
+        needs: [],
+        targets: Array.from({ length: 5000 }, (_, n) => target(`m${n}`)),
+        strategy: { type: "rolling", batch: "25%" },
+      }],
+      mustInOrder: [],
+      planStages,
+    });
+    const edges = plan.reduce((sum, task) => sum + task.dependsOn.length, 0);
+    expect(plan.filter((task) => task.type === "apply")).toHaveLength(5000);
+    expect(edges).toBeLessThan(3 * 5000);
+    const [first, second] = [plan.find((task) => task.batch === 1)!, plan.find((task) => task.batch === 2)!];
+    const between = plan.find((task) => task.key === second.dependsOn[0])!;
+    expect([second.dependsOn.length, between.name]).toEqual([1, "all 1250"]);
+    expect(between.dependsOn).toHaveLength(1250);
+    expect(between.dependsOn).toContain(first.key);
+  });
 });
 
 const amounts = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom("25%", "50%", "100%"));

@@ -14,6 +14,8 @@ import type { ApplyStage, Phase, PlanStages, Stage, StageTarget } from "./strate
 /** Of an application that any agent may take: it stands for its one place while stages are cut. */
 const ANYWHERE: StageTarget = { id: "", name: "" };
 const MAX_NAME = 60;
+/** Between two sets of machines, one after the other. Beyond it they meet in one part, that ends at once. */
+const MOST_EDGES = 10_000;
 
 type Part = Pick<PlannedTask, "key" | "name" | "type" | "isLeaf" | "work">;
 
@@ -37,6 +39,10 @@ export function planParts(app: PlanApplication, dependsOn: string[], planStages:
   };
   const addOne = (part: Part) => void (previous = [add(part, null, previous, null)]);
   const addLanes = (targets: StageTarget[], makers: ((target: StageTarget) => Part)[]) => {
+    if (previous.length * targets.length > MOST_EDGES) {
+      const work: Work = { kind: "pause", seconds: 0 };
+      addOne({ key: number("all"), name: `all ${previous.length}`, type: "pause", isLeaf: false, work });
+    }
     const ends = new Map(targets.map((target) => [target, previous]));
     for (const make of makers) {
       for (const target of targets) ends.set(target, [add(make(target), target, ends.get(target)!, batch)]);
