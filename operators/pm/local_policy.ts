@@ -22,8 +22,13 @@ export function refuseByPolicy(
   { app, action, spec, hook, gate }: Pick<Operation, "app" | "action" | "spec" | "hook" | "gate">,
   { node, user }: PolicyPlace,
 ): PolicyRefusal | undefined {
-  if (hook) return refuseScript(policy, `the ${hook.name} hook of ${app}`, hook.run, { node, user });
-  if (gate) return refuseScript(policy, `the gate's script of ${app}`, gate.run, { node, user });
+  // By its action: a deploy that names a script besides is judged as the deploy that it is.
+  if (action === "hook" && hook) {
+    return refuseScript(policy, `the ${hook.name} hook of ${app}`, hook.run, { node, user });
+  }
+  if (action === "gate" && gate) {
+    return refuseScript(policy, `the gate's script of ${app}`, gate.run, { node, user });
+  }
   if (action === "remove" || !spec || spec.runtime.mode === "mock") return undefined;
   const { runtime } = spec;
   if (!policy.modes.includes(runtime.mode)) {

@@ -162,6 +162,11 @@ describe("a hook", () => {
     );
     expect(paths.refuses!(operation)).toBeUndefined();
     expect(await list(pm.folder)).not.toContain("ledger");
+    // A deploy does not pass for the hook that it names.
+    const binary = specOf({ mode: "binary", artifact: "bin", exec: ["./app"] });
+    expect(paths.refuses!({ ...operationOf(binary), hook: operation.hook })).toBe(
+      "m1 does not run binary applications: its policy allows script.",
+    );
   });
 });
 
