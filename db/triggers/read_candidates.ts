@@ -4,19 +4,20 @@ import { branchOfVersion } from "../../domain/git_ref.ts";
 import type { Stay } from "../../domain/judge_soak.ts";
 import type { Database } from "../database.ts";
 
-/** Of so many of the newest, one will do; an older one would be older than what runs anyway. */
-const NEWEST = 100;
+/** Read at once. */
+export const CANDIDATES = 100;
 
 export async function readClock(db: Database): Promise<number> {
   const [row] = await db.sql<{ now: number }[]>`select extract(epoch from boreas_now())::float8 as now`;
   return row!.now;
 }
 
-/** Newest first. */
+/** Newest first: the newest of all, or of those that are older than `before`. */
 export async function readCandidates(
   db: Database,
   projectId: string,
   of: { repositoryId: string | null; name?: string; verifiedIn?: string },
+  before: string | null = null,
 ): Promise<Candidate[]> {
   const { sql } = db;
   const name = of.name ?? null;
@@ -30,7 +31,8 @@ export async function readCandidates(
         and x.status = 'completed' and x.only_targets is null order by x.id desc limit 1) d on true
     where v.project_id = ${projectId} and (${of.repositoryId}::uuid is null or v.repository_id = ${of.repositoryId}::uuid)
       and (${name}::text is null or v.version = ${name}::text or v.id::text = ${name}::text)
-    order by v.id desc limit ${NEWEST}`;
+      and (${before}::uuid is null or v.id < ${before}::uuid)
+    order by v.id desc limit ${CANDIDATES}`;
   const stays = await readStays(db, rows.flatMap((row) => row.deploymentId ?? []));
   return rows.map((row) => ({
     id: row.id,

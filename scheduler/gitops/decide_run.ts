@@ -10,7 +10,7 @@ import { readPlaces } from "../../db/deployments/read_standing.ts";
 import { findTrigger } from "../../db/triggers/read_triggers.ts";
 import type { TriggerRow } from "../../db/triggers/read_triggers.ts";
 import type { DueRun } from "../../db/triggers/due_runs.ts";
-import { readCandidates, readClock, readStays } from "../../db/triggers/read_candidates.ts";
+import { CANDIDATES, readCandidates, readClock, readStays } from "../../db/triggers/read_candidates.ts";
 import { sentence } from "../../db/triggers/record_runs.ts";
 import { postponeRun, settleRun } from "../../db/triggers/settle_run.ts";
 import {
@@ -20,12 +20,16 @@ import {
   parseSelector,
   sayReverted,
 } from "../../domain/choose_version.ts";
+import type { Candidate } from "../../domain/choose_version.ts";
 import { judgeSoak } from "../../domain/judge_soak.ts";
 import { whyNotOrigin } from "../../domain/match_trigger.ts";
 import { reason } from "../../domain/reason.ts";
 import type { GitopsDeps } from "./deps.ts";
 import { loadVersion } from "./load_version.ts";
 import { placeVersion } from "./place_version.ts";
+
+/** Whatever is older than so many is looked for by its name. */
+const MOST_CANDIDATES = 20 * CANDIDATES;
 
 type Choice = { id: string } | { why: string } | { waitSeconds: number; why: string };
 
@@ -58,12 +62,20 @@ async function choose(deps: GitopsDeps, run: DueRun, trigger: TriggerRow): Promi
   if (selector.kind !== "name" && trigger.repositoryId === null) {
     return { why: `${run.trigger} belongs to no repository, so nobody can say which version is the latest; name one` };
   }
-  const candidates = await readCandidates(deps.db, run.projectId, {
+  const of = {
     repositoryId: trigger.repositoryId,
     ...(selector.kind === "name" && { name: selector.name }),
     ...(selector.kind === "verified" && { verifiedIn: selector.environment }),
-  });
-  return chooseVersion(selector, trigger, candidates, await readClock(deps.db));
+  };
+  const now = await readClock(deps.db);
+  const candidates: Candidate[] = [];
+  while (true) {
+    // The newest may all be of other branches.
+    const more = await readCandidates(deps.db, run.projectId, of, candidates.at(-1)?.id);
+    candidates.push(...more);
+    const chosen = chooseVersion(selector, trigger, candidates, now);
+    if ("id" in chosen || more.length < CANDIDATES || candidates.length >= MOST_CANDIDATES) return chosen;
+  }
 }
 
 async function place(deps: GitopsDeps, run: DueRun, trigger: TriggerRow, versionId: string): Promise<void> {

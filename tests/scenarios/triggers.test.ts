@@ -310,6 +310,23 @@ describe("a call", () => {
     expect((await fire(w, "hand", { version: "v9" })).text).toBe("There is no version v9.");
   });
 
+  it("finds the latest version of its branch behind many that are of others", async () => {
+    const w = await createTriggerWorld(db, [`${HAND}, branch: main`]);
+    const version = await w.push("1");
+    const others = Array.from(
+      { length: 250 },
+      (_, at) => ({ id: db.newId(), name: `work-${String(at).padStart(12, "0")}` }),
+    );
+    await db.sql`
+      insert into version (id, project_id, repository_id, repository, version, git_commit, description, status, reason,
+        builds, builds_reason, plan, created_by)
+      select r.id, v.project_id, v.repository_id, v.repository, r.name, v.git_commit, '', v.status, v.reason, v.builds,
+        v.builds_reason, v.plan, v.created_by
+      from version v, jsonb_to_recordset(${db.sql.json(others)}) as r(id uuid, name text)
+      where v.project_id = ${w.projectId} and v.version = ${version}`;
+    expect(await fire(w, "hand")).toMatchObject({ outcome: "fired", version });
+  });
+
   it("never picks a version that is marked revert, until the mark is cleared", async () => {
     const w = await createTriggerWorld(db, [HAND]);
     const first = await w.push("1");
