@@ -88,7 +88,7 @@ async function planText(
   source: Source,
   pull: PullRequest,
 ): Promise<string> {
-  const read = await readCommit(deps, repository, source);
+  const read = await readCommit(deps, repository, source, { toStrangers: true });
   if (read.problems.length > 0) return sayMistakes(source.commit, read.problems);
   const candidate = await makeCandidate(deps, repository, source, read);
   const environments: EnvironmentPlan[] = [];

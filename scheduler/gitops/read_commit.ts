@@ -17,7 +17,13 @@ export interface ReadCommit {
   problems: ConfigProblem[];
 }
 
-export async function readCommit(deps: GitopsDeps, repository: RepositoryRow, source: Source): Promise<ReadCommit> {
+/** @param toStrangers what is wrong is told to people who may know nothing of other repositories */
+export async function readCommit(
+  deps: GitopsDeps,
+  repository: RepositoryRow,
+  source: Source,
+  { toStrangers = false } = {},
+): Promise<ReadCommit> {
   const { git } = deps;
   const files = await git.listFiles(repository.id, source.commit);
   const config = await readConfig(git, repository.id, files, repository.configPaths);
@@ -27,7 +33,9 @@ export async function readCommit(deps: GitopsDeps, repository: RepositoryRow, so
     const message = "declares no application; add a document of kind Application";
     problems.push({ file: repository.configPaths[0]!, line: 1, path: "", message });
   }
-  if (problems.length === 0) problems.push(...await checkNames(deps, repository, config, plans.plans));
+  if (problems.length === 0) {
+    problems.push(...await checkNames(deps, repository, config, plans.plans, toStrangers));
+  }
   return { files, config, plan: plans.plans[0]?.document ?? null, problems };
 }
 
@@ -53,6 +61,7 @@ async function checkNames(
   repository: RepositoryRow,
   { applications }: ReadConfig,
   plans: readonly Placed<PlanDocument>[],
+  toStrangers: boolean,
 ): Promise<ConfigProblem[]> {
   const mentioned = [
     ...applications.flatMap(({ document }) => [document.name, ...document.needs ?? []]),
@@ -62,7 +71,8 @@ async function checkNames(
   const foreign = owners.flatMap((owner): [string, string][] => {
     const isOurs = owner.repositoryId === repository.id ||
       (owner.repositoryId === null && (owner.repository === null || owner.repository === repository.url));
-    return isOurs ? [] : [[owner.name, owner.repository ?? "another repository"]];
+    const theirs = toStrangers ? null : owner.repository;
+    return isOurs ? [] : [[owner.name, theirs ?? "another repository"]];
   });
   return checkConfig(applications, plans, {
     known: new Set(owners.map((owner) => owner.name)),

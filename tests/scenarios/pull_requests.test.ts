@@ -147,6 +147,15 @@ describe("a pull request", () => {
     expect(shown).not.toMatch(/<img|@everyone/);
   });
 
+  it("that names another repository's application hears that it is one, and not where that repository is", async () => {
+    const other = await begin("pr-other");
+    const { provider, open } = await begin("pr-prober");
+    await open({ "boreas.yaml": config("pr-other") }, { isFork: true });
+    const { body } = provider.comments[1]!;
+    expect(body).toContain("app-of-pr-other belongs to another repository");
+    expect(body).not.toContain(other.remote.url);
+  });
+
   it("is told again after the provider was away, and says so when the token is refused", async () => {
     const away = await begin("pr-away", { trouble: [503] });
     const { delivery } = await away.open({ "boreas.yaml": config("pr-away", "debug") });
