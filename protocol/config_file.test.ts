@@ -24,6 +24,11 @@ describe("a mistake is named with its line", () => {
     ["a value of the wrong kind", app("needs: user"), "boreas.yaml:4: needs: expected array"],
     ["what is no duration", app("timeout: 5 minutes"), "boreas.yaml:4: timeout: a duration such as 30s, 5m or 1h30m"],
     [
+      "a wait whose end no calendar has",
+      app("strategy: { type: rolling, wait: 999999999d }"),
+      "boreas.yaml:4: strategy.wait: a duration of 366d at most",
+    ],
+    [
       "a path that leaves the repository",
       app("bundle: [../../etc]"),
       "boreas.yaml:4: bundle.0: a relative path that stays inside its folder",

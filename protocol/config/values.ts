@@ -8,7 +8,10 @@ export const Name = z.string().regex(
   "a name of 1 to 63 lower-case letters, digits and dashes, not beginning or ending with a dash",
   // Names become keys of plain objects, and each of those has this one already.
 ).refine((name) => name !== "constructor", "another name; this one is reserved").meta({ title: "name" });
+/** The instant at its end has to be one that a database can name. */
+const LONGEST_DAYS = 366;
 export const Duration = z.string().refine((t) => parseDuration(t) !== undefined, "a duration such as 30s, 5m or 1h30m")
+  .refine((t) => (parseDuration(t) ?? 0) <= LONGEST_DAYS * 86_400, `a duration of ${LONGEST_DAYS}d at most`)
   .meta({ title: "duration" });
 export const Size = z.union([z.int().positive(), z.string()]).refine(
   (v) => parseSize(String(v)) !== undefined,
