@@ -59,10 +59,12 @@ export const ApproveStep = z.strictObject({
   onExpire: z.enum(["reject", "approve"]).optional().meta({ description: "What happens then.", default: "reject" }),
 }).meta({ title: "approval" });
 
+/** The database counts failures in 32 bits. */
+const MOST_FAILURES = 1_000_000;
 const Batching = {
   batch: CountOrPercent.optional().meta({ description: "How many targets go at once.", default: 1 }),
   wait: Duration.optional().describe("Time between two batches."),
-  maxFailures: z.int().min(0).optional().meta({
+  maxFailures: z.int().min(0).max(MOST_FAILURES).optional().meta({
     description: "Targets that may fail before it has failed.",
     default: 0,
   }),
@@ -108,7 +110,10 @@ export const Strategy = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("all").describe("Everywhere at once."),
     onFailure: Failure,
-    maxFailures: z.int().min(0).optional().meta({ description: "Targets that may fail.", default: 0 }),
+    maxFailures: z.int().min(0).max(MOST_FAILURES).optional().meta({
+      description: "Targets that may fail.",
+      default: 0,
+    }),
   }).meta({ title: "all" }),
   z.strictObject({
     type: z.literal("rolling").describe("Batch after batch."),
