@@ -88,6 +88,15 @@ describe("a mirror", () => {
     expect(await git.containing(id, side, commits)).toEqual(new Set());
   });
 
+  it("cuts a long subject between two characters, as JSON of a database takes no half ones", async () => {
+    const source = await createGitRemote();
+    const commit = await source.push({ a: "1" }, { message: `${"x".repeat(499)}\u{1F9CA} and more` });
+    const git = open();
+    const remote = remoteOf(source.url);
+    await git.fetch(remote, ["refs/heads/main"]);
+    expect((await git.commitInfo(remote.repositoryId, commit)).subject).toBe(`${"x".repeat(499)}\uFFFD`);
+  });
+
   it("follows a branch that was pushed with force, and one that several ask for at once", async () => {
     const source = await createGitRemote();
     await source.push({ a: "1" });

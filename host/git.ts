@@ -233,9 +233,10 @@ function parseCommit(line: string): CommitInfo {
   const [hash, subject, author, email, date] = line.split("\0");
   return {
     commit: hash!,
-    subject: subject!.slice(0, 500),
-    author: author!.slice(0, 200),
-    authorEmail: email!.slice(0, 200),
+    // Cut in the middle of a pair it could be kept in no JSON.
+    subject: subject!.slice(0, 500).toWellFormed(),
+    author: author!.slice(0, 200).toWellFormed(),
+    authorEmail: email!.slice(0, 200).toWellFormed(),
     date: date!,
   };
 }
