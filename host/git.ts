@@ -233,13 +233,14 @@ function parseCommit(line: string): CommitInfo {
   const [hash, subject, author, email, date] = line.split("\0");
   return {
     commit: hash!,
-    // Cut in the middle of a pair it could be kept in no JSON.
-    subject: subject!.slice(0, 500).toWellFormed(),
-    author: author!.slice(0, 200).toWellFormed(),
-    authorEmail: email!.slice(0, 200).toWellFormed(),
+    subject: plain(subject!, 500),
+    author: plain(author!, 200),
+    authorEmail: plain(email!, 200),
     date: date!,
   };
 }
+/** Cut in the middle of a pair it could be kept in no JSON; and it is shown at terminals, which it must not steer. */
+const plain = (text: string, most: number) => text.slice(0, most).replaceAll(/\p{Cc}/gu, " ").toWellFormed();
 
 function parseRefs(listing: string): Map<string, string> {
   const refs = new Map<string, string>();
