@@ -23,7 +23,7 @@ import { probe } from "./health.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { adoptSlot } from "./slots.ts";
 
-/** Longer than anybody holds a release or waits for an approval. */
+/** Longer than a release is held or an approval waited for; whoever asks for more gets this (docs/machines.md). */
 export const LONGEST_MS = 7 * 24 * 3600_000;
 /** A single bad answer is no judgement. */
 const JUDGE_MS = 3000;
