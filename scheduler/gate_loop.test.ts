@@ -11,6 +11,7 @@ import { readMeasurements } from "../db/gates/read_measurements.ts";
 import { skipWait } from "../db/rollouts/skip_wait.ts";
 import { parseNetworks } from "../domain/outgoing_address.ts";
 import { createOutgoingCheck } from "../domain/outgoing_check.ts";
+import type { CrashPoint } from "../domain/ports.ts";
 import type { GateInput, StrategyInput } from "../domain/strategy.ts";
 import { createClock } from "../host/clock.ts";
 import { createPinnedFetch } from "../host/pinned_fetch.ts";
@@ -35,7 +36,7 @@ beforeAll(async () => {
 });
 const person = (): Actor => ({ userId: null, name: "ada", role: "admin", ip: null, projectId: DEFAULT_PROJECT });
 
-function startLoop(hints: Hints, crashPoint: () => void = () => {}) {
+function startLoop(hints: Hints, crashPoint: CrashPoint = () => {}) {
   const loop = createGateLoop({
     ...{ db, hints, logger: quiet, clock: createClock(), leadership: soleLeader, sweepSeconds: 1, crashPoint },
     fetch: createPinnedFetch(() => undefined),
@@ -47,7 +48,7 @@ function startLoop(hints: Hints, crashPoint: () => void = () => {}) {
 }
 
 /** A deployment in which a gate stands between two machines; the loop measures it. */
-async function world(gate: GateInput, options: { server?: string; crashPoint?: () => void } = {}) {
+async function world(gate: GateInput, options: { server?: string; crashPoint?: CrashPoint } = {}) {
   const environmentId = await seed.environment();
   const appId = await seed.application();
   if (options.server) {
@@ -196,6 +197,13 @@ describe("a gate that asks over HTTP", () => {
     expect((await elsewhere.rows())[0]!.note).toContain("a link-local address");
   });
 
+  it("ends also when the other side says what no database can hold", async () => {
+    answer = () => new Response(JSON.stringify({ status: "error", error: `no\u0000 \ud83d${"🧊".repeat(400)}` }));
+    const w = await world({ prometheus: "up", min: 1 }, { server: address });
+    await ended(w, "failed");
+    expect((await w.rows())[0]).toMatchObject({ verdict: "error", note: expect.stringContaining("no\uFFFD \uFFFD🧊") });
+  });
+
   it("stands still while its deployment is paused, and is over when that is cancelled or it is skipped", async () => {
     answer = () => new Response("ok");
     const w = await world({ http: address, every: "1s", for: "1h" });
@@ -269,8 +277,8 @@ describe("a gate that asks over HTTP", () => {
     answer = () => new Response("ok");
     let falls = 1;
     const w = await world({ http: address }, {
-      crashPoint: () => {
-        if (falls-- > 0) throw new Error("the master ends here");
+      crashPoint: (name) => {
+        if (name === "gate.measured" && falls-- > 0) throw new Error("the master ends here");
       },
     });
     await expect.poll(async () => (await w.state(w.gateId)).fence).toBe(1);

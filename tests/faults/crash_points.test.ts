@@ -21,10 +21,11 @@ import { createLife, createMortalParts } from "./support/mortal_parts.ts";
 import type { Life } from "./support/mortal_parts.ts";
 import { isThorough } from "./support/races.ts";
 
-/** Points of other work than tasks, by the test that crashes there: a delivery becomes a version, an agent another one. */
+/** Points of other work than these tasks, by the test that crashes there. */
 const DELIVERY = ["gitops.fetched", "gitops.recorded"];
 const UPGRADE = ["begun", "confirmed", "fetched", "planned", "switched", "watched"].map((point) => `upgrade_${point}`);
-const ELSEWHERE = [...DELIVERY, ...UPGRADE];
+const GATE = ["gate.measured"];
+const ELSEWHERE = [...DELIVERY, ...UPGRADE, ...GATE];
 const points = [...new Set(readCrashPoints().map((p) => p.name))].filter((name) => !ELSEWHERE.includes(name));
 /** Reached once only by a process that goes on. */
 const ONCE = ["welcomed", "cancel_sent"];
@@ -50,6 +51,7 @@ describe("F48: a process that dies", () => {
   it("finds its points in the source, and knows those of another kind", () => {
     const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
     for (const name of DELIVERY) expect(read("../../scheduler/delivery_loop.test.ts")).toContain(`"${name}"`);
+    for (const name of GATE) expect(read("../../scheduler/gate_loop.test.ts")).toContain(`"${name}"`);
     for (const name of UPGRADE) expect(read("./agent_upgrade.test.ts")).toContain(`"${name}"`);
     expect(points).toEqual(expect.arrayContaining(["claimed", "finish.ended", "finish.settled", "agent.accepted"]));
   });

@@ -37,9 +37,9 @@ export function finishAndHandOn(
 ): Finished {
   const blocked = [...tables.tasks.values()].filter((task) => task.state === "blocked");
   const taken = finishTasks(tables, results, chance);
-  if (!blocked.some((task) => task.state === "pending")) return { taken, claimed: [] };
-  const deployments = new Set(results.map((result) => tables.tasks.get(result.taskId)?.deploymentId));
-  return { taken, claimed: claimTasks(tables, agents, leaseSeconds, (task) => deployments.has(task.deploymentId)) };
+  const ready = new Set(blocked.filter((task) => task.state === "pending"));
+  if (ready.size === 0) return { taken, claimed: [] };
+  return { taken, claimed: claimTasks(tables, agents, leaseSeconds, (task) => ready.has(task)) };
 }
 
 /** What an agent could not begin or had to leave is its loss, not the task's failure; both have a bound. */
