@@ -38,6 +38,10 @@ describe("what a deployment does on a failure", () => {
     expect(plan([{ action: "rollback", deadline: "10m" }], true, "5m").rollbackSeconds).toBe(300);
     expect(plan([undefined], true, "2h").rollbackSeconds).toBe(7200);
   });
+  it("counts in whole seconds, as both are kept", () => {
+    expect(plan([{ action: "pause", askFor: "1500ms" }]).askSeconds).toBe(2);
+    expect(plan([{ action: "rollback", deadline: "500ms" }]).rollbackSeconds).toBe(1);
+  });
   it("takes the widest scope, and who asks for nothing means all", () => {
     expect(plan([{ action: "rollback", scope: "target" }, { action: "rollback", scope: "batch" }]).rollbackScope).toBe(
       "batch",

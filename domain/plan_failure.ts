@@ -52,4 +52,5 @@ function planQuestion(wishes: readonly Wish[]): Pick<FailurePlan, "askSeconds" |
 
 const widest = (scopes: readonly RollbackScope[]): RollbackScope =>
   (["deployment", "batch"] as const).find((scope) => scopes.includes(scope)) ?? (scopes[0] ?? "deployment");
-const seconds = (text: string): number => parseDuration(text)!;
+/** Whole ones, as they are kept. */
+const seconds = (text: string): number => Math.ceil(parseDuration(text)!);
