@@ -16,10 +16,16 @@ import {
   Size,
 } from "./values.ts";
 
+const hasNoDash = (text: string) => !text.startsWith("-");
+const NO_DASH = "a name that does not begin with a dash";
+
 export const Artifact = z.union([
   z.strictObject({
-    ref: z.string().min(1).describe("An image without its tag."),
-    tag: z.string().optional().meta({ description: "Looked up and pinned to its digest.", default: "${version}" }),
+    ref: z.string().min(1).refine(hasNoDash, NO_DASH).describe("An image without its tag."),
+    tag: z.string().refine(hasNoDash, NO_DASH).optional().meta({
+      description: "Looked up and pinned to its digest.",
+      default: "${version}",
+    }),
     digest: z.string().optional().describe("`sha256:...`; nothing is looked up then."),
     wait: Duration.optional().meta({ description: "How long it may take to be there.", default: "30m" }),
   }).meta({ title: "image" }),
