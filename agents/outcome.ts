@@ -1,4 +1,5 @@
-/** An operator's word made fit for the wire: within its limits, and without the secrets it was given. */
+/** An operator's word made fit for the wire: within its limits, storable, and without the secrets it was given. */
+import { storableText } from "../domain/storable_text.ts";
 import { Outcome, type OutcomeInput } from "../protocol/operation.ts";
 import { maskText } from "./redact.ts";
 
@@ -7,8 +8,9 @@ const LINE = 2000;
 const DETAILS = 128 * 1024;
 
 export function tidyOutcome(input: OutcomeInput, secrets: string[]): Outcome {
-  const mask = (text: string) => secrets.length > 0 ? maskText(text, secrets) : text;
-  const clip = (text: string, length: number) => text.length > length ? `${text.slice(0, length - 1)}…` : text;
+  const mask = (text: string) => storableText(secrets.length > 0 ? maskText(text, secrets) : text);
+  const clip = (text: string, length: number) =>
+    text.length > length ? `${text.slice(0, length - 1).toWellFormed()}…` : text;
   let details = JSON.stringify(input.details ?? {});
   if (details.length > DETAILS) details = `{"omitted":"${details.length} characters of details"}`;
   const outcome = Outcome.safeParse({

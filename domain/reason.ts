@@ -1,3 +1,5 @@
+import { storableText } from "./storable_text.ts";
+
 /**
  * Every state carries a reason that a person can act on. The code and its parameters let a client say it in another
  * language; the text is the English sentence. This table is the only place where a reason is worded.
@@ -206,7 +208,10 @@ export type ReasonCode = keyof typeof SENTENCES;
 export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
 
 /** Builds a reason; a parameter that is missing stays visible as `{name}`, so that a test or a person sees it. */
-export function reason(code: ReasonCode, params: Record<string, string | number> = {}): Reason {
+export function reason(code: ReasonCode, given: Record<string, string | number> = {}): Reason {
+  const params = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, typeof value === "string" ? storableText(value) : value]),
+  );
   const text = SENTENCES[code].replace(/\{(\w+)\}/g, (whole, name) => name in params ? String(params[name]) : whole);
   return { code, params, text };
 }

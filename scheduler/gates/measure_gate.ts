@@ -3,6 +3,7 @@ import { fillAddress, fillQuery, fillText } from "../../domain/fill_gate.ts";
 import type { GatePlaceholders } from "../../domain/fill_gate.ts";
 import { judgeSamples, timingOf } from "../../domain/judge_gate.ts";
 import type { Measured, MeasuredGate } from "../../domain/judge_gate.ts";
+import { storableText } from "../../domain/storable_text.ts";
 import { callOut, OutgoingError, readText } from "../gitops/outgoing_http.ts";
 import type { OutgoingDeps } from "../gitops/outgoing_http.ts";
 import { readSamples } from "./read_samples.ts";
@@ -23,13 +24,16 @@ const MAX_NOTE = 500;
 export async function measureGate(deps: OutgoingDeps, wanted: GateToMeasure): Promise<Measured> {
   try {
     const measured = await ("http" in wanted.gate ? measureHttp : measurePrometheus)(deps, wanted as never);
-    return { ...measured, note: measured.note.slice(0, MAX_NOTE) };
+    return { ...measured, note: fitNote(measured.note) };
   } catch (error: unknown) {
     if (!(error instanceof OutgoingError)) throw error;
     const what = "http" in wanted.gate ? "the address" : "the Prometheus server";
-    return { verdict: "error", value: null, note: `${what}: ${error.message}`.slice(0, MAX_NOTE) };
+    return { verdict: "error", value: null, note: fitNote(`${what}: ${error.message}`) };
   }
 }
+
+/** It quotes the other side. */
+const fitNote = (note: string) => storableText(note.slice(0, MAX_NOTE));
 
 type Of<K extends string> = Omit<GateToMeasure, "gate"> & { gate: Extract<MeasuredGate, Record<K, unknown>> };
 

@@ -55,6 +55,15 @@ describe("a webhook", () => {
     expect(receiver.received.at(-1)!.headers["webhook-id"]).toBe(given.id);
   });
 
+  it("that answers what no database can hold is given up like any other", async () => {
+    const receiver = await startReceiver();
+    receiver.answer = () => ({ status: 500, body: `\0${"🧊".repeat(400)}` });
+    const id = await world.channel({ kind: "webhook", url: receiver.url, secret: SECRET }, onlyFailures);
+    world.notifier({ nextTryIn: () => undefined });
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    expect((await world.delivered(id, "failed")).reason.text).toContain("answers 500: \uFFFD🧊");
+  });
+
   it("that says it is gone for good is not tried again", async () => {
     const receiver = await startReceiver();
     receiver.answer = () => ({ status: 410 });
