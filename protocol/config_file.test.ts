@@ -37,6 +37,8 @@ describe("a mistake is named with its line", () => {
     ["an unknown kind", "apiVersion: boreas/v1\nkind: Aplication\nname: a", /kind/],
     ["a missing name", "apiVersion: boreas/v1\nkind: Application", /name/],
     ["a key that stands twice", app("needs: []\nneeds: []"), /boreas.yaml:5: .*unique/i],
+    ["a key that no database can hold", app('"a\\0b": 1'), /holds a text with a NUL/],
+    ["a text that none can hold", app('labels: { team: "\\uD83D" }'), /half a character/],
     ["broken YAML", app("needs: [a"), /boreas.yaml:\d+:/],
   ])("%s", (_name, text, said) => {
     const found = problems(text);

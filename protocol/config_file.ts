@@ -5,6 +5,7 @@
 import { LineCounter, parseAllDocuments } from "yaml";
 import type { Document, Node } from "yaml";
 import { z } from "zod";
+import { storableText } from "../domain/storable_text.ts";
 import { ApplicationDocument } from "./config/application.ts";
 import { PlanDocument } from "./config/plan.ts";
 
@@ -37,6 +38,7 @@ export const sayProblem = (p: ConfigProblem): string =>
 /** Bounds that keep a hostile file from costing more than it is worth. */
 const MAX_BYTES = 1024 * 1024;
 const MAX_DOCUMENTS = 500;
+const UNSTORABLE = "holds a text with a NUL or with half a character, which cannot be kept; remove that";
 
 export const parseConfigFile = (file: string, text: string): ParsedConfig => parseDocuments(ConfigDocument, file, text);
 
@@ -80,6 +82,10 @@ export function parseDocuments<S extends z.ZodType>(
       continue;
     }
     if (value === null) continue;
+    if (!isStorable(value)) {
+      problems.push({ file, line: lineAt(offsetOf(document, [])), path: "", message: UNSTORABLE });
+      continue;
+    }
     const checked = schema.safeParse(dropOwnKeys(value), { error: sayIssue });
     if (checked.success) {
       documents.push(checked.data);
@@ -97,7 +103,15 @@ export function parseDocuments<S extends z.ZodType>(
 /** The parser goes down into what is nested, as deep as the stack allows; its own words for the end of that help nobody. */
 function sayParseError(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return /call stack/i.test(text) ? "is nested too deeply; no document of ours needs more than some ten levels" : text;
+  const isTooDeep = /call stack/i.test(text);
+  return isTooDeep ? "is nested too deeply; no document of ours needs more than some ten levels" : storableText(text);
+}
+
+/** Also its keys: what is wrong with them is written down. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === "string") return storableText(value) === value;
+  if (value === null || typeof value !== "object") return true;
+  return Object.entries(value).every(([key, part]) => isStorable(key) && isStorable(part));
 }
 
 /** Drops `x-...` keys at every level. */
