@@ -17,6 +17,7 @@ import type { Actor, Database, Tx } from "../database.ts";
 import { baseOfMember } from "../roles/read_roles.ts";
 import { readDeploymentRequest, readTaskRequest } from "./read_request.ts";
 import type { ApprovalRequestRow } from "./read_request.ts";
+import { baseOf } from "../../domain/roles.ts";
 import type { BaseRole } from "../../domain/roles.ts";
 
 export interface LinkDeps {
@@ -56,7 +57,7 @@ export async function makeApprovalLinks(
   const { db } = deps;
   return await db.sql.begin(async (tx) => {
     const request = await readOpenRequest(tx, wanted, actor.projectId);
-    const people = await readPeople(tx, actor.projectId, wanted.for);
+    const people = await readPeople(tx, actor, wanted.for);
     const links: MadeLink[] = [];
     for (const person of people) {
       const why = whyNoVote(request.rule, person, request.authors);
@@ -112,14 +113,19 @@ interface Person {
   base: BaseRole;
 }
 
-async function readPeople(tx: Tx, projectId: string, named: LinkedRequest["for"]): Promise<Person[]> {
+async function readPeople(
+  tx: Tx,
+  { projectId, userId, role, base }: Actor,
+  named: LinkedRequest["for"],
+): Promise<Person[]> {
   const people = await tx<Person[]>`
     select u.id as user_id, u.username, u.email, m.role, ${baseOfMember(tx)} as base
     from member m join app_user u on u.id = m.user_id where m.project_id = ${projectId}
       and (${named === undefined} or u.id = any(${[...named?.userIds ?? []]}::uuid[])
         or u.username = any(${[...named?.usernames ?? []]})) order by u.username`;
   if (named && people.length === 0) throw new AppError("not_found", "user.unknown", "There is no such user.");
-  return people;
+  // For oneself it is worth what one asks with: a token that may only read gets no link that may approve.
+  return people.map((one) => one.userId === userId ? { ...one, role, base: baseOf({ role, base }) } : one);
 }
 
 const LABEL = "boreas.approval_link.v1";
