@@ -1,10 +1,12 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { expireApprovals } from "../../db/approvals/expire_approvals.ts";
 import { makeApprovalLinks } from "../../db/approvals/make_links.ts";
+import { createToken } from "../../db/tokens/create_token.ts";
 import { createApprovalWorld } from "../../tests/helpers/approval_world.ts";
 import type { ApprovalWorld, Person } from "../../tests/helpers/approval_world.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../../tests/helpers/test_database.ts";
+import { makeSecretText, sha256 } from "../secret_text.ts";
 
 let db: TestDatabase;
 let w: ApprovalWorld;
@@ -89,6 +91,17 @@ describe("a step that asks", () => {
     ]);
     await w.play();
     expect((await read(id)).status).toBe("completed");
+  });
+
+  it("asks the one who said no as well, when it is tried again", async () => {
+    const id = await w.deployment(ann, { ...strategy({}), onFailure: { action: "pause" } });
+    await w.api.request("POST", `/deployments/${id}/approve`, {}, as(bob));
+    const task = await w.untilAsked(ann, id);
+    await w.api.request("POST", `/tasks/${task}/reject`, { note: "Not yet." }, as(bob));
+    expect((await read(id)).status).toBe("paused");
+    expect((await w.api.request("POST", `/tasks/${task}/retry`, {}, as(ann))).status).toBe(200);
+    expect(await waiting(bob)).toMatchObject([{ taskId: task, votes: [{ decision: "reject", counts: false }] }]);
+    expect((await w.api.request("POST", `/tasks/${task}/approve`, {}, as(bob))).body.status).toBe("success");
   });
 
   it("is not ended by whoever skips or promotes", async () => {
@@ -200,6 +213,13 @@ describe("a link that carries an answer", () => {
     expect((await press(body.url, "approve")).status).toBe(403);
     await w.api.request("PATCH", `/users/${cleo.userId}`, { role: "lead" });
     expect(await w.votes(id)).toEqual([]);
+  });
+
+  it("is worth no more than the token that asks for it", async () => {
+    const reader = makeSecretText("bor_");
+    const token = { userId: bob.userId, name: "reader", role: "viewer", hash: await sha256(reader) };
+    await createToken(db, token, w.api.actors.admin);
+    expect(await make({}, reader)).toMatchObject({ status: 403, body: { code: "approval.role" } });
   });
 
   it("is made for everybody who may answer, when a message asks for that", async () => {

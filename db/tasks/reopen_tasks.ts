@@ -18,6 +18,9 @@ export async function reopenTasks(tx: Tx, deploymentId: string, only: string | n
     from task t where t.deployment_id = ${deploymentId} and not t.is_rollback order by t.position`;
   const { again, reopened, unmet } = chooseRetry(tasks, only);
   if (again.size === 0) return 0;
+  // A step that asks again asks them all: the no that ended it stays written, and is no vote on what is asked now.
+  await tx`update approval set plan_hash = plan_hash || ':' || id where deployment_id = ${deploymentId}
+    and task_id = any(${[...reopened]}::uuid[]) and decision = 'reject' and plan_hash not like '%:' || id`;
   const waits = [...unmet].filter(([id]) => !reopened.has(id));
   // What a tolerated failure had let go waits once more, as long as it has not begun.
   await tx`update task t set unmet = w.unmet, state = 'blocked', updated_at = boreas_now(),
