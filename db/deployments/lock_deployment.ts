@@ -31,6 +31,8 @@ export interface FreezeOverride {
   by: string;
   reason: string;
   until: string;
+  /** Those that were in force. */
+  freezes?: string[];
 }
 
 /** Takes the row for this transaction: every verb on a deployment begins with it. */

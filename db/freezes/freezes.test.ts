@@ -119,6 +119,25 @@ describe("an environment that is frozen", () => {
     expect(await world.read(later)).toMatchObject({ status: "pending", code: "deployment.frozen" });
   });
 
+  it("holds it back for a freeze that came after that word", async () => {
+    const world = await seed({ policy: {} });
+    const by = (name: string, overrideRole?: string) =>
+      createFreeze(
+        world.deps,
+        { environmentId: world.environmentId, until: MONDAY, reason: "Quiet.", overrideRole },
+        as(world, name),
+      );
+    await by("incident", "incident");
+    const id = await deploy(world, "v1", { manualApproval: true });
+    await startDeployment(world.deps, id, as(world, "incident"), "", { reason: "Hurry." });
+    const later = await by("boss");
+    await approveDeployment(world.deps, id, world.actor);
+    expect(await world.read(id)).toMatchObject({ status: "pending", code: "deployment.frozen" });
+    await endFreeze(world.deps, later, "Enough.", world.actor);
+    await startWaiting(world.deps);
+    expect(await world.read(id)).toMatchObject({ status: "running", code: "deployment.started_in_freeze" });
+  });
+
   it("never holds back a rollback, but does hold back a retry of what has ended", async () => {
     const world = await seed();
     await setClock("2030-06-14T17:00:00Z");
@@ -219,6 +238,23 @@ describe("a freeze by hand", () => {
       { action: string }[]
     >`select action from audit where target = ${`environment:${world.environmentId}`} order by id`;
     expect(audit.map((row) => row.action)).toEqual(["freeze.create", "freeze.end"]);
+  });
+  it("that a token made is not ended by another's token of the same name", async () => {
+    const world = await seed({ policy: {} });
+    const give = async (name: string): Promise<Actor> => {
+      const userId = db.newId();
+      await db.sql`insert into app_user (id, username, password_hash) values (${userId}, ${`u${userId}`}, '')`;
+      await db.sql`insert into api_token (id, project_id, user_id, name, hash, role, created_at)
+        values (${db.newId()}, ${world.actor.projectId}, ${userId}, ${name}, ${userId}, 'deployer', boreas_now())`;
+      return { ...world.actor, userId, name: `token:${name}`, role: "deployer" };
+    };
+    const maker = await give(`ci-${count}`);
+    const [first, second] = [await freeze(world, {}, maker), await freeze(world, {}, maker)];
+    await setClock("2030-06-15T12:00:01Z");
+    const other = await give(`ci-${count}`);
+    await expect(endFreeze(world.deps, first, "bored", other)).rejects.toThrow(/only they, or an admin/);
+    await endFreeze(world.deps, first, "Counted.", maker);
+    await endFreeze(world.deps, second, "Counted.", maker);
   });
   it("is listed while it lasts, and ends by its time", async () => {
     const world = await seed();

@@ -15,9 +15,13 @@ export const sayFrozen = (frozen: Frozen): Reason =>
     roles: sayRoles(frozen),
   });
 
-/** Until when it is held back, for its row; null when somebody let it start in spite of this freeze. */
+/**
+ * Until when it is held back, for its row; null when somebody let it start in spite of all that is in force: what came
+ * after that word was not meant by it, and who gave it may have had no say in that.
+ */
 export function heldUntil({ freezeOverride }: LockedDeployment, frozen: Frozen & { now: number }): string | null {
-  return freezeOverride && Date.parse(freezeOverride.until) > frozen.now ? null : instant(frozen.until);
+  const passed = freezeOverride && Date.parse(freezeOverride.until) > frozen.now ? freezeOverride.freezes ?? [] : [];
+  return frozen.by.every(({ why }) => passed.includes(why)) ? null : instant(frozen.until);
 }
 
 /**
@@ -42,12 +46,13 @@ export async function overrideFreeze(
   if (said.trim() === "" && needsReason(frozen)) {
     throw new AppError("invalid", "freeze.reason", 'Say why: {"override": {"reason": "..."}}.');
   }
-  const override: FreezeOverride = { by: actor.name, reason: said, until: instant(frozen.until) };
+  const freezes = frozen.by.map(({ why }) => why);
+  const override: FreezeOverride = { by: actor.name, reason: said, until: instant(frozen.until), freezes };
   await tx`update deployment set freeze_override = ${tx.json(override as never)} where id = ${row.id}`;
   await recordAudit(db, tx, actor, "deployment.override_freeze", `deployment:${row.id}`, {
     reason: said,
     until: override.until,
-    freezes: frozen.by.map(({ why }) => why),
+    freezes,
   });
   return override;
 }
