@@ -22,7 +22,7 @@ export async function pinRemote(
 ): Promise<Pin> {
   if (kind === "file") return NONE;
   const addresses = (await checkFor(url, check)).filter((one) => /^[0-9a-fA-F:.]+$/.test(one));
-  const { hostname, port } = URL.canParse(url) ? new URL(url) : { hostname: host, port: "" };
+  const { hostname, port } = url.includes("://") ? new URL(url) : { hostname: host, port: "" };
   const isAddress = hostname.startsWith("[") || /^[\d.]+$/.test(hostname);
   if (addresses.length === 0 || isAddress) return NONE;
   if (kind === "https") {
