@@ -84,6 +84,13 @@ describe("an agent's reports", () => {
     expect(take()).toMatchObject([{ observed: [{ application: "order", health: "degraded" }] }]);
   });
 
+  it("hold nothing that no database can, whatever a program says of itself", async () => {
+    const { clock, reporter, take } = setUp({ ...order, details: { status: `\u{1F9CA}`.slice(1) + "\0 up" } });
+    reporter.connected();
+    await clock.advance(3000);
+    expect(take()).toMatchObject([{ observed: [{ details: { status: "\uFFFD\uFFFD up" } }] }]);
+  });
+
   it("name what is left when something is gone, also when it was the last", async () => {
     const { clock, reporter, take, change } = setUp(order, user);
     reporter.connected();

@@ -3,6 +3,7 @@
  * costs it neither its connection nor the master memory.
  */
 import { z } from "zod";
+import { storableText } from "../domain/storable_text.ts";
 
 /** Characters. With the bounds below, one application stays within a frame, whatever its characters weigh. */
 export const MAX_OBSERVED_TEXT = 1000;
@@ -70,7 +71,7 @@ export const MAX_OUTPUT_TEXT = 32 * 1024;
 export const Present = z.object({ environmentId: z.string().max(36), application: Name });
 export type Present = z.infer<typeof Present>;
 
-/** Fits it into the bounds above; what is cut ends with `...`. */
+/** Fits it into the bounds above, and into a database; what is cut ends with `...`. */
 export function clipObserved(seen: Observed): Observed {
   return {
     ...seen,
@@ -89,7 +90,7 @@ export function clipObserved(seen: Observed): Observed {
   };
 }
 
-const clip = (text: string, most: number) => (text.length <= most ? text : `${text.slice(0, most - 3)}...`);
+const clip = (text: string, most: number) => storableText(text.length <= most ? text : `${text.slice(0, most - 3)}...`);
 
 function clipDetails(details: Record<string, unknown>, most: number): Record<string, unknown> {
   const short = Object.fromEntries(
