@@ -1,6 +1,7 @@
 /** What every provider's hook comes down to. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { storableText } from "../../domain/storable_text.ts";
 import { isCommit, isRefName, isZeroCommit, parseRef } from "../../domain/git_ref.ts";
 
 /** Value of a header by its lower-case name. */
@@ -116,7 +117,7 @@ export function pullEvent(event: string, said: SaidPull, key: string): HookEvent
     return { event, ref: null, commit: null, deliveryKey: key, ignoredBecause };
   }
   const commit = said.commit !== undefined && isCommit(said.commit) ? said.commit : null;
-  const url = said.url !== undefined && /^https?:\/\//.test(said.url) ? said.url.slice(0, 2000) : null;
-  const pull = { number, title: (said.title ?? "").slice(0, 300), url, base, isFork };
+  const url = said.url !== undefined && /^https?:\/\//.test(said.url) ? storableText(said.url.slice(0, 2000)) : null;
+  const pull = { number, title: storableText((said.title ?? "").slice(0, 300)), url, base, isFork };
   return { event, ref: said.ref(number), commit, deliveryKey: key, pull };
 }
