@@ -70,12 +70,11 @@ async function requireWanted(tx: Tx, row: LockedDeployment): Promise<void> {
   const planned = standing!.plan.freeze ?? [];
   const frozen = await findFrozen(tx, { environment: environment!, planned, applications: row.applications });
   if (!frozen) return;
+  const until = new Date(frozen.until).toISOString();
   throw new AppError(
     "conflict",
     "deployment.frozen",
-    `${environment!.name} is frozen until ${
-      new Date(frozen.until).toISOString()
-    }. Wait, or make a new deployment and start that with a reason.`,
+    `${environment!.name} is frozen until ${until}. Wait, or make a new deployment and start that with a reason.`,
   );
 }
 
