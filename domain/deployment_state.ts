@@ -27,7 +27,7 @@ export type DeploymentState = (typeof DEPLOYMENT_STATES)[number];
 
 const NEXT: Record<DeploymentState, readonly DeploymentState[]> = {
   pending: ["awaiting_approval", "running", "superseded", "cancelled", "completed", "failed"],
-  awaiting_approval: ["pending", "running", "superseded", "cancelled"],
+  awaiting_approval: ["pending", "running", "superseded", "cancelled", "failed"], // failed: its artifacts did not come
   running: ["paused", "cancelling", "rolling_back", "completed", "failed", "cancelled"],
   paused: ["running", "cancelling", "rolling_back", "completed", "cancelled", "failed"],
   cancelling: ["cancelled", "rolling_back"],

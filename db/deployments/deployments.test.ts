@@ -315,6 +315,18 @@ describe("a deployment", () => {
     expect((await read(id)).status).toBe("running");
   });
 
+  it("fails when its artifacts do not come while it waits for more approvals", async () => {
+    const w = await world({ user: {} }, { policy: { approvals: { count: 2 } } });
+    const versionId = await w.version(`late-${w.n("v")}`, { builds: "waiting" });
+    const input = { versionId, environmentId: w.environmentId };
+    const id = await createDeployment(w.deps, input, w.actor);
+    await approveDeployment(w.deps, id, w.actor);
+    expect((await read(id)).status).toBe("awaiting_approval");
+    await db.sql`update version set builds = 'failed' where id = ${versionId}`;
+    await settleBuilds(w.deps, versionId);
+    expect((await read(id)).status).toBe("failed");
+  });
+
   it("leaves no task waiting when it ends before it began", async () => {
     const w = await world({ user: {}, order: { needs: ["user"] } }, { policy: { approvals: { count: 1 } } });
     const { id } = await w.deploy("v1");
