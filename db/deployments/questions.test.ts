@@ -10,6 +10,7 @@ import { reapTasks } from "../tasks/reap_tasks.ts";
 import { getTasksOfDeployment } from "../tasks/read_tasks.ts";
 import { answerQuestions } from "./answer_questions.ts";
 import { createDeployment } from "./create_deployment.ts";
+import { editDeployment } from "./edit_deployment.ts";
 import { endRollbacks } from "./end_rollbacks.ts";
 import { pauseDeployment, resumeDeployment } from "./pause_deployment.ts";
 import { rollbackDeployment } from "./rollback_deployment.ts";
@@ -171,6 +172,19 @@ describe("a failure that asks", () => {
     await decideTask(world.deps, task, "retry", world.actor);
     expect(await catchUp(world.deps)).toBe(1);
     expect(await world.play()).toEqual(["order m2"]);
+  });
+
+  it("exclude: what has not begun can be cut anew, and waits for nobody who is left out", async () => {
+    const world = await fleet(6, ASK, { batch: 2 });
+    const id = await world.deploy("v1");
+    await world.play((m) => m === "m3");
+    await decideTask(world.deps, await world.taskOf(id, "m3"), "exclude", world.actor);
+    await editDeployment(world.deps, id, { strategy: { batch: 1 } }, world.actor);
+    expect(await world.play()).toEqual([
+      ...["order m4", "order m5", "order m6"],
+      ...["pay m1", "pay m2", "pay m4", "pay m5", "pay m6"],
+    ]);
+    expect(await world.read(id)).toMatchObject({ status: "completed", text: expect.stringContaining("but not on m3") });
   });
 
   it("of two tasks asks about both: one answered, it asks about the other", async () => {

@@ -70,11 +70,18 @@ async function recutOne(
   whole: Whole,
   batch: number | string,
 ): Promise<boolean> {
-  const parts = await tx<Part[]>`
+  const rows = await tx<Part[]>`
     select id, type, name, state, is_leaf, position, (payload ->> 'batch')::int as batch, payload ? 'promoted' as is_promoted from task
     where parent_id = ${whole.id} order by position for update`;
+  // A machine that was left out before its turn has none any more: nobody may come behind it as if it had begun.
+  const begun = new Set(
+    rows.filter(({ state }) => state !== "blocked" && state !== "skipped").map(({ batch }) => batch),
+  );
+  const isAside = ({ state, batch }: Part) => state === "skipped" && !begun.has(batch);
+  const parts = rows.map((part) => isAside(part) ? { ...part, batch: null } : part);
   const cut = parts.filter((part) => part.type === "pause" || part.batch !== null);
-  const front = parts.filter((part) => part.position < cut[0]!.position);
+  if (cut.length === 0) return false;
+  const front = parts.filter((part) => part.position < cut[0]!.position && part.state !== "skipped");
   const waitSeconds = cut.some((part) => part.isPromoted) ? 0 : whole.payload.waitSeconds ?? 0;
   const recut = cutBatches(
     cut.map((part) => ({
@@ -88,6 +95,9 @@ async function recutOne(
   );
   if (recut.batches.length === 0) return false;
   await tx`delete from task where id = any(${recut.dropped}::uuid[])`;
+  await tx`update task set payload = payload - 'batch' where id = any(${
+    rows.filter(isAside).map(({ id }) => id)
+  }::uuid[])`;
   const behind = parts.filter((part) => part.batch === null && part.type !== "pause" && !front.includes(part)); // hook, watch, left out
   const gates = behind.filter((part) => part.state === "blocked").slice(0, 1);
   const moved = recut.batches.flatMap((one) => one.ids);
