@@ -24,7 +24,7 @@ export async function claimGates(db: Database, most: number): Promise<ClaimedGat
   if (most <= 0) return [];
   return await db.sql<ClaimedGate[]>`
     with due as (
-      select id from task where state = 'pending' and open and type = 'gate' and not is_leaf and payload ? 'gate'
+      select id from task where state = 'pending' and open and type = 'gate' and not is_leaf and ${isMeasured(db.sql)}
         and run_after <= boreas_now() order by run_after limit ${most} for update skip locked
     ), claimed as (
       update task t set fence = t.fence + 1, run_after = boreas_now() + make_interval(secs => ${LEASE_SECONDS}),
@@ -38,6 +38,9 @@ export async function claimGates(db: Database, most: number): Promise<ClaimedGat
     join environment e on e.id = d.environment_id left join application a on a.id = c.app_id`;
 }
 
+/** Not one that a person has passed over beforehand: the clock ends that. */
+const isMeasured = (sql: Database["sql"]) => sql`payload ->> 'kind' in ('prometheus', 'http')`;
+
 /** The longest that a gate may wait for an answer, and some more. */
 const LEASE_SECONDS = timingOf({ http: "", timeout: "1h" }).timeoutSeconds + SLACK_SECONDS;
 
@@ -45,6 +48,6 @@ const LEASE_SECONDS = timingOf({ http: "", timeout: "1h" }).timeoutSeconds + SLA
 export async function nextGateIn(db: Database): Promise<number | null> {
   const [row] = await db.sql<{ seconds: number | null }[]>`
     select extract(epoch from min(run_after) - boreas_now())::float8 as seconds from task
-    where state = 'pending' and open and type = 'gate' and not is_leaf and payload ? 'gate'`;
+    where state = 'pending' and open and type = 'gate' and not is_leaf and ${isMeasured(db.sql)}`;
   return row!.seconds === null ? null : Math.max(0, row!.seconds);
 }
