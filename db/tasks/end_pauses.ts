@@ -14,9 +14,9 @@ import type { EndedTask } from "./settle_tasks.ts";
 export async function endPauses(db: Database): Promise<{ ended: number; nextInSeconds: number | null }> {
   return await inTransaction(db, async (tx) => {
     const due = await tx<{ id: string; isBlind: boolean }[]>`
-      select t.id, t.payload ->> 'kind' = 'watch' and t.run_after + ${longestBlind(tx)} > boreas_now() and exists (${
-      unseen(tx)
-    }) as is_blind
+      select t.id, t.payload ->> 'kind' is not distinct from 'watch' and t.run_after + ${
+      longestBlind(tx)
+    } > boreas_now() and exists (${unseen(tx)}) as is_blind
       from task t where state = 'pending' and open and type in ('pause', 'gate') and run_after <= boreas_now() and ${
       endsByClock(tx)
     }
