@@ -1,6 +1,7 @@
 /**
  * Hooks of something that has gone wrong, which no agent takes: the rollback, or the end of the deployment, that stands
- * behind them must not wait for ever. They get as long for being taken as they have for running. A crash costs one sweep.
+ * behind them must not wait for ever. They get as long for being taken as they have for running; onRollback of one machine
+ * waits with what goes back there, which nobody else waits for. A crash costs one sweep.
  */
 import { reason } from "../../domain/reason.ts";
 import type { Database, Tx } from "../database.ts";
@@ -14,7 +15,9 @@ export async function endUnclaimedHooks(db: Database): Promise<boolean> {
   const due = await db.sql<{ id: string }[]>`
     select t.id from task t where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is null and ${
     isDue(db.sql)
-  }`;
+  }
+    union all select t.id from task t where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null
+      and t.payload -> 'hook' ->> 'name' = 'onFailure' and ${isDue(db.sql)}`;
   if (due.length === 0) return false;
   const ids = due.map((task) => task.id);
   return await inTransaction(db, async (tx) => {
