@@ -29,7 +29,7 @@ export async function askPeople(
   { causeTaskId, params }: Cause,
 ): Promise<void> {
   if (isAsked(row)) return;
-  await tx`update task set open = false where deployment_id = ${row.id} and open and completed_at is null`;
+  await tx`update task set open = false where deployment_id = ${row.id} and not is_rollback and open and completed_at is null`;
   const [asked] = await tx<{ answer: string | null; until: string | null }[]>`
     update deployment set ask_until = boreas_now() + make_interval(secs => ask_seconds) where id = ${row.id}
     returning ask_default as answer, to_char(ask_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as until`;

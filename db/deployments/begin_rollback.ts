@@ -49,6 +49,8 @@ export async function beginRollback(
   );
   const generations = await nextGenerations(tx, reached);
   const waitsFor = await planFailureHooks(db, tx, row);
+  // One that was left when the deployment had ended would never be taken.
+  await tx`update task set open = true, state_since = boreas_now() where id = any(${waitsFor}::uuid[]) and not open`;
   const [last] = await tx<
     { position: number }[]
   >`select coalesce(max(position), 0) as position from task where deployment_id = ${row.id}`;

@@ -12,7 +12,7 @@ import type { Database, Tx } from "../database.ts";
 import { askPeople } from "./ask_people.ts";
 import { beginRollback } from "./begin_rollback.ts";
 import { changeDeployment } from "./change_deployment.ts";
-import { planFailureHooks } from "./plan_failure_hooks.ts";
+import { planFailureHooks, readOpenHooks } from "./plan_failure_hooks.ts";
 import { skipWaitingTasks } from "../tasks/stop_tasks.ts";
 
 interface Row {
@@ -22,6 +22,8 @@ interface Row {
   reason: Reason;
   onFailure: FailureAction;
   rollbackScope: RollbackScope;
+  /** What it has asked people about last: only such a one has hooks of a failure when it completes. */
+  causeTaskId: string | null;
   /** Machines that were away when their turn came. */
   leftOut: string[] | null;
   /** Machines that a person left out. */
@@ -47,7 +49,7 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
 export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Promise<Row[]> {
   if (deploymentIds.length === 0) return [];
   return await tx<Row[]>`
-    select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, v.version,
+    select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, d.cause_task_id, v.version,
       (select array_agg(distinct coalesce(t.payload -> 'target' ->> 'name', t.name)) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut' and t.payload ->> 'leftOut' <> 'excluded') as left_out,
       (select array_agg(distinct t.payload -> 'target' ->> 'name') from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ->> 'leftOut' = 'excluded') as excluded,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
@@ -83,6 +85,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
     case "none":
       return;
     case "complete":
+      if (row.causeTaskId !== null && await isHeld(tx, row)) return;
       return await changeDeployment(
         tx,
         row,
@@ -113,6 +116,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
       });
       return await moveDeployments(db, tx, [row.id]);
     case "cancelled":
+      if (await isHeld(tx, row)) return;
       return await changeDeployment(
         tx,
         row,
@@ -120,6 +124,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         reason("deployment.cancelled", { actor: String(row.reason.params.actor ?? "a person") }),
       );
     case "rolled_back":
+      if (await isHeld(tx, row)) return;
       return await changeDeployment(
         tx,
         row,
@@ -129,11 +134,15 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         }),
       );
     case "rollback_failed":
+      if (await isHeld(tx, row)) return;
       return await changeDeployment(tx, row, "rollback_failed", reason("deployment.rollback_failed", params), {
         errorMessage: params.detail,
       });
   }
 }
+
+/** Its end waits for its onFailure hooks, as a rollback's tasks do; their end asks again. */
+const isHeld = async (tx: Tx, { id }: Row): Promise<boolean> => (await readOpenHooks(tx, id)).length > 0;
 
 function sayCompleted(count: number, { version, leftOut, excluded }: Row): Reason {
   if (!leftOut && !excluded) return reason("deployment.completed", { count, version });

@@ -41,7 +41,10 @@ async function turn(
         `${row.reason.text} Answer with POST /tasks/:id/decide of the task that failed; it goes on by itself then.`,
       );
     }
-    await tx`update task set open = ${to === "running"} where deployment_id = ${id} and completed_at is null`;
+    // Not the hooks of a failure: what goes back, or ends, waits for them.
+    await tx`update task set open = ${
+      to === "running"
+    } where deployment_id = ${id} and not is_rollback and completed_at is null`;
     await changeDeployment(tx, row, to, reason(code, { actor: actor.name }));
     await recordAudit(deps.db, tx, actor, `deployment.${verb}`, `deployment:${id}`, { note });
     await moveDeployments(deps.db, tx, [id]);

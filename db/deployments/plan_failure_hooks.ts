@@ -21,8 +21,15 @@ export async function planFailureHooks(db: Database, tx: Tx, row: DeploymentRow)
         and ${isFailureHook(tx)})
     order by t.position`;
   if (failed.length > 0) await insertHooks(db, tx, row, failed);
+  return await readOpenHooks(tx, row.id);
+}
+
+/** Of those that are planned. */
+export async function readOpenHooks(tx: Tx, deploymentId: string): Promise<string[]> {
   const open = await tx<{ id: string }[]>`
-    select h.id from task h where h.deployment_id = ${row.id} and h.completed_at is null and ${isFailureHook(tx)}`;
+    select h.id from task h where h.deployment_id = ${deploymentId} and h.completed_at is null and ${
+    isFailureHook(tx)
+  }`;
   return open.map(({ id }) => id);
 }
 

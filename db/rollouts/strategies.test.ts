@@ -4,11 +4,18 @@ import { claim, finish, success } from "../../tests/helpers/play_tasks.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../../tests/helpers/test_database.ts";
+import { cancelDeployment } from "../deployments/cancel_deployment.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
 import { editDeployment } from "../deployments/edit_deployment.ts";
+import { pauseDeployment } from "../deployments/pause_deployment.ts";
+import { rollbackDeployment } from "../deployments/rollback_deployment.ts";
 import { startDeployment } from "../deployments/start_deployment.ts";
+import { claimGates } from "../gates/claim_gates.ts";
+import { decideTask } from "../tasks/decide_task.ts";
+import { endPauses } from "../tasks/end_pauses.ts";
 import { getTasksOfDeployment } from "../tasks/read_tasks.ts";
 import { endUnclaimedHooks } from "./end_unclaimed_hooks.ts";
+import { promoteDeployment } from "./promote_deployment.ts";
 import { settleMissing } from "./settle_missing.ts";
 
 let db: TestDatabase;
@@ -137,4 +144,92 @@ it("where only a hook has run, the rollback runs the hook that undoes it, and no
   expect([undo.payload.action, undo.payload.isRollback]).toEqual(["hook", true]);
   await finish(db, undo, success);
   expect(await w.status(id)).toBe("rolled_back");
+});
+
+it("where nothing goes back, the rollback ends behind its onFailure hook", async () => {
+  const w = await release(1, {
+    hooks: { preDeploy: hook, onFailure: hook },
+    strategy: { type: "all", onFailure: { action: "rollback" } },
+  });
+  const id = await w.deploy("v1");
+  await finish(db, await w.one(id, w.agents[0]!), { status: "failed", message: "The migration broke." });
+  expect(await w.status(id)).toBe("rolling_back");
+  const told = await w.one(id, w.agents[0]!);
+  expect(told.payload.hook).toMatchObject({ name: "onFailure" });
+  await finish(db, told, success);
+  expect(await w.status(id)).toBe("rolled_back");
+});
+
+it("a second question does not shut the onFailure hook that a rollback waits for", async () => {
+  const w = await release(1, {
+    hooks: { preDeploy: hook, onFailure: hook },
+    strategy: { type: "all", onFailure: { action: "pause" } },
+  });
+  const id = await w.deploy("v1");
+  await finish(db, await w.one(id, w.agents[0]!), success);
+  for (let tries = 0; tries < 2; tries++) {
+    const task = await w.one(id, w.agents[0]!);
+    expect(task.payload.action).toBe("deploy");
+    await finish(db, task, { status: "failed", message: "It broke." });
+    expect(await w.status(id)).toBe("paused");
+    if (tries === 0) await decideTask(w.deps, task.id, "retry", w.actor);
+  }
+  await rollbackDeployment(w.deps, id, w.actor);
+  const told = await w.one(id, w.agents[0]!);
+  expect(told.payload.hook).toMatchObject({ name: "onFailure" });
+  await finish(db, told, success);
+  await finish(db, await w.one(id, w.agents[0]!), success);
+  expect(await w.status(id)).toBe("rolled_back");
+});
+
+it("a deployment ends with no onFailure hook still to come, whatever people did meanwhile", async () => {
+  const w = await release(1, {
+    hooks: { preDeploy: hook, onFailure: hook },
+    strategy: { type: "all", onFailure: { action: "pause" } },
+  });
+  for (const end of ["completed", "cancelled"]) {
+    const id = await w.deploy(`to-be-${end}`);
+    await finish(db, await w.one(id, w.agents[0]!), success);
+    const task = await w.one(id, w.agents[0]!);
+    await finish(db, task, { status: "failed", message: "It broke." });
+    if (end === "cancelled") await cancelDeployment(w.deps, id, w.actor);
+    else {
+      await decideTask(w.deps, task.id, "ignore", w.actor);
+      await pauseDeployment(w.deps, id, w.actor);
+    }
+    expect(await w.status(id)).toBe(end === "cancelled" ? "cancelling" : "paused");
+    await finish(db, await w.one(id, w.agents[0]!), success);
+    expect(await w.status(id)).toBe(end);
+  }
+});
+
+it("an onFailure hook of a machine that is away does not hold up what goes back on the others", async () => {
+  const w = await release(2, {
+    hooks: { onFailure: { ...hook, on: "each" } },
+    strategy: { type: "all", onFailure: { action: "rollback" } },
+  });
+  const id = await w.deploy("v1");
+  const [here, away] = [await w.one(id, w.agents[0]!), await w.one(id, w.agents[1]!)];
+  await finish(db, here, success);
+  await finish(db, away, { status: "failed", message: "It broke." });
+  await db.sql`update agent set status = 'disconnected', last_seen_at = boreas_now() where id = ${w.agents[1]!}`;
+  await finish(db, await w.one(id, w.agents[0]!), success); // its own hook
+  expect(await claim(db, w.agents[0]!, 1)).toEqual([]);
+  await db
+    .sql`update task set state_since = boreas_now() - interval '61 s' where deployment_id = ${id} and state = 'pending'`;
+  expect(await endUnclaimedHooks(db)).toBe(true);
+  expect((await w.one(id, w.agents[0]!)).payload.action).toBe("remove");
+});
+
+it("a gate that was passed over beforehand is not measured when its turn comes", async () => {
+  const gate = { http: "https://probe.example.com/", every: "1s" };
+  const w = await release(2, { strategy: { type: "canary", steps: [{ target: 1 }, { pause: "1h" }, { gate }] } });
+  const id = await w.deploy("v1");
+  await finish(db, await w.one(id, w.agents[0]!), success);
+  await promoteDeployment(w.deps, id, w.actor);
+  const gateNow = async () => (await w.tasks(id)).find((t) => t.type === "gate")!;
+  expect((await gateNow()).step).toBe("pending");
+  expect((await claimGates(db, 100)).map((claimed) => claimed.id)).not.toContain((await gateNow()).id);
+  await endPauses(db);
+  expect(await gateNow()).toMatchObject({ status: "success" });
 });
