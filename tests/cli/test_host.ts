@@ -12,7 +12,14 @@ export interface TestHost extends CliHost {
 }
 
 export function createTestHost(
-  options: { env?: Record<string, string>; files?: Record<string, string>; input?: string; answers?: string[] } = {},
+  options: {
+    env?: Record<string, string>;
+    files?: Record<string, string>;
+    input?: string;
+    answers?: string[];
+    /** Real time goes by where a command waits for others. */
+    waits?: boolean;
+  } = {},
 ): TestHost {
   const parts: Uint8Array[] = [];
   let err = "";
@@ -37,7 +44,7 @@ export function createTestHost(
       return () => interrupts.delete(call);
     },
     now: () => Date.parse("2026-01-02T03:05:05.000Z"),
-    wait: () => Promise.resolve(),
+    wait: (milliseconds) => options.waits ? new Promise((over) => setTimeout(over, milliseconds)) : Promise.resolve(),
     out: () => new TextDecoder().decode(bytes()),
     bytes,
     err: () => err,
