@@ -50,7 +50,8 @@ Example: boreas notifications add ops --kind slack --events deployment.failed,ag
         rules: [readRule(flags)],
       });
       const secret = shown ? ` It signs with ${shown}, which is shown only now.` : "";
-      printResult(context, made, `${name} is told from now on.${secret} Try it: boreas notifications test ${name}`);
+      const shownOnce = shown ? { ...made, secret: shown } : made;
+      printResult(context, shownOnce, `${name} is told from now on.${secret} Try it: boreas notifications test ${name}`);
       return 0;
     }
     const api = await context.api();

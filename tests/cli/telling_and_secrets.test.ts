@@ -12,7 +12,7 @@ const world: NotifyWorld = await createNotifyWorld(db);
 const origin = new URL((await serveApi(world.api)).url).origin;
 
 const boreas = (argv: string[], options: Parameters<typeof runAgainst>[2] = {}) =>
-  runAgainst(origin, argv, { ...options, env: { BOREAS_TOKEN: world.api.tokens.admin, ...options.env } });
+  runAgainst(origin, argv, { waits: true, ...options, env: { BOREAS_TOKEN: world.api.tokens.admin, ...options.env } });
 
 it("a secret's value comes from standard input, its scope from flags, and it is never printed", async () => {
   const set = await boreas(["secret", "set", "DB_PASSWORD", "--environment", "prod", "--application", "order"], {
@@ -81,6 +81,8 @@ it("a channel is added with its address from the environment, tried, listed, swi
   expect(listed.out).not.toContain("secret-part");
   expect((await boreas(["notifications", "off", "ops"])).out).toBe("ops is switched off.\n");
   expect((await boreas(["notifications", "delete", "ops"])).code).toBe(0);
+  const machine = JSON.parse((await boreas([...argv, "--json"], { env })).out);
+  expect(machine).toMatchObject({ name: "ops", secret: expect.stringMatching(/^whsec_\S{32}$/) });
 });
 
 it("a channel that is missing something says what, and where a password belongs", async () => {
