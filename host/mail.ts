@@ -14,7 +14,7 @@ export function createMailer(): SendMail {
       secure: security === "tls",
       requireTLS: security === "starttls",
       ignoreTLS: security === "none",
-      tls: { servername: /^[\d.:]+$/.test(host) ? undefined : host },
+      tls: { servername: host.includes(":") || /^[\d.]+$/.test(host) ? undefined : host },
       ...(login && { auth: { user: login.username, pass: login.password } }),
       connectionTimeout: timeoutMs,
       greetingTimeout: timeoutMs,
