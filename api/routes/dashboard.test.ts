@@ -26,6 +26,15 @@ describe("the dashboard", () => {
     }
   });
 
+  it("answers so for every page that there is, as whoever loads it anew finds out", async () => {
+    const source = await Deno.readTextFile(new URL("../../web/Pages.tsx", import.meta.url));
+    const pages = [...source.matchAll(/^ {2}\["(\/[^"]*)", /gm)].map(([, pattern]) =>
+      pattern!.replace(":id", db.newId())
+    );
+    expect(pages.length).toBeGreaterThan(10);
+    for (const path of pages) expect([path, (await get(path)).status]).toEqual([path, 200]);
+  });
+
   it("lets a browser keep what carries its content in its name", async () => {
     const { headers } = await get("/assets/app-1a2b.js");
     expect(headers.get("cache-control")).toBe("public, max-age=31536000, immutable");

@@ -15,6 +15,7 @@ const PAGES = new Set([
   "secrets",
   "settings",
   "tasks",
+  "triggers",
   "users",
   "versions",
 ]);

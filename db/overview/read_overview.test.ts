@@ -13,7 +13,14 @@ it("counts what there is, of this project alone", async () => {
   await seed.agent();
   await seed.agent({ status: "disconnected" });
   await seed.agent({ status: "revoked" });
-  await seed.deployment({ environmentId, status: "running" });
+  const running = await seed.deployment({ environmentId, status: "running" });
+  await seed.task({
+    deploymentId: running.id,
+    environmentId,
+    name: "approval",
+    type: "approval",
+    isLeaf: false,
+  });
   await seed.deployment({ environmentId, status: "awaiting_approval" });
   const old = await seed.deployment({ environmentId, status: "completed" });
   for (let i = 0; i < 10; i++) await seed.deployment({ environmentId, status: "completed" });
@@ -27,7 +34,7 @@ it("counts what there is, of this project alone", async () => {
     agents: 2,
     agentsConnected: 1,
     deploymentsActive: 1,
-    deploymentsWaiting: 2,
+    deploymentsWaiting: 3,
     failedDeliveries: 0,
   });
   const shown = overview.deployments.map((d) => d.id);

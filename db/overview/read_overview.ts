@@ -20,8 +20,10 @@ export async function readOverview(db: Database, projectId: string): Promise<Ove
         (select count(*)::int from agent where project_id = ${projectId} and status <> 'revoked') as agents,
         (select count(*)::int from deployment where project_id = ${projectId}
           and status in ('running', 'paused', 'cancelling', 'rolling_back')) as deployments_active,
-        (select count(*)::int from deployment where project_id = ${projectId}
-          and status in ('pending', 'awaiting_approval')) as deployments_waiting,
+        (select count(*)::int from deployment d where project_id = ${projectId}
+          and (status in ('pending', 'awaiting_approval', 'paused') or status = 'running' and exists (
+            select from task t where t.deployment_id = d.id and t.type = 'approval' and t.state = 'pending' and t.open
+          ))) as deployments_waiting,
         (select count(*)::int from delivery where project_id = ${projectId} and status = 'failed' and id > (
           rpad(lpad(to_hex((extract(epoch from boreas_now() - interval '1 day') * 1000)::bigint), 12, '0'), 32, '0')
         )::uuid) as failed_deliveries`,
