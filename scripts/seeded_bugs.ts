@@ -215,8 +215,8 @@ export const SEEDED_BUGS: SeededBug[] = [
     kind: "tree",
     name: "a deployment that asks a question goes on handing out",
     file: "db/deployments/ask_people.ts",
-    text: "update task set open = false where deployment_id = ${row.id} and open",
-    without: "update task set open = true where deployment_id = ${row.id} and open",
+    text: "update task set open = false where deployment_id = ${row.id} and not is_rollback and open",
+    without: "update task set open = true where deployment_id = ${row.id} and not is_rollback and open",
   },
   {
     kind: "tree",
