@@ -8,6 +8,7 @@ import { cancelDeployment } from "../deployments/cancel_deployment.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
 import { editDeployment } from "../deployments/edit_deployment.ts";
 import { pauseDeployment } from "../deployments/pause_deployment.ts";
+import { retryDeployment } from "../deployments/retry_deployment.ts";
 import { rollbackDeployment } from "../deployments/rollback_deployment.ts";
 import { startDeployment } from "../deployments/start_deployment.ts";
 import { claimGates } from "../gates/claim_gates.ts";
@@ -232,4 +233,28 @@ it("a gate that was passed over beforehand is not measured when its turn comes",
   expect((await claimGates(db, 100)).map((claimed) => claimed.id)).not.toContain((await gateNow()).id);
   await endPauses(db);
   expect(await gateNow()).toMatchObject({ status: "success" });
+});
+
+it("a wait that another application's failure cut short is made in full when the deployment is tried again", async () => {
+  const suffix = `${++count}`;
+  const runtime = { script: { deploy: "d.sh" } };
+  const rolling = { type: "rolling", batch: 1, wait: "1h", onFailure: { action: "stop" } };
+  const w = await seedWorld(db, {
+    type: "pm",
+    applications: { [`a-${suffix}`]: { runtime, strategy: rolling }, [`b-${suffix}`]: { runtime, strategy: rolling } },
+  });
+  const first = await w.agent(`w1-${suffix}`);
+  await w.agent(`w2-${suffix}`);
+  const versionId = await w.version(`v1-${suffix}`);
+  const id = await createDeployment(w.deps, { versionId, environmentId: w.environmentId }, w.actor);
+  await startDeployment(w.deps, id, w.actor);
+  const [good, bad] = await claim(db, first, 2);
+  await finish(db, good!, success);
+  await finish(db, bad!, { status: "failed", message: "It broke." });
+  await retryDeployment(w.deps, id, w.actor);
+  await endPauses(db);
+  const wait = (await getTasksOfDeployment(db, id)).find((t) =>
+    t.type === "pause" && t.dependencies.includes(good!.id)
+  )!;
+  expect(wait.step).toBe("pending");
 });

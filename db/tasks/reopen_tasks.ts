@@ -48,7 +48,7 @@ export async function reopenTasks(tx: Tx, deploymentId: string, only: string | n
     update task t set unmet = case when a.begun then 0 else a.unmet end,
       state = case when a.begun then 'running' when a.unmet > 0 then 'blocked' else 'pending' end, completed_at = null, open = true,
       losses = 0, max_attempts = greatest(t.max_attempts, t.attempt + 1),
-      run_after = boreas_now() + make_interval(secs => case when t.payload ->> 'kind' = 'watch' then (t.payload ->> 'pauseSeconds')::float8 else 0 end), state_since = boreas_now(), updated_at = boreas_now(),
+      run_after = boreas_now() + make_interval(secs => case when t.type in ('pause', 'gate') and t.payload ? 'pauseSeconds' then (t.payload ->> 'pauseSeconds')::float8 else 0 end), state_since = boreas_now(), updated_at = boreas_now(),
       reason = ${tx.json(reason("task.retry_asked", { actor: actor.name }) as never)}
     from again a where a.id = t.id`;
   return again.size;
