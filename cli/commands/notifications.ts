@@ -51,7 +51,11 @@ Example: boreas notifications add ops --kind slack --events deployment.failed,ag
       });
       const secret = shown ? ` It signs with ${shown}, which is shown only now.` : "";
       const shownOnce = shown ? { ...made, secret: shown } : made;
-      printResult(context, shownOnce, `${name} is told from now on.${secret} Try it: boreas notifications test ${name}`);
+      printResult(
+        context,
+        shownOnce,
+        `${name} is told from now on.${secret} Try it: boreas notifications test ${name}`,
+      );
       return 0;
     }
     const api = await context.api();
