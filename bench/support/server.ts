@@ -70,14 +70,17 @@ export async function startBenchServer(url: string | undefined): Promise<BenchSe
   };
 }
 
+/** All parties of a bench hold theirs open from the first round to the last. */
+const CONNECTIONS = 120;
+
 /** Counts statements on the server, the same for all parties. The library has to be there from the start. */
 async function startCounting(folder: string): Promise<EmbeddedServer> {
-  const first = await startEmbeddedPostgres({ dataDir: folder });
+  const first = await startEmbeddedPostgres({ dataDir: folder, maxConnections: CONNECTIONS });
   const sql = openClient(first.connection, { max: 1 });
   await sql`alter system set shared_preload_libraries = 'pg_stat_statements'`;
   await sql.end();
   await first.stop();
-  return await startEmbeddedPostgres({ dataDir: folder });
+  return await startEmbeddedPostgres({ dataDir: folder, maxConnections: CONNECTIONS });
 }
 
 export async function hasCounters(sql: Sql): Promise<boolean> {

@@ -25,6 +25,8 @@ export interface EmbeddedOptions {
   onProgress?: (sentence: string) => void;
   /** How long a server may refuse to start before that is an error. */
   startSeconds?: number;
+  /** 60 is enough for one master; several programs beside each other need more. */
+  maxConnections?: number;
 }
 export interface EmbeddedServer {
   /** Connection options for postgres.js. */
@@ -68,7 +70,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   // Server and master may be different users: the socket's folder is the server's, and root passes everywhere.
   if (user) chown(user, dataDir, socketDir);
 
-  const program = asServerUser(user, binaries.postgres, serverArguments(cluster, socketDir, options.fsync !== false));
+  const program = asServerUser(user, binaries.postgres, serverArguments(cluster, socketDir, options));
   const startSeconds = options.startSeconds ?? START_SECONDS;
   const startedAt = performance.now();
   const elapsed = () => (performance.now() - startedAt) / 1000;
@@ -113,13 +115,14 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   );
 }
 
-function serverArguments(cluster: string, socketDir: string, fsync: boolean): string[] {
+function serverArguments(cluster: string, socketDir: string, options: EmbeddedOptions): string[] {
+  const { fsync = true, maxConnections = 60 } = options;
   const settings: Record<string, string> = {
     listen_addresses: "",
     port: String(PORT),
     unix_socket_directories: socketDir,
     unix_socket_permissions: "0700",
-    max_connections: "60",
+    max_connections: String(maxConnections),
     shared_buffers: "128MB",
     jit: "off", // ours are many small statements: compiling one costs more than running it
     fsync: fsync ? "on" : "off",
