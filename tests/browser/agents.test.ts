@@ -28,7 +28,6 @@ describe.skipIf(!chromium.available)(`the machines in a browser${chromium.reason
   });
   afterAll(async () => {
     await browser.close();
-    await Deno.remove(folder, { recursive: true });
   });
   beforeEach(() => {
     server = startFixtureServer(folder);

@@ -1,16 +1,12 @@
 /** A gate that measures and a step that asks, as a person sees them: on the overview and on the deployment's page. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
 import { reason } from "../../domain/reason.ts";
 import type { ApprovalRequest } from "../../protocol/http_api.ts";
 import { component } from "../helpers/require_component.ts";
 import { measurements, requests } from "./fixture_approvals.ts";
 import { deployments, makeTasks, secondsAgo } from "./fixture_data.ts";
-import { startFixtureServer } from "./fixture_server.ts";
-import type { FixtureServer } from "./fixture_server.ts";
-import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
-import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { openDashboard } from "./helpers/open_dashboard.ts";
+import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 import { waitUntilLive } from "./helpers/use_dashboard.ts";
 
 const chromium = component("chromium");
@@ -55,30 +51,19 @@ function setTheScene() {
 }
 
 describe.skipIf(!chromium.available)(`gates and approvals in a browser${chromium.reason}`, () => {
-  let browser: TestBrowser;
-  let folder: string;
-  let server: FixtureServer;
-  let watched: WatchedContext;
-  let page: Page;
+  let dashboard: OpenDashboard;
+  let server: OpenDashboard["server"];
+  let page: OpenDashboard["page"];
   const { running, task } = setTheScene();
 
   beforeAll(async () => {
-    folder = await buildDashboard();
-    browser = await launchBrowser();
-    server = startFixtureServer(folder);
-    watched = await openContext(browser);
-    page = await watched.newPage();
-    await enterSignedIn(watched, server.url);
+    dashboard = await openDashboard();
+    ({ server, page } = dashboard);
   });
   afterAll(async () => {
-    const { troubles } = watched;
     requests.splice(0);
     measurements.splice(0);
-    await watched.context.close();
-    await server.stop();
-    await browser.close();
-    await Deno.remove(folder, { recursive: true });
-    expect(troubles).toEqual([]);
+    await dashboard.close();
   });
 
   it("tells on the overview what waits for the one who looks, and takes the answer there", async () => {

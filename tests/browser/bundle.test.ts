@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { buildDashboard } from "./helpers/build_dashboard.ts";
 
 describe("the built dashboard", () => {
@@ -12,7 +12,6 @@ describe("the built dashboard", () => {
     folder = await buildDashboard();
     html = readFileSync(join(folder, "index.html"), "utf8");
   });
-  afterAll(() => Deno.remove(folder, { recursive: true }));
 
   const firstLoad = () => [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map((match) => match[1]!);
 

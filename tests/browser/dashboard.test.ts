@@ -39,7 +39,6 @@ describe.skipIf(!chromium.available)(`the dashboard in a browser${chromium.reaso
   });
   afterAll(async () => {
     await browser.close();
-    await Deno.remove(folder, { recursive: true });
   });
   beforeEach(async () => {
     expected = undefined;

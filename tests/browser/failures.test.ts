@@ -1,24 +1,18 @@
 /** A deployment that asks, one that is frozen, and the freezes of an environment, as a person sees and answers them. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
 import { reason } from "../../domain/reason.ts";
 import { component } from "../helpers/require_component.ts";
 import { deployments, environments, makeTasks } from "./fixture_data.ts";
-import { startFixtureServer } from "./fixture_server.ts";
-import type { FixtureServer } from "./fixture_server.ts";
-import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
-import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { openDashboard } from "./helpers/open_dashboard.ts";
+import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 import { waitUntilLive } from "./helpers/use_dashboard.ts";
 
 const chromium = component("chromium");
 
 describe.skipIf(!chromium.available)(`failures and freezes in a browser${chromium.reason}`, () => {
-  let browser: TestBrowser;
-  let folder: string;
-  let server: FixtureServer;
-  let watched: WatchedContext;
-  let page: Page;
+  let dashboard: OpenDashboard;
+  let server: OpenDashboard["server"];
+  let page: OpenDashboard["page"];
   const asking = deployments.running!;
   const frozen = deployments.pending!;
   asking.status = "paused";
@@ -28,20 +22,11 @@ describe.skipIf(!chromium.available)(`failures and freezes in a browser${chromiu
   frozen.reason = reason("deployment.frozen", { until: "2999-01-01T00:00:00Z", why: "the Plan", roles: "incident" });
 
   beforeAll(async () => {
-    folder = await buildDashboard();
-    browser = await launchBrowser();
-    server = startFixtureServer(folder);
-    watched = await openContext(browser);
-    page = await watched.newPage();
-    await enterSignedIn(watched, server.url);
+    dashboard = await openDashboard();
+    ({ server, page } = dashboard);
   }, 120_000);
   afterAll(async () => {
-    const { troubles } = watched;
-    await watched.context.close();
-    await server.stop();
-    await browser.close();
-    await Deno.remove(folder, { recursive: true });
-    expect(troubles).toEqual([]);
+    await dashboard.close();
   });
 
   it("a failure that asks is answered with a choice and a note, and is not resumed over", async () => {

@@ -1,38 +1,23 @@
 /** Versions as context in a browser: who carries a commit, what changed, and applications that come and go. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
 import { component } from "../helpers/require_component.ts";
 import { applications, versions } from "./fixture_data.ts";
-import { startFixtureServer } from "./fixture_server.ts";
-import type { FixtureServer } from "./fixture_server.ts";
-import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
-import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { openDashboard } from "./helpers/open_dashboard.ts";
+import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 
 const chromium = component("chromium");
 
 describe.skipIf(!chromium.available)(`versions as context, in a browser${chromium.reason}`, () => {
-  let browser: TestBrowser;
-  let folder: string;
-  let server: FixtureServer;
-  let watched: WatchedContext;
-  let page: Page;
+  let dashboard: OpenDashboard;
+  let server: OpenDashboard["server"];
+  let page: OpenDashboard["page"];
 
   beforeAll(async () => {
-    folder = await buildDashboard();
-    browser = await launchBrowser();
-    server = startFixtureServer(folder);
-    watched = await openContext(browser);
-    page = await watched.newPage();
-    await enterSignedIn(watched, server.url);
+    dashboard = await openDashboard();
+    ({ server, page } = dashboard);
   });
   afterAll(async () => {
-    const { troubles } = watched;
-    await watched.context.close();
-    await server.stop();
-    await browser.close();
-    await Deno.remove(folder, { recursive: true });
-    expect(troubles).toEqual([]);
+    await dashboard.close();
   });
 
   it("a commit is found in what carries it", async () => {

@@ -1,14 +1,10 @@
 /** A rollout over machines as a person sees it: batches, a machine that is away, a watched release, another batch size. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
 import { reason } from "../../domain/reason.ts";
 import { component } from "../helpers/require_component.ts";
 import { deployments, makeTasks } from "./fixture_data.ts";
-import { startFixtureServer } from "./fixture_server.ts";
-import type { FixtureServer } from "./fixture_server.ts";
-import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
-import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { openDashboard } from "./helpers/open_dashboard.ts";
+import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 import { openTask, waitUntilLive } from "./helpers/use_dashboard.ts";
 
 const chromium = component("chromium");
@@ -61,30 +57,19 @@ function setTheScene() {
 }
 
 describe.skipIf(!chromium.available)(`a rollout in a browser${chromium.reason}`, () => {
-  let browser: TestBrowser;
-  let folder: string;
-  let server: FixtureServer;
-  let watched: WatchedContext;
-  let page: Page;
+  let dashboard: OpenDashboard;
+  let server: OpenDashboard["server"];
+  let page: OpenDashboard["page"];
   const { running, watch } = setTheScene();
 
   beforeAll(async () => {
-    folder = await buildDashboard();
-    browser = await launchBrowser();
-    server = startFixtureServer(folder);
-    watched = await openContext(browser);
-    page = await watched.newPage();
-    await enterSignedIn(watched, server.url);
+    dashboard = await openDashboard();
+    ({ server, page } = dashboard);
     await page.goto(`${server.url}/deployments/${running.id}`);
     await waitUntilLive(page);
   });
   afterAll(async () => {
-    const { troubles } = watched;
-    await watched.context.close();
-    await server.stop();
-    await browser.close();
-    await Deno.remove(folder, { recursive: true });
-    expect(troubles).toEqual([]);
+    await dashboard.close();
   });
 
   it("shows what is waited for and how long, and ends a wait when asked", async () => {

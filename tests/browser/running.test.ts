@@ -1,38 +1,23 @@
 /** What runs as a person sees it: health and sync by target, what differs, the processes, and the live output. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
 import { component } from "../helpers/require_component.ts";
 import { applications, environments } from "./fixture_data.ts";
-import { startFixtureServer } from "./fixture_server.ts";
-import type { FixtureServer } from "./fixture_server.ts";
-import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
-import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { openDashboard } from "./helpers/open_dashboard.ts";
+import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 
 const chromium = component("chromium");
 
 describe.skipIf(!chromium.available)(`what runs, in a browser${chromium.reason}`, () => {
-  let browser: TestBrowser;
-  let folder: string;
-  let server: FixtureServer;
-  let watched: WatchedContext;
-  let page: Page;
+  let dashboard: OpenDashboard;
+  let server: OpenDashboard["server"];
+  let page: OpenDashboard["page"];
 
   beforeAll(async () => {
-    folder = await buildDashboard();
-    browser = await launchBrowser();
-    server = startFixtureServer(folder);
-    watched = await openContext(browser);
-    page = await watched.newPage();
-    await enterSignedIn(watched, server.url);
+    dashboard = await openDashboard();
+    ({ server, page } = dashboard);
   });
   afterAll(async () => {
-    const { troubles } = watched;
-    await watched.context.close();
-    await server.stop();
-    await browser.close();
-    await Deno.remove(folder, { recursive: true });
-    expect(troubles).toEqual([]);
+    await dashboard.close();
   });
 
   it("an environment says what differs in words, what was done about it, and which machine is away since when", async () => {
@@ -49,9 +34,7 @@ describe.skipIf(!chromium.available)(`what runs, in a browser${chromium.reason}`
     await page.getByText("Applied again 2 times within the hour").waitFor();
     await page.locator("[data-resource=process]", { hasText: "pid 804" }).waitFor();
     await page.locator("tr[data-target]", { hasText: "Offline, last seen" }).first().waitFor();
-    if (Deno.env.get("BOREAS_SCREENSHOTS")) {
-      await page.screenshot({ path: `${Deno.env.get("BOREAS_SCREENSHOTS")}/environment.png`, fullPage: true });
-    }
+    await dashboard.shoot("environment");
   });
 
   it("an application shows its live output, and closes it with Escape", async () => {
@@ -62,9 +45,7 @@ describe.skipIf(!chromium.available)(`what runs, in a browser${chromium.reason}`
     await button.focus();
     await page.keyboard.press("Enter");
     await page.locator(".log-row", { hasText: "GET /healthz 200" }).waitFor();
-    if (Deno.env.get("BOREAS_SCREENSHOTS")) {
-      await page.screenshot({ path: `${Deno.env.get("BOREAS_SCREENSHOTS")}/application.png`, fullPage: true });
-    }
+    await dashboard.shoot("application");
     await page.locator("[data-action=close-output]").focus();
     await page.keyboard.press("Escape");
     await expect.poll(() => page.locator("[data-output]").count()).toBe(0);

@@ -1,44 +1,25 @@
 /** Triggers as a person sees them: what comes next, what they said and why, and what firing one would do. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
 import { component } from "../helpers/require_component.ts";
 import { repositories, versions } from "./fixture_data.ts";
 import { triggers } from "./fixture_triggers.ts";
-import { startFixtureServer } from "./fixture_server.ts";
-import type { FixtureServer } from "./fixture_server.ts";
-import { buildDashboard } from "./helpers/build_dashboard.ts";
-import { enterSignedIn, launchBrowser, openContext } from "./helpers/launch_browser.ts";
-import type { TestBrowser, WatchedContext } from "./helpers/launch_browser.ts";
+import { openDashboard } from "./helpers/open_dashboard.ts";
+import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 
 const chromium = component("chromium");
 
 describe.skipIf(!chromium.available)(`triggers, in a browser${chromium.reason}`, () => {
-  let browser: TestBrowser;
-  let folder: string;
-  let server: FixtureServer;
-  let watched: WatchedContext;
-  let page: Page;
+  let dashboard: OpenDashboard;
+  let server: OpenDashboard["server"];
+  let page: OpenDashboard["page"];
 
   beforeAll(async () => {
-    folder = await buildDashboard();
-    browser = await launchBrowser();
-    server = startFixtureServer(folder);
-    watched = await openContext(browser);
-    page = await watched.newPage();
-    await enterSignedIn(watched, server.url);
+    dashboard = await openDashboard();
+    ({ server, page } = dashboard);
   });
   afterAll(async () => {
-    const { troubles } = watched;
-    await watched.context.close();
-    await server.stop();
-    await browser.close();
-    await Deno.remove(folder, { recursive: true });
-    expect(troubles).toEqual([]);
+    await dashboard.close();
   });
-  const shoot = async (name: string) => {
-    const to = Deno.env.get("BOREAS_SCREENSHOTS");
-    if (to) await page.screenshot({ path: `${to}/${name}.png`, fullPage: true });
-  };
 
   it("are listed with the next tick, the last event and why", async () => {
     await page.goto(`${server.url}/triggers`);
@@ -46,7 +27,7 @@ describe.skipIf(!chromium.available)(`triggers, in a browser${chromium.reason}`,
     await row.getByText("Nothing to do: production runs v1.4.2 already.").waitFor();
     await row.getByText("in 2 d").waitFor();
     await page.locator(`tr[data-id='${triggers[2]!.id}']`).getByText("Off", { exact: true }).waitFor();
-    await shoot("triggers");
+    await dashboard.shoot("triggers");
   });
 
   it("show every event, and in a dry run what would happen", async () => {
@@ -55,7 +36,7 @@ describe.skipIf(!chromium.available)(`triggers, in a browser${chromium.reason}`,
     await page.locator("[data-action=fire]").click();
     await page.locator("dialog [data-action=dry-run]").click();
     await page.locator("dialog [role=status]", { hasText: "Nothing to do" }).waitFor();
-    await shoot("trigger_fire");
+    await dashboard.shoot("trigger_fire");
     expect(server.calls.at(-1)).toMatchObject({ path: expect.stringMatching(/fire$/), body: { dryRun: true } });
   });
 
@@ -63,7 +44,7 @@ describe.skipIf(!chromium.available)(`triggers, in a browser${chromium.reason}`,
     await page.goto(`${server.url}/repositories/${repositories[0]!.id}`);
     await page.locator("[data-action=why]").first().click();
     await page.locator("[data-runs] [data-outcome=fired] a", { hasText: "nightly" }).waitFor();
-    await shoot("delivery_triggers");
+    await dashboard.shoot("delivery_triggers");
     await page.goto(`${server.url}/versions/${versions[0]!.id}`);
     await page.locator("[data-runs] [data-outcome=not_fired]").waitFor();
   });

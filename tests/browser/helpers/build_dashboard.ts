@@ -1,14 +1,9 @@
-/** The dashboard as it is shipped, built once per run; returns its folder. */
-import { build } from "vite";
-import { resolve } from "node:path";
+/** The dashboard as it is shipped, built once for all test files; returns its folder. */
+import { join } from "node:path";
+import { root } from "../../../scripts/build_once.ts";
+import { buildWeb } from "../../../scripts/build_web.ts";
 
-let built: Promise<string> | undefined;
-
-export const buildDashboard = (): Promise<string> => built ??= run();
-
-async function run(): Promise<string> {
-  const outDir = await Deno.makeTempDir({ prefix: "boreas-web-" });
-  const root = resolve(import.meta.dirname!, "../../..");
-  await build({ configFile: `${root}/web/vite.config.ts`, build: { outDir }, logLevel: "error" });
-  return outDir;
+export async function buildDashboard(): Promise<string> {
+  await buildWeb(() => {});
+  return join(root, ".build/web");
 }
