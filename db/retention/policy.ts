@@ -1,3 +1,6 @@
+import type { Fragment } from "../client.ts";
+import type { Tx } from "../database.ts";
+
 /** How long what has happened is kept. 0 keeps for ever. */
 export interface RetentionPolicy {
   /** Ended deployments with all that belongs to them, events, deliveries. */
@@ -30,6 +33,11 @@ export interface Walk<Id> {
   seen: Id | null;
   isAllOld: boolean;
 }
+
+/** The last part of a statement whose parts `looked` (`id`, `is_old`) and `deleted` (`id`) took a batch; ids as text. */
+export const tellWalk = (tx: Tx): Fragment =>
+  tx`select (select count(*)::int from deleted) as removed, (select max(id::text) from deleted) as last,
+    (select max(id::text) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
 
 /** A full batch may have left some behind it; otherwise all that was looked at is settled, until a young row is met. */
 export function toBatch<Id>({ removed, last, seen, isAllOld }: Walk<Id>, rows: number): Batch {

@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import { inTransaction } from "../retry.ts";
-import { BATCH_ROWS, toBatch } from "./policy.ts";
+import { BATCH_ROWS, tellWalk, toBatch } from "./policy.ts";
 import type { Batch, Walk } from "./policy.ts";
 
 /** Rows looked at for one batch: those that are kept lie between. */
@@ -33,8 +33,7 @@ export async function removeDeliveries(
           ) order by d.id for update skip locked
         ) returning id
       )
-      select (select count(*)::int from deleted) as removed, (select max(id::text) from deleted) as last,
-        (select max(id::text) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
+      ${tellWalk(tx)}`;
     return toBatch(batch!, rows);
   });
 }

@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import { inTransaction } from "../retry.ts";
-import { BATCH_ROWS, toBatch } from "./policy.ts";
+import { BATCH_ROWS, tellWalk, toBatch } from "./policy.ts";
 import type { Batch, Walk } from "./policy.ts";
 
 /** Old messages to people outside that were sent, given up or dropped. */
@@ -22,8 +22,7 @@ export async function removeMessages(
           select id from looked where is_old and is_settled order by id limit ${rows}
         ) returning id
       )
-      select (select count(*)::int from deleted) as removed, (select max(id::text) from deleted) as last,
-        (select max(id::text) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
+      ${tellWalk(tx)}`;
     return toBatch(batch!, rows);
   });
 }

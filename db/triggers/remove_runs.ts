@@ -1,7 +1,7 @@
 import type { Database } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { MAX_DAYS } from "../../domain/judge_soak.ts";
-import { BATCH_ROWS, toBatch } from "../retention/policy.ts";
+import { BATCH_ROWS, tellWalk, toBatch } from "../retention/policy.ts";
 import type { Batch, Walk } from "../retention/policy.ts";
 
 const LOOKED_AT = 5 * BATCH_ROWS;
@@ -34,8 +34,7 @@ export async function removeRuns(
           ) order by r.id for update skip locked
         ) returning id
       )
-      select (select count(*)::int from deleted) as removed, (select max(id::text) from deleted) as last,
-        (select max(id::text) from looked) as seen, (select coalesce(bool_and(is_old), false) from looked) as is_all_old`;
+      ${tellWalk(tx)}`;
     return toBatch(batch!, rows);
   });
 }

@@ -6,6 +6,7 @@ import type { Database } from "../database.ts";
 
 export interface RecordedVersion {
   projectId: string;
+  /** Null for one that CI named, of no registered repository. */
   repositoryId: string | null;
   versionId: string;
   name: string;

@@ -11,29 +11,18 @@ import type { PlaceForVersion, Standing } from "../../db/deployments/read_standi
 import { supersedeOlder } from "../../db/deployments/supersede_deployments.ts";
 import { systemActor } from "../../db/database.ts";
 import { readVersionApps } from "../../db/versions/read_history.ts";
+import type { RecordedVersion } from "../../db/versions/read_recorded.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { stricter } from "../../domain/concurrency.ts";
 import { relate, whyNotOver } from "../../domain/compare_versions.ts";
 import { detectChanges } from "../../domain/detect_changes.ts";
-import type { Comparable } from "../../domain/detect_changes.ts";
-import type { Ref } from "../../domain/git_ref.ts";
 import { whyNotPaths } from "../../domain/match_trigger.ts";
 import type { Reason } from "../../domain/reason.ts";
 import type { TriggerStart } from "../../domain/trigger.ts";
-import type { PlanDocument } from "../../protocol/config_file.ts";
 import type { GitopsDeps } from "./deps.ts";
 
-export interface VersionToPlace {
-  projectId: string;
-  /** Null for one that CI named, of no registered repository. */
-  repositoryId: string | null;
-  versionId: string;
-  name: string;
-  commit: string | null;
-  ref: Ref;
-  plan: Partial<PlanDocument> | null;
-  applications: Comparable[];
-}
+/** `plan` is null where the default branch has none. */
+export type VersionToPlace = Omit<RecordedVersion, "reverted" | "plan"> & { plan: RecordedVersion["plan"] | null };
 export interface Wish {
   place: PlaceForVersion;
   /** Its own applications, and those that may go everywhere when any may. */
