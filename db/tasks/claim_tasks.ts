@@ -3,7 +3,7 @@
  *
  * Lateral over (agent, free slots): a machine with a long queue never stalls the others. `skip locked` lets several
  * masters claim at once. An untargeted leaf may be picked for two agents of the same statement (one's own locks are not
- * skipped); the update takes it once, and the caller claims again when it got such ones.
+ * skipped); the update takes it once, and the caller claims again when it got such ones. They come in the plan's order.
  */
 import type { Sql } from "../client.ts";
 import type { Database, Tx } from "../database.ts";
@@ -77,7 +77,7 @@ export async function claim(
           'text', format('Handed to %s, attempt %s.', p.agent_name, t.attempt + 1))
       from picked p where t.id = p.id and t.state = 'pending' and t.open
       returning t.id, t.deployment_id, t.project_id, t.parent_id, t.app_id, t.environment_id, t.name, t.agent_id, t.fence, t.attempt, t.payload, t.spec_sha256, t.reason,
-        t.target_agent_id is null as is_shared
+        t.target_agent_id is null as is_shared, t.position
     ), begun as (
       update task t set state = 'running', state_since = boreas_now(), updated_at = boreas_now(),
         started_at = coalesce(t.started_at, boreas_now()), reason = jsonb_build_object('code', 'task.children_running',
@@ -88,5 +88,6 @@ export async function claim(
       insert into event (project_id, topic, subject_id, deployment_id, kind, data)
       select project_id, 'task', id, deployment_id, 'task.leased', jsonb_build_object('name', name, 'reason', reason) from claimed
     )
-    select id, deployment_id, project_id, parent_id, app_id, environment_id, name, agent_id, fence, attempt, payload, spec_sha256, is_shared from claimed`;
+    select id, deployment_id, project_id, parent_id, app_id, environment_id, name, agent_id, fence, attempt, payload, spec_sha256, is_shared from claimed
+    order by position, id`;
 }

@@ -31,6 +31,8 @@ export interface TreeTask {
   due: boolean;
   /** A person left its machine out. */
   leftOut?: boolean;
+  /** It failed and a person said to go on: nothing was put in place there that could turn bad. */
+  ignored?: boolean;
 }
 export type Choice = "fail" | "retry" | "ignore" | "exclude" | "rollback";
 type FailureAction = "rollback" | "pause" | "stop" | "continue";
@@ -112,7 +114,7 @@ export class TreeModel {
     const whole = this.wholeOf(part);
     const isWatched = whole && this.partsOf(whole).some((t) => t.isWatch && isWaiting(t));
     const listens = this.status === "running" || this.status === "paused";
-    return Boolean(isWatched) && listens && !part.isRollback && part.state === "success";
+    return Boolean(isWatched) && listens && !part.isRollback && part.state === "success" && !part.ignored;
   }
   /** The machine of this part says that what it has turned bad. @returns whether anybody listened */
   turnBad(id: string): boolean {
@@ -234,7 +236,7 @@ export class TreeModel {
         this.leaveOut(machines);
       } else {
         for (const task of tasks) this.takeUp(task.id);
-        if (choice === "ignore") { for (const task of tasks) task.state = "success"; }
+        if (choice === "ignore") { for (const task of tasks) Object.assign(task, { state: "success", ignored: true }); }
       }
       this.status = "running";
     }
