@@ -21,7 +21,7 @@ afterEach(async () => {
   await proxy.close();
 });
 
-/** Answers its version later than a switch takes; ends at once when told to, as careless programs do. */
+/** Answers its version later than a switch takes, which is the load of these tests; ends at once when told to, as careless programs do. */
 const SERVER = `
 const version = Deno.env.get("BOREAS_VERSION");
 Deno.serve({ port: Number(Deno.env.get("PORT")), hostname: "127.0.0.1", onListen() {} }, async (request) => {

@@ -1,6 +1,7 @@
 /**
- * F1, F2 and F12: a task that another agent takes over when its agent died, and an agent that speaks about a lease which has passed on, to another agent or to itself. Every late word is
- * answered as stale, counted, and leaves nothing behind: the task and its log are the same before and after.
+ * F1, F2 and F12: a task that another agent takes over when its agent died, and an agent that speaks about a lease which
+ * has passed on, to another agent or to itself. Every late word is answered as stale, counted, and leaves nothing behind:
+ * the task and its log are the same before and after.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { numberedLines, readLedger } from "../helpers/ledger_app.ts";
@@ -20,7 +21,8 @@ const SWEEP_SECONDS = 1;
 /** What a machine may need that runs other tests as well. */
 const LOADED_SECONDS = isThorough() ? 1 : 30;
 const LINES = 8;
-const pause = (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1000));
+/** The fault itself, its moment and its length; what comes of it is looked for, never slept for. */
+const outage = (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1000));
 
 describe("a lease that has passed on", () => {
   let rack: Rack;
@@ -143,8 +145,8 @@ describe("a lease that has passed on", () => {
       const { name, release, deploymentId, taskId } = await begin();
       await rack.setCordon("first", true);
       await rack.setCordon("second", false);
-      // Sometimes while it still prints, sometimes when it waits for its gate.
-      await pause(random() * LINES * 0.05);
+      // Stopped at a moment of chance: sometimes while it still prints, sometimes when it waits for its gate.
+      await outage(random() * LINES * 0.05);
       first.signal("SIGSTOP");
       const stoppedAt = performance.now();
       try {
@@ -152,7 +154,7 @@ describe("a lease that has passed on", () => {
         // The program of the stopped agent goes on, and often comes to its end: then there is a late result as well.
         if (random() < 0.5) await openGate(release.gates, `${name}.1`);
         await rack.taskIs(taskId, "success");
-        await pause(Math.max(0, 3 * LEASE_SECONDS - (performance.now() - stoppedAt) / 1000));
+        await outage(Math.max(0, 3 * LEASE_SECONDS - (performance.now() - stoppedAt) / 1000));
       } finally {
         await rack.setCordon("second", true);
       }

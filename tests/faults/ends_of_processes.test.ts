@@ -35,6 +35,12 @@ describe("told to end", () => {
   const gone = (task: RackTask, seconds: number) =>
     eventually(async () => (await processesOf(task.id)).length === 0, `no process of ${task.name} is left`, seconds);
 
+  const forked = (task: RackTask) =>
+    eventually(async () => {
+      const found = await processesOf(task.id);
+      return new Set(found.map((p) => p.group)).size > 1 && found;
+    }, "the fork has left the group");
+
   /** Keepers write down how it ended, and are gone a moment later. */
   const groupsGone = (tree: { group: number }[]) =>
     eventually(
@@ -80,8 +86,7 @@ describe("told to end", () => {
   it("F19: told a second time it stops its tasks, whatever they do to survive, and the work goes to the next", async () => {
     const [stubborn] = await rack.deploy(["stubborn"]) as [RackTask];
     await rack.begun(stubborn);
-    const tree = await processesOf(stubborn.id);
-    expect(new Set(tree.map((p) => p.group)).size).toBeGreaterThan(1); // one has left the group
+    const tree = await forked(stubborn);
     agent.signal("SIGTERM");
     await eventually(() => Promise.resolve(/agent stopping/.test(agent.output())), "the agent heard the signal");
     agent.signal("SIGTERM");
@@ -99,10 +104,7 @@ describe("told to end", () => {
   it("F33: a cancelled program that ignores TERM and forks away is gone within the grace, with all its children", async () => {
     const [stubborn] = await rack.deploy(["stubborn"]) as [RackTask];
     await rack.begun(stubborn);
-    const tree = await eventually(async () => {
-      const found = await processesOf(stubborn.id);
-      return new Set(found.map((p) => p.group)).size > 1 && found;
-    }, "the fork has left the group");
+    const tree = await forked(stubborn);
     await rack.master.api("POST", `/deployments/${stubborn.deploymentId}/cancel`, {});
     await gone(stubborn, GRACE_SECONDS + MARGIN_SECONDS);
     await groupsGone(tree);
@@ -136,7 +138,7 @@ describe("told to end", () => {
       const [short] = await rack.deploy(["short"]) as [RackTask];
       const live = await followLive(rack.master, [`deployment:${short.deploymentId}`]);
       if (random() < 0.5) await rack.begun(short);
-      await new Promise((resolve) => setTimeout(resolve, 300 * random()));
+      await new Promise((resolve) => setTimeout(resolve, 300 * random())); // the moment of the cancel is chance
       const { status } = await rack.master.raw("POST", `/api/v1/tasks/${short.id}/cancel`, {}, rack.master.bearer());
       expect([200, 202, 204, 409]).toContain(status);
       const ended = await rack.ended(short, "success", "failed", "cancelled");

@@ -120,7 +120,7 @@ describe("a master whose PostgreSQL", () => {
         expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
         expect(await count()).toBe(before);
         refused++;
-        await new Promise((next) => setTimeout(next, 250));
+        await new Promise((next) => setTimeout(next, 250)); // how often somebody tries, for as long as it lasts
       }
       gate.resolve(); // results come while nothing can be written
       expect(await health()).toBe(200);
@@ -141,7 +141,7 @@ describe("a master whose PostgreSQL", () => {
     const until = performance.now() + (isThorough() ? 40_000 : 12_000);
     while (performance.now() < until) {
       expect(await health()).toBe(200);
-      await new Promise((next) => setTimeout(next, 500));
+      await new Promise((next) => setTimeout(next, 500)); // how often somebody looks, for as long as it is slow
     }
     proxy.delay(0);
     await eventually(isReady, "ready again");
