@@ -5,6 +5,7 @@ export * from "./schema/work.ts";
 export * from "./schema/running.ts";
 export * from "./schema/upgrades.ts";
 export * from "./schema/sources.ts";
+export * from "./schema/statuses.ts";
 export * from "./schema/notifications.ts";
 export * from "./schema/triggers.ts";
 export * from "./schema/freezes.ts";

@@ -244,6 +244,31 @@ create table blob_chunk (
   constraint blob_chunk_sha256_blob_sha256_fk FOREIGN KEY (sha256) REFERENCES blob(sha256) ON DELETE CASCADE
 );
 
+create table commit_status (
+  id uuid not null,
+  project_id uuid not null,
+  repository_id uuid not null,
+  commit text not null,
+  context text not null,
+  state text not null,
+  description text not null,
+  path text not null,
+  revision integer default 1 not null,
+  status text not null,
+  reason jsonb not null,
+  attempts integer default 0 not null,
+  claim integer default 0 not null,
+  run_after timestamp with time zone default boreas_now() not null,
+  created_at timestamp with time zone default boreas_now() not null,
+  changed_at timestamp with time zone default boreas_now() not null,
+  sent_at timestamp with time zone,
+  constraint commit_status_pkey PRIMARY KEY (id),
+  constraint commit_status_once UNIQUE (repository_id, commit, context),
+  constraint commit_status_repository_id_repository_id_fk FOREIGN KEY (repository_id) REFERENCES repository(id) ON DELETE CASCADE,
+  constraint commit_status_state CHECK ((state = ANY (ARRAY['pending'::text, 'running'::text, 'success'::text, 'failure'::text, 'cancelled'::text]))),
+  constraint commit_status_status CHECK ((status = ANY (ARRAY['waiting'::text, 'sending'::text, 'sent'::text, 'failed'::text])))
+);
+
 create table delivery (
   id uuid not null,
   project_id uuid not null,
@@ -815,6 +840,10 @@ CREATE INDEX approval_link_by_deployment ON public.approval_link USING btree (de
 CREATE INDEX approval_link_by_user ON public.approval_link USING btree (user_id);
 
 CREATE INDEX audit_project ON public.audit USING btree (project_id, id);
+
+CREATE INDEX commit_status_due ON public.commit_status USING btree (run_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
+
+CREATE INDEX commit_status_recent ON public.commit_status USING btree (repository_id, id);
 
 CREATE INDEX delivery_open ON public.delivery USING btree (run_after) WHERE (status = ANY (ARRAY['received'::text, 'processing'::text]));
 
