@@ -6,7 +6,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/start_product.ts";
 import type { RunningAgent } from "../helpers/start_product.ts";
-import { readCrashPoints } from "./support/crash_points.ts";
+import { readTaskPoints } from "./support/crash_points.ts";
 import { expectSound, readHistory } from "./support/history.ts";
 import { processesOf } from "./support/process_tree.ts";
 import { isThorough } from "./support/races.ts";
@@ -15,7 +15,6 @@ import type { Rack, RackTask } from "./support/start_rack.ts";
 
 const CRASHED = 70;
 const QUICK = ["finish.ended", "agent.result_saved"];
-const points = [...new Set(readCrashPoints().map((p) => p.name))].filter((name) => !name.startsWith("gitops."));
 
 describe("F48: a process that dies at a named point", () => {
   let rack: Rack;
@@ -25,7 +24,7 @@ describe("F48: a process that dies at a named point", () => {
     agent = rack.agent;
   });
 
-  for (const point of isThorough() ? points : QUICK) {
+  for (const point of isThorough() ? readTaskPoints() : QUICK) {
     it(`at "${point}", comes back, and every task ends once`, async () => {
       const fatal = { BOREAS_TEST: "1", BOREAS_CRASH_AT: point };
       const isAgents = point.startsWith("agent.");

@@ -21,3 +21,17 @@ export function readCrashPoints(): { name: string; file: string }[] {
       })
   );
 }
+
+/** Points of other work than the tasks of a deployment, by the test that crashes there. */
+export const ELSEWHERE: Record<string, string[]> = {
+  "scheduler/delivery_loop.test.ts": ["gitops.fetched", "gitops.recorded"],
+  "scheduler/gate_loop.test.ts": ["gate.measured"],
+  "tests/faults/agent_upgrade.test.ts": ["begun", "confirmed", "fetched", "planned", "switched", "watched"]
+    .map((point) => `upgrade_${point}`),
+};
+
+/** The names that a chain of tasks and a task that is cancelled reach. */
+export function readTaskPoints(): string[] {
+  const elsewhere = new Set(Object.values(ELSEWHERE).flat());
+  return [...new Set(readCrashPoints().map((p) => p.name))].filter((name) => !elsewhere.has(name));
+}
