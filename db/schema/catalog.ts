@@ -151,6 +151,8 @@ export const version = pgTable("version", {
   version: text("version").notNull(),
   gitTag: text("git_tag"),
   gitCommit: text("git_commit"),
+  /** The branch or tag that Boreas itself saw at the remote with this commit, `refs/heads/main`; null of one that was only posted. */
+  seenRef: text("seen_ref"),
   description: text("description").notNull().default(""),
   /** Who wrote its commit, where known: "not the author" is asked of them too. */
   authorEmail: text("author_email"),

@@ -127,6 +127,8 @@ export const deployment = pgTable("deployment", {
   frozenUntil: instant("frozen_until"),
   /** Who let it start in spite of a freeze: `{by, reason, until}`. */
   freezeOverride: jsonb("freeze_override").$type<Record<string, unknown> | null>(),
+  /** Who left out checks that the applications' own strategies have: `{by, reason, dropped}`. */
+  strategyOverride: jsonb("strategy_override").$type<Record<string, unknown> | null>(),
   /** The failed task that a rollback or a pause is about. */
   causeTaskId: uuid("cause_task_id"),
   errorMessage: text("error_message"),
