@@ -8,7 +8,13 @@ export interface Guard {
   text: string | RegExp;
   /** What stands there without it. */
   without: string;
+  /** Who misses it, when it is not the tests of leases and of deployments. */
+  tests?: string[];
 }
+
+const ON_BOTH_STORES = ["tests/simulation/sql_store.test.ts"];
+const OF_GATES = ["scheduler/gate_loop.test.ts"];
+
 /** Takes the guard out of the tree at `root`. @returns puts it back */
 export async function takeOut(root: string, guard: Guard): Promise<() => Promise<void>> {
   const path = join(root, guard.file);
@@ -141,13 +147,67 @@ export const GUARDS: Guard[] = [
   {
     name: "a wait ends when it is due",
     file: "db/tasks/end_pauses.ts",
-    text: "type in ('pause', 'gate') and run_after <= boreas_now()",
-    without: "type in ('pause', 'gate')",
+    text: / and (t\.)?run_after <= boreas_now\(\)/g,
+    without: "",
   },
   {
     name: "a log chunk needs the lease's holder",
     file: "db/logs/append_chunks.ts",
     text: " && head.agentId === chunk.agentId",
     without: "",
+  },
+  {
+    name: "a slow arrival takes back nothing that a newer one was given",
+    file: "db/agents/connect_agent.ts",
+    text: "known.arrivals !== arrival.seen",
+    without: "false",
+    tests: ON_BOTH_STORES,
+  },
+  {
+    name: "a cancel wins over a failure",
+    file: "db/tasks/finish_tasks.ts",
+    text: 'if (task.state === "cancelling") return sayEnd',
+    without: "if (false) return sayEnd",
+    tests: ON_BOTH_STORES,
+  },
+  {
+    name: "what somebody wants stopped is not tried again",
+    file: "db/tasks/finish_tasks.ts",
+    text: 'outcome.status !== "failed" || task.state === "cancelling"',
+    without: 'outcome.status !== "failed"',
+    tests: ON_BOTH_STORES,
+  },
+  {
+    name: "a task that its agents die with ends",
+    file: "db/tasks/lose_tasks.ts",
+    text: "task.losses + 1 >= MAX_LOSSES",
+    without: "false",
+  },
+  {
+    name: "a wait that is over does not end again",
+    file: "db/tasks/end_pauses.ts",
+    text: / and t\.state = 'pending' and t\.open( and t\.run_after <= boreas_now\(\))?(?=\s+returning)/g,
+    without: "",
+  },
+  {
+    name: "a measurement needs the live claim",
+    file: "db/gates/record_measurement.ts",
+    text: "and fence = ${claimed.fence} and",
+    without: "and",
+    tests: OF_GATES,
+  },
+  {
+    name: "a measurement needs a gate that still waits",
+    file: "db/gates/record_measurement.ts",
+    text: "and state = 'pending' and open for update",
+    without: "for update",
+    tests: OF_GATES,
+  },
+  {
+    name: "one that came later passes nobody who waits",
+    file: "db/deployments/take_turns.ts",
+    text: "if (inLine) return inLine.id;",
+    without: "",
+    tests: ["db/deployments/turns.test.ts"],
   },
 ];

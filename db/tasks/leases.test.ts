@@ -1,5 +1,6 @@
 /** Each guard of a lease, one test: take the guard out of the SQL and the test fails. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { reason } from "../../domain/reason.ts";
 import { claim, failure, finish, success } from "../../tests/helpers/play_tasks.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import type { World } from "../../tests/helpers/seed_release.ts";
@@ -15,6 +16,7 @@ import { acceptTasks, renewLeases } from "./accept_tasks.ts";
 import { claimTasks } from "./claim_tasks.ts";
 import { endPauses } from "./end_pauses.ts";
 import { reapTasks } from "./reap_tasks.ts";
+import { cancelTasks } from "./stop_tasks.ts";
 
 let db: TestDatabase;
 let world: World;
@@ -375,7 +377,8 @@ describe("log chunks", () => {
   });
 });
 
-it("a wait between batches ends when its time has come, not before", async () => {
+/** Of two machines the first has the release; the pause before the second is under way. */
+async function betweenBatches() {
   const suffix = db.newId().slice(-6);
   const w = await seedWorld(db, {
     type: "pm",
@@ -393,13 +396,38 @@ it("a wait between batches ends when its time has come, not before", async () =>
   const [first] = await claimAll();
   await finish(db, first!, success);
   expect(await claimAll()).toEqual([]);
+  const letItBeDue = () =>
+    db.sql`update task set run_after = boreas_now() where deployment_id = ${id} and type = 'pause'`;
+  return { id, w, claimAll, letItBeDue };
+}
+
+it("a wait between batches ends when its time has come, not before", async () => {
+  const { id, claimAll, letItBeDue } = await betweenBatches();
   const before = await endPauses(db);
   expect(before.ended).toBe(0);
   expect(before.nextInSeconds).toBeGreaterThan(3000);
-  await db.sql`update task set run_after = boreas_now() where deployment_id = ${id} and type = 'pause'`;
+  await letItBeDue();
   expect((await endPauses(db)).ended).toBe(1);
   const [second] = await claimAll();
   await finish(db, second!, success);
   const [row] = await db.sql<{ status: string }[]>`select status from deployment where id = ${id}`;
   expect(row!.status).toBe("completed");
+});
+
+it("a wait that is cancelled while its end waits for the row stays cancelled, and nothing goes on behind it", async () => {
+  const { id, claimAll, letItBeDue } = await betweenBatches();
+  await letItBeDue();
+  let ending: ReturnType<typeof endPauses> | undefined;
+  await db.sql.begin(async (tx) => {
+    await tx`select 1 from deployment where id = ${id} for update`;
+    ending = endPauses(db);
+    // It has seen that the wait is due and stands before the deployment's row; only now is it cancelled.
+    await expect.poll(() => waitingForLocks()).toBe(1);
+    await cancelTasks(tx, id, reason("task.cancelled", { detail: "Ada cancelled it." }));
+  });
+  await ending;
+  const states = await db.sql<{ state: string }[]>`
+    select state from task where deployment_id = ${id} and (type = 'pause' or is_leaf) order by position`;
+  expect(states.map((t) => t.state)).toEqual(["success", "cancelled", "cancelled"]);
+  expect(await claimAll()).toEqual([]);
 });
