@@ -12,7 +12,7 @@ export default defineConfig({
     testTimeout: 180_000, // a real process on a loaded machine; who waits for something sets a nearer bound
     hookTimeout: 180_000,
     // Who waits looks often, and gives a loaded machine time: the usual second is too short for a program to start.
-    expect: { poll: { interval: 20, timeout: 30_000 } },
+    expect: { poll: { interval: 20, timeout: 60_000 } },
     // A run that must not fail because a machine was slow looks once more at what did not come in time, and its summary
     // names that. A wrong value, a broken invariant or an error that nobody expected gets no second chance.
     retry: Deno.env.get("BOREAS_TEST_PATIENCE") === "1"

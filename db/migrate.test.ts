@@ -95,10 +95,7 @@ describe("a table in use", () => {
     for (let i = 0; i < 3; i++) {
       await expect.poll(
         async () => (await db.sql`select 1 from pg_locks where relation = 'setting'::regclass and not granted`).length,
-        {
-          timeout: 10_000,
-          interval: 10,
-        },
+        { interval: 10 },
       ).toBeGreaterThan(0);
       await reader`select * from setting limit 1`;
     }

@@ -42,7 +42,7 @@ it("rests, then takes away what is old in small steps, and says what it took", a
   await expect.poll(async () => {
     await clock.advance(50);
     return said.length;
-  }, { timeout: 20_000, interval: 5 }).toBe(1);
+  }, { interval: 5 }).toBe(1);
   await loop.stop();
   expect(said).toEqual([["INFO retention removed what is old", { deployments: 1, rows: 3, logChunks: 1, events: 1 }]]);
   expect(await db.sql`select 1 from deployment where id = ${old.id}`).toHaveLength(0);

@@ -37,7 +37,7 @@ function start(scripts: { master: string; agent: string }, graceMs = 5_000) {
 }
 
 const log = async () => (await readFile(join(folder, "log"), "utf8").catch(() => "")).trim().split("\n");
-const said = (line: string) => expect.poll(log, { timeout: 20_000 }).toContain(line);
+const said = (line: string) => expect.poll(log).toContain(line);
 /** Lives until it is told to end, and says when it was. */
 const living = (name: string, onEnd = "exit 0") =>
   `trap 'echo ${name} ends >> log; ${onEnd}' TERM; echo ${name} starts >> log; ` +
@@ -103,7 +103,7 @@ describe("the starter of master and agent", () => {
   it("starts an agent again that ended, as often as needed", async () => {
     const agent = "echo agent starts >> log; test $(wc -l < log) -ge 3 && exec sleep 600; exit 4";
     const { child, ended } = start({ master: "touch ready; exec sleep 600", agent });
-    await expect.poll(log, { timeout: 20_000 }).toHaveLength(3);
+    await expect.poll(log).toHaveLength(3);
     child.kill("SIGTERM");
     const { code, output } = await ended;
     expect(code).toBe(0);

@@ -236,7 +236,7 @@ describe("the proxy of public ports", () => {
     await next.start();
     expect((await next.status())!.pid).toBe(pid); // adopted
     Deno.kill(pid, "SIGKILL");
-    await expect.poll(async () => (await next.status())?.pid ?? pid, { timeout: 30_000 }).not.toBe(pid);
+    await expect.poll(async () => (await next.status())?.pid ?? pid).not.toBe(pid);
     expect(await (await ask(port)).text()).toBe("here");
     await next.remove(routeOf(port));
     await expect(ask(port)).rejects.toThrow();
@@ -307,7 +307,7 @@ describe("a new proxy in the place of an old one", () => {
     await proxy.client.switchTo(routeOf(port), at);
     proxy.client.close();
     Deno.kill((await proxy.client.status())!.pid, "SIGKILL");
-    await expect.poll(() => proxy.client.status(), { timeout: 30_000 }).toBeUndefined();
+    await expect.poll(() => proxy.client.status()).toBeUndefined();
     const { command: [program, ...args], env } = proxyCommand(proxy.stateDir, "0.1.1", MAIN);
     const started = [1, 2, 3].map(() =>
       new Deno.Command(program!, { args, env, stdout: "null", stderr: "null" }).spawn()
@@ -341,7 +341,7 @@ describe("a new proxy in the place of an old one", () => {
     await next.start();
     expect(await next.status()).toMatchObject({ version: "0.1.1", missing: [] });
     const old = await adoptProcess(`${proxy.folder}/a/run`);
-    await expect.poll(() => old?.hasEnded(), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => old?.hasEnded()).toBe(true);
     expect(await (await ask(port)).text()).toBe("here");
   });
 });

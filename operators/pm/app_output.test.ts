@@ -31,9 +31,9 @@ it("what a program prints goes on across its restart, begins with its last lines
   const shown = () => sent.map((message) => message.text ?? "").join("");
   const ask = { type: "app.tail", requestId: "q", application: "order", environmentId: "e1" } as const;
   outputs.ask({ ...ask, lines: 3, follow: true });
-  await expect.poll(shown, { timeout: 30_000 }).toBe(`line 3 of ${first}\nline 4 of ${first}\ntoken ***\n`);
+  await expect.poll(shown).toBe(`line 3 of ${first}\nline 4 of ${first}\ntoken ***\n`);
   sendSignal(first, "KILL");
-  await expect.poll(shown, { timeout: 30_000 }).toMatch(
+  await expect.poll(shown).toMatch(
     /token \*\*\*\nline 1 of \d+\n(line . of \d+\n){3}token \*\*\*\n$/,
   );
   expect(shown()).not.toContain("hunter2");
@@ -41,8 +41,8 @@ it("what a program prints goes on across its restart, begins with its last lines
   outputs.ask({ ...ask, lines: 0, stop: true });
   sent.splice(0);
   outputs.ask({ ...ask, requestId: "once", lines: 1 });
-  await expect.poll(() => sent.at(-1)?.ended, { timeout: 30_000 }).toBe("That is all.");
+  await expect.poll(() => sent.at(-1)?.ended).toBe("That is all.");
   expect(shown()).toBe("token ***\n");
   outputs.ask({ ...ask, application: "nobody", requestId: "none", lines: 1 });
-  await expect.poll(() => sent.at(-1)?.ended, { timeout: 30_000 }).toMatch(/^nobody prints nothing here/);
+  await expect.poll(() => sent.at(-1)?.ended).toMatch(/^nobody prints nothing here/);
 });

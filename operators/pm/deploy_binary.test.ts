@@ -244,7 +244,7 @@ describe("fixed ports", () => {
     expect(outcome).toMatchObject({ status: "failed", code: "health.deadline", details: { keptPrevious: true } });
     expect(outcome.message).toContain("v1 is started again.");
     expect(context.text()).toContain(`v1 has to stop first: port ${http} is fixed`);
-    await expect.poll(() => ask(first.details).then((env) => env.BOREAS_VERSION, () => "down"), { timeout: 5000 }).toBe(
+    await expect.poll(() => ask(first.details).then((env) => env.BOREAS_VERSION, () => "down")).toBe(
       "v1",
     );
     const good = await serverSpec({}, { ports: { http } });

@@ -62,7 +62,7 @@ it("names a link that leads elsewhere, changed arguments, and variables without 
 it("says that a program is gone, and that it stays so", async () => {
   const { pid } = (await deployed()).details as { pid: number };
   Deno.kill(pid, "SIGKILL");
-  await expect.poll(observe, { timeout: 20_000 }).toMatchObject({
+  await expect.poll(observe).toMatchObject({
     health: "missing",
     resources: [{ state: "exited", startedAt: null }],
     differences: [{ path: "process", expected: "running", actual: "exited" }],

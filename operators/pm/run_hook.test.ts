@@ -86,7 +86,7 @@ describe("a hook", () => {
       ),
       context,
     );
-    await expect.poll(() => context.text(), { timeout: 20_000 }).toContain("up\n");
+    await expect.poll(() => context.text()).toContain("up\n");
     context.controller.abort(new StopReason(kind, "It is over.", 0.2));
     expect(await running).toMatchObject({ ...ending, lastLines: ["up"] });
     expect(await findTagged([`BOREAS_TASK_ID=${context.taskId}`])).toEqual([]);
@@ -99,7 +99,7 @@ describe("a hook", () => {
     );
     const first = pm.context();
     void pm.operator.run(operation, first);
-    await expect.poll(() => first.text(), { timeout: 20_000 }).toContain("up\n");
+    await expect.poll(() => first.text()).toContain("up\n");
     const silent = () => new Promise<never>(() => {});
     const next = first.again();
     Object.assign(first, { log: silent, save: silent, trusted: silent });
@@ -113,7 +113,7 @@ describe("a hook", () => {
   it("of a newer attempt ends what the one before had left running", async () => {
     const first = pm.context({ fence: 1 });
     void pm.operator.run(await hookOf("echo up; exec sleep 600"), first);
-    await expect.poll(() => first.text(), { timeout: 20_000 }).toContain("up\n");
+    await expect.poll(() => first.text()).toContain("up\n");
     const silent = () => new Promise<never>(() => {});
     Object.assign(first, { log: silent, save: silent, trusted: silent });
     const second = pm.context({ taskId: first.taskId, fence: 2, attempt: 2 });
@@ -127,7 +127,7 @@ describe("a hook", () => {
       await hookOf(`echo up; while ! test -e ${pm.folder}/go; do sleep 0.05; done; cat conf/app.toml`),
       hook,
     );
-    await expect.poll(() => hook.text(), { timeout: 20_000 }).toContain("up\n");
+    await expect.poll(() => hook.text()).toContain("up\n");
     const bin = await pm.freeze({ app: { text: "#!/bin/sh\nexec sleep 60\n", mode: 0o755 } });
     const spec = specOf({ mode: "binary", artifact: "bin", exec: ["./app"] }, { artifacts: { bin } });
     expect(await pm.operator.run(operationOf(spec), pm.context())).toMatchObject({ status: "success" });
@@ -216,7 +216,7 @@ describe("a gate's script", () => {
     const operation = await gateOf(`echo run >> ${ledger}; echo up; sleep 0.3`, { forSeconds: 2 });
     const first = pm.context();
     void pm.operator.run(operation, first);
-    await expect.poll(() => first.text().split("up\n").length, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => first.text().split("up\n").length).toBe(3);
     const silent = () => new Promise<never>(() => {});
     const next = first.again();
     Object.assign(first, { log: silent, save: silent, trusted: silent });

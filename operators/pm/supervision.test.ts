@@ -38,7 +38,7 @@ describe("a deployed program", () => {
       max: "3/10m",
     });
     expect((await operator.run(operationOf(spec), pm.context())).status).toBe("success");
-    await expect.poll(() => pm.logs.at(-1)?.message, { timeout: 15_000 }).toContain("stays down until the next deploy");
+    await expect.poll(() => pm.logs.at(-1)?.message).toContain("stays down until the next deploy");
     expect(restarts().map((log) => log.context)).toMatchObject([
       { code: 3, delayMs: 1000 },
       { code: 3, delayMs: 2000 },
@@ -156,7 +156,7 @@ describe("kill -9 of the agent", () => {
     const operation = operationOf(specOf({ mode: "script", deploy: "deploy.sh" }, { bundle }));
     const context = pm.context();
     const agent = await agentProcess(operation, context.taskId);
-    await expect.poll(() => read("log"), { timeout: 15_000 }).toMatchObject(["before\n", expect.anything()]);
+    await expect.poll(() => read("log")).toMatchObject(["before\n", expect.anything()]);
     agent.kill("SIGKILL");
     await agent.status;
     await Deno.writeTextFile(`${pm.folder}/go`, "");
@@ -180,7 +180,7 @@ describe("kill -9 of the agent", () => {
     }));
     const context = pm.context();
     const agent = await agentProcess(operation, context.taskId);
-    await expect.poll(async () => (await read("log"))?.[0] ?? "", { timeout: 15_000 }).toContain("up\n");
+    await expect.poll(async () => (await read("log"))?.[0] ?? "").toContain("up\n");
     const pid = Number(/pid (\d+)/.exec((await read("log"))[0])![1]);
     agent.kill("SIGKILL");
     await agent.status;
@@ -208,13 +208,13 @@ describe("kill -9 of the agent", () => {
     const context = pm.context();
     const spec = await binary("echo up; exec sleep 61", { health: [{ exec: ["false"] }], deadlineSeconds: 600 });
     const agent = await agentProcess(operationOf(spec, { version: "v2", versionId: "v2" }), context.taskId);
-    await expect.poll(async () => (await read("log"))?.[0] ?? "", { timeout: 15_000 }).toContain("up\n");
+    await expect.poll(async () => (await read("log"))?.[0] ?? "").toContain("up\n");
     agent.kill("SIGKILL");
     await agent.status;
     const operator = pm.createOperator({ clock: quick });
     await operator.start!();
     expect(await pidOf(operator)).toBeNull(); // the fixed port is the new program's until it is known to be nobody's
-    await expect.poll(() => pidOf(operator), { timeout: 10_000 }).toBeTruthy();
+    await expect.poll(() => pidOf(operator)).toBeTruthy();
     expect(await findTagged([`BOREAS_TASK_ID=${context.taskId}`])).toEqual([]);
     expect(await Array.fromAsync(operator.observe())).toMatchObject([{ version: "v1", health: "healthy" }]);
   });

@@ -132,10 +132,10 @@ describe("a request every 5 ms while a binary changes its version", () => {
     const { taskId } = context;
     const kill = { killAt: "leads to v2 now", taskId, stateDir: proxy.stateDir };
     await (await startAgentProcess(pm, operationOf(spec, v2), kill)).ended;
-    await expect.poll(() => ask(port), { timeout: 20_000 }).toBe("v2");
+    await expect.poll(() => ask(port)).toBe("v2");
     const quick = { ...clock, after: (ms: number, call: () => void) => clock.after(ms / 50, call) };
     await operatorOf({ clock: quick }).start!();
-    await expect.poll(() => ask(port), { timeout: 20_000 }).toBe("v1");
+    await expect.poll(() => ask(port)).toBe("v1");
     await load.reach(50);
     expect((await load.end()).failed).toEqual([]);
   });
@@ -149,7 +149,7 @@ it("serves again when the proxy and its routes were lost while no agent looked",
   await first.stop!();
   Deno.kill((await proxy.client.status())!.pid, "SIGKILL");
   await Deno.remove(`${proxy.folder}/routes.json`);
-  await expect.poll(() => proxy.client.status(), { timeout: 20_000 }).toBeUndefined();
+  await expect.poll(() => proxy.client.status()).toBeUndefined();
   const operator = operatorOf();
   await operator.start!();
   expect(await ask(port)).toBe("v1");

@@ -37,9 +37,9 @@ it("what could not be taken back because the proxy was away is taken back once i
   expect(await operator.run(bad, pm.context())).toMatchObject({ status: "failed" });
   expect((await readRecord()).pending).not.toBeNull();
   const logged = () => pm.logs.filter(({ message }) => message.includes("could not be cleared")).length;
-  await expect.poll(logged, { timeout: 30_000 }).toBeGreaterThan(0);
+  await expect.poll(logged).toBeGreaterThan(0);
   isAway = false;
-  await expect.poll(async () => (await readRecord()).pending, { timeout: 30_000 }).toBeNull();
+  await expect.poll(async () => (await readRecord()).pending).toBeNull();
   const { current } = await readRecord();
   expect(current).toMatchObject({ version: "v1" });
   expect(told).toContain(`switch 80 to ${current!.ports.http}`);

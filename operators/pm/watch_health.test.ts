@@ -43,7 +43,7 @@ async function release(application: string, over: Partial<RenderedSpec> = {}) {
   return { operator, ask, changes: () => changes };
 }
 const turnedBad = (operator: Operator, application: string) =>
-  eventually(async () => (await look(operator, application))?.details.turnedBad as string, "it turned bad", 40);
+  eventually(async () => (await look(operator, application))?.details.turnedBad as string, "it turned bad");
 
 it("tells by itself, once, that a check fails again and again", async () => {
   const { operator, ask, changes } = await release("fails");

@@ -5,6 +5,7 @@
 import { createHmac } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isThorough } from "../faults/support/races.ts";
 import { chunked, post, sendRaw } from "../helpers/raw_http.ts";
 import type { RawAnswer, RawRequest } from "../helpers/raw_http.ts";
 import { ADMIN_PASSWORD, startMaster } from "../helpers/start_product.ts";
@@ -53,7 +54,7 @@ async function attack(requests: () => Promise<RawAnswer>[], expected: number[]):
   }
   expect(watched.grownBytes).toBeLessThanOrEqual(100 * MB);
   // Of few answers the slowest says how busy the test's own machine was.
-  expect(watched.asked < 100 ? watched.slowestMs / 4 : watched.p99Ms).toBeLessThan(500);
+  expect(watched.asked < 100 ? watched.slowestMs / 4 : watched.p99Ms).toBeLessThan(isThorough() ? 500 : 10_000);
   expect(master.output()).not.toMatch(/ERROR/);
   return watched;
 }

@@ -158,7 +158,7 @@ export const specOf = (runtime: RenderedSpec["runtime"], over: Partial<RenderedS
   files: [],
   health: [],
   minTimeSeconds: 0,
-  deadlineSeconds: 10,
+  deadlineSeconds: 60,
   keepReleases: 3,
   route: { mode: "none" },
   watchAfterSeconds: 0,

@@ -199,7 +199,10 @@ function spawn(task: string, env: Record<string, string>, edit?: (task: string) 
     output: () => text,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => done(new Error(`${task} did not say ${pattern} within 40 s:\n${text}`)), 40_000);
+        const timer = setTimeout(
+          () => done(new Error(`${task} did not come about within 90 s: ${task} says ${pattern}\n${text}`)),
+          90_000,
+        );
         const look = () => pattern.test(text) && done();
         const done = (error?: Error) => {
           clearTimeout(timer);

@@ -39,7 +39,7 @@ name: order
 artifacts: { program: { path: dist } }
 bundle: [ops/**]
 runtime: { binary: { artifact: program, exec: ["sh", "run.sh"], stop: { grace: 2s } } }
-healthy: { minTime: 300ms, deadline: 30s }
+healthy: { minTime: 300ms, deadline: 60s }
 hooks: { preSwitch: { run: ops/look.sh, on: each } }
 strategy: ${strategy}
 environments: { rack: {} }

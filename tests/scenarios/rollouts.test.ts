@@ -41,7 +41,7 @@ kind: Application
 name: order
 artifacts: { program: { path: dist } }
 runtime: { binary: { artifact: program, exec: ["sh", "run.sh"], restart: { policy: on-failure, max: 2/10m }, stop: { grace: 2s } } }
-healthy: { minTime: 500ms, deadline: 20s, watchAfter: 60s }
+healthy: { minTime: 500ms, deadline: 60s, watchAfter: 60s }
 strategy: { type: rolling, batch: 2, onFailure: { action: rollback } }
 environments: { rack: {} }
 `;

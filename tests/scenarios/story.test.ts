@@ -89,7 +89,7 @@ kind: Application
 name: order
 artifacts: { program: { path: dist } }
 runtime: { binary: { artifact: program, exec: ["sh", "run.sh"], stop: { grace: 2s } } }
-healthy: { minTime: 300ms, deadline: 30s }
+healthy: { minTime: 300ms, deadline: 60s }
 strategy: ${strategy}
 environments:
   staging: {}

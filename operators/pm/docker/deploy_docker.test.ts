@@ -61,7 +61,7 @@ describe.skipIf(!engine.available || !registry.available)(
     });
 
     it("deployed once more as it runs, it gets its requests back that it had lost", async () => {
-      const operation = pm.operationOf(pm.specOf(v1, { deadlineSeconds: 20 }), { version: "v1", versionId: "v1" });
+      const operation = pm.operationOf(pm.specOf(v1, { deadlineSeconds: 60 }), { version: "v1", versionId: "v1" });
       await pm.operator.run(operation, pm.context());
       const before = [...pm.routes];
       pm.routes.clear();
@@ -74,7 +74,7 @@ describe.skipIf(!engine.available || !registry.available)(
     it("v1, v2, a broken v3 that leaves v2 serving, and back to v1", async () => {
       const deploy = (image: PinnedArtifact, version: string, env = {}) =>
         pm.operator.run(
-          pm.operationOf(pm.specOf(image, { env, deadlineSeconds: 20 }), { version, versionId: version }),
+          pm.operationOf(pm.specOf(image, { env, deadlineSeconds: 60 }), { version, versionId: version }),
           pm.context(),
         );
       const first = await deploy(v1, "v1");

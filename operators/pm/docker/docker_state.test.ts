@@ -28,7 +28,7 @@ describe.skipIf(!engine.available || !registry.available)(
 
     const deploy = (n: number, over = {}, runtime = {}) =>
       pm.operator.run(
-        pm.operationOf(pm.specOf(images[n - 1]!, { deadlineSeconds: 20, ...over }, runtime), {
+        pm.operationOf(pm.specOf(images[n - 1]!, { deadlineSeconds: 60, ...over }, runtime), {
           version: `v${n}`,
           versionId: `v${n}`,
         }),

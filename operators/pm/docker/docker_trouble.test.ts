@@ -38,7 +38,7 @@ describe.skipIf(!engine.available || !registry.available)(
 
     const deploy = (image: Image, version: string, over = {}, context = pm.context()) =>
       pm.operator.run(
-        pm.operationOf(pm.specOf(image, { deadlineSeconds: 20, ...over }), { version, versionId: version }),
+        pm.operationOf(pm.specOf(image, { deadlineSeconds: 60, ...over }), { version, versionId: version }),
         context,
       );
 
@@ -137,7 +137,7 @@ describe.skipIf(!engine.available || !registry.available)(
       const record = JSON.parse(await Deno.readTextFile(`${pm.app()}/release.json`));
       expect(record.pending).toMatchObject({ taskId: context.taskId, slot: "a" });
       // The first agent is gone: it neither goes on nor undoes anything.
-      const operation = pm.operationOf(pm.specOf(v1, { deadlineSeconds: 20, minTimeSeconds: 1 }));
+      const operation = pm.operationOf(pm.specOf(v1, { deadlineSeconds: 60, minTimeSeconds: 1 }));
       const outcome = await pm.createOperator().run(operation, again);
       expect(outcome).toMatchObject({ status: "success" });
       expect((await pm.container("a"))!.Id).toBe(before.Id);

@@ -43,7 +43,7 @@ export interface WatchedContext {
 export async function openContext({ browser }: TestBrowser, options: WatchOptions = {}): Promise<WatchedContext> {
   const { expected, theme = "light", width = 1440, height = 900, locale = "en-GB" } = options;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const troubles: string[] = [];
   const note = (text: string) => {
     if (!expected?.test(text)) troubles.push(text);

@@ -1,8 +1,11 @@
 /** Races: many runs, each with a seed that is printed when it fails and replays it with BOREAS_SEED. */
 import { it } from "vitest";
 
-/** `deno task fault`: every race as often as it should run, and long forms of what has a short one. */
+/** `deno task fault` and `deno task attack`: every race as often as it should run, and long forms of what has a short one. */
 export const isThorough = (): boolean => Deno.env.get("BOREAS_FAULT") === "1";
+
+/** A case's own bound in milliseconds; in an ordinary run with what a loaded machine may add, which is no matter of the product. */
+export const boundMs = (seconds: number): number => (isThorough() ? seconds : seconds + 30) * 1000;
 
 /** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
 export function randomOf(seed: number): () => number {

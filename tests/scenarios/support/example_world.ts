@@ -139,7 +139,7 @@ export function createPlayer(
       const deployment = await present(environment);
       found = deployment && await find(deployment);
       return found === undefined ? `no ${what}: ${deployment?.reason.text ?? await whyNone()}` : what;
-    }, { timeout: 40_000 }).toBe(what);
+    }).toBe(what);
     return found!;
   };
 
