@@ -15,6 +15,8 @@ const LEASE_MODEL = ["db/tasks/lease_model.test.ts"];
 const TREE_MODEL = ["db/deployments/deployment_model.test.ts"];
 /** A mistake that needs more than this is not one that an ordinary run would find. */
 const MODEL_RUNS = 200;
+/** A test that is slow has noticed nothing: what ends it must be what it found. */
+const PATIENCE_MS = 30 * 60_000;
 
 const words = Deno.args.join(" ");
 const copy = await Deno.makeTempDir({ prefix: "boreas-guards-" });
@@ -58,7 +60,7 @@ async function copyTree(): Promise<void> {
 
 async function testsPass(tests: string[]): Promise<boolean> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", pinned("vitest"), "run", "--bail=1", ...tests],
+    args: ["run", "-A", pinned("vitest"), "run", "--bail=1", `--testTimeout=${PATIENCE_MS}`, ...tests],
     cwd: copy,
     env: { BOREAS_MODEL_RUNS: String(MODEL_RUNS), BOREAS_MODEL_SHRINK: "0" },
     stdin: "null",
