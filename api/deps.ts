@@ -1,6 +1,7 @@
 /** Everything the API needs, passed in: so `createApp(deps).request()` tests it without a port. */
 import type { CheckOutgoing } from "../domain/outgoing_check.ts";
 import type { Clock, Logger } from "../domain/ports.ts";
+import type { ReasonTexts } from "../domain/notification_text.ts";
 import type { PlanStages } from "../domain/plan_deployment.ts";
 import type { Ready } from "../protocol/http_api.ts";
 import type { ReleaseManifest } from "../protocol/release.ts";
@@ -47,6 +48,8 @@ export interface ApiDeps {
   /** Delivery ids that are committed already; the unique key in the database stays the truth. */
   recentDeliveries?: { seen(key: string): Promise<boolean>; remember(key: string): Promise<void> };
   productVersion: string;
+  /** Reasons in Chinese, for the one page that the master words itself; in English without. */
+  reasonsZh?: ReasonTexts;
   /** Aborted when the process ends: open streams end with it. */
   shutdown?: AbortSignal;
   /** PEM of our own CA, for agents that pin it; absent when the certificate is given or there is no TLS. */

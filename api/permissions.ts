@@ -70,6 +70,8 @@ const API: Record<string, Permission> = {
   "POST /repositories/:id/sync": "deployer",
   "GET /repositories/:id/deliveries": "viewer",
   "POST /repositories/:id/deliveries/:deliveryId/redeliver": "deployer",
+  "GET /repositories/:id/statuses": "viewer",
+  "POST /repositories/:id/statuses/:statusId/resend": "deployer",
   "GET /versions": "viewer",
   "POST /versions": "deployer",
   "GET /versions/:id": "viewer",
@@ -160,6 +162,7 @@ const ROOT: Record<string, Permission> = {
   "POST /webhook/:provider": "public", // signed by the sender
   "POST /webhook/:provider/:repositoryId": "public",
   "GET /approve": "public", // a signed link; reading it changes nothing
+  "GET /approve.css": "public",
   "POST /approve": "public",
   "GET /v1/health": "public",
   "GET /v1/ready": "public",

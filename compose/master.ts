@@ -9,6 +9,7 @@
 import { hostname } from "node:os";
 import { createApp } from "../api/create_app.ts";
 import { createMemoryLimiter, createRedisLimiter } from "../api/middleware/rate_limit.ts";
+import { reasonsZh } from "../web/i18n/reasons_zh.ts";
 import { resignLead, takeLead } from "../db/leader/take_lead.ts";
 import { joinHints } from "../db/listen.ts";
 import { resealAll } from "../db/secrets/reseal.ts";
@@ -195,6 +196,7 @@ async function startParts(parts: Parts): Promise<void> {
     clock,
     logger,
     planners: stagePlanners,
+    reasonsZh,
     keys: { jwt, blobTicket },
     masterId,
     release,

@@ -182,6 +182,17 @@ describe("a link that carries an answer", () => {
     });
   });
 
+  it("is worded in Chinese for a browser that asks for it first", async () => {
+    const { body } = await make();
+    const inChinese = { "accept-language": "zh-CN,zh;q=0.9,en;q=0.8" };
+    const page = await w.api.request("GET", body.url, undefined, null, inChinese);
+    expect(page.body).toContain("您的身份");
+    expect(page.body).toContain('<html lang="zh-CN">');
+    expect(page.body).not.toMatch(/Waiting for|Approve|Reject|Commit/);
+    const forged = await w.api.request("GET", "http://localhost/approve?link=x", undefined, null, inChinese);
+    expect(forged.body).toContain("此链接无效");
+  });
+
   it("is dead when it is forged, expired, or the plan is another", async () => {
     const { body } = await make();
     const forged = body.url.slice(0, -2) + (body.url.endsWith("AA") ? "BB" : "AA");

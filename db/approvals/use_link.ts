@@ -1,5 +1,6 @@
 /** What stands behind a link, and its one use. The caller has checked the signature. */
 import { AppError } from "../../domain/app_error.ts";
+import type { Reason } from "../../domain/reason.ts";
 import type { BaseRole } from "../../domain/roles.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Database, Tx } from "../database.ts";
@@ -26,7 +27,7 @@ export interface LinkRow {
   environment: string;
   applications: string[];
   /** What the request says now. */
-  says: string;
+  reason: Reason;
   isUsed: boolean;
   isOver: boolean;
   /** The plan is not the one that it was made for any more. */
@@ -39,7 +40,7 @@ export async function readLink(sql: Database["sql"] | Tx, id: string): Promise<L
     select l.id, l.project_id, l.deployment_id, l.task_id, l.plan_hash, l.user_id, u.username, m.role, ${
     baseOfMember(sql)
   } as base, v.version, v.git_commit as commit, e.name as environment, d.applications,
-      coalesce(t.reason, d.reason) ->> 'text' as says, l.used_at is not null as is_used, l.expires_at <= boreas_now() as is_over,
+      coalesce(t.reason, d.reason) as reason, l.used_at is not null as is_used, l.expires_at <= boreas_now() as is_over,
       l.plan_hash <> case when l.task_id is null then d.plan_hash else d.plan_hash || ':' || l.task_id end as is_stale
     from approval_link l join app_user u on u.id = l.user_id join member m on m.user_id = u.id and m.project_id = l.project_id
     join deployment d on d.id = l.deployment_id and d.retired_at is null join version v on v.id = d.version_id
@@ -48,14 +49,23 @@ export async function readLink(sql: Database["sql"] | Tx, id: string): Promise<L
   return row;
 }
 
+export const WHY_DEAD = {
+  unknown: "This link is not one of ours, or what it was for is gone.",
+  used: "This link has been used; each works once.",
+  over: "This link has expired; ask for another, or sign in.",
+  stale: "The plan has changed since this link was made, so it counts no more.",
+} as const;
+export type DeadLink = keyof typeof WHY_DEAD;
+
 /** Why a link does nothing (any more); undefined when it does. */
-export function whyDead(link: LinkRow | undefined): string | undefined {
-  if (!link) return "This link is not one of ours, or what it was for is gone.";
-  if (link.isUsed) return "This link has been used; each works once.";
-  if (link.isOver) return "This link has expired; ask for another, or sign in.";
-  if (link.isStale) return "The plan has changed since this link was made, so it counts no more.";
-  return undefined;
+export function whyDead(link: LinkRow | undefined): DeadLink | undefined {
+  if (!link) return "unknown";
+  if (link.isUsed) return "used";
+  if (link.isOver) return "over";
+  return link.isStale ? "stale" : undefined;
 }
+
+const refuse = (why: DeadLink) => new AppError("conflict", "approval.link", WHY_DEAD[why]);
 
 /**
  * Spends the link and casts the vote, in one transaction: both or neither.
@@ -65,19 +75,15 @@ export async function useLink(deps: DeploymentDeps, id: string, decision: Decisi
   await inTransaction(deps.db, async (tx) => {
     const link = await readLink(tx, id);
     const why = whyDead(link);
-    if (!link || why) throw new AppError("conflict", "approval.link", why!);
+    if (!link || why) throw refuse(why ?? "unknown");
     // Of two at the same moment one waits here, and finds it spent.
     const spent =
       await tx`update approval_link set used_at = boreas_now() where id = ${id} and used_at is null returning id`;
-    if (spent.length === 0) {
-      throw new AppError("conflict", "approval.link", "This link has been used; each works once.");
-    }
+    if (spent.length === 0) throw refuse("used");
     const { userId, username, role, base, projectId } = link;
     const actor: Actor = { userId, name: username, role, base, ip, projectId };
     const check = (request: ApprovalRequestRow) => {
-      if (request.bound !== link.planHash) {
-        throw new AppError("conflict", "approval.link", whyDead({ ...link, isStale: true })!);
-      }
+      if (request.bound !== link.planHash) throw refuse("stale");
     };
     await recordAudit(deps.db, tx, actor, "approval.link_used", `deployment:${link.deploymentId}`, {
       link: id,

@@ -9,6 +9,7 @@ import { createHints } from "../../db/hints.ts";
 import { createVault } from "../../db/secrets/vault.ts";
 import { createToken } from "../../db/tokens/create_token.ts";
 import { hashPassword } from "../../db/users/hash_password.ts";
+import { reasonsZh } from "../../web/i18n/reasons_zh.ts";
 import type { Clock, LogLevel } from "../../domain/ports.ts";
 
 export const TEST_PASSWORD = "correct horse battery";
@@ -71,6 +72,7 @@ export async function createTestApi(db: Database, overrides: Partial<ApiDeps> = 
     webFile: () => Promise.resolve(undefined),
     checkOutgoing: () => Promise.resolve([]),
     productVersion: "0.0.0-test",
+    reasonsZh,
     ...overrides,
   };
   const app = createApp(deps);
