@@ -8,6 +8,7 @@ import {
   AppStateItem,
   Binding,
   Carriers,
+  CommitStatus,
   CreatedEnrollmentToken,
   type CreateDeployment,
   type CreateEnrollmentToken,
@@ -140,6 +141,10 @@ export function createApiClient(
       patch(Repository, `/repositories/${id}`, body),
     syncRepository: (id: string) => post(nothing, `/repositories/${id}/sync`),
     deliveries: (id: string, enough = 50) => list(Delivery, `/repositories/${id}/deliveries`, {}, enough),
+    commitStatuses: (id: string, filter: { commit?: string } = {}, enough = 50) =>
+      list(CommitStatus, `/repositories/${id}/statuses`, filter, enough),
+    resendStatus: (id: string, statusId: string) =>
+      post(CommitStatus, `/repositories/${id}/statuses/${statusId}/resend`),
 
     versions: (query: Query = {}, enough?: number) => list(Version, "/versions", query, enough),
     version: (id: string) => get(Version, `/versions/${id}`),

@@ -37,6 +37,7 @@ export function createGitopsParts(env: Env, settings: Settings, scheduler: Sched
     fetch: createPinnedFetch(env),
     checkOutgoing,
     sweepSeconds: settings.pollSeconds,
+    publicUrl: settings.publicUrl,
   });
   return { ...gitops, checkOutgoing };
 }

@@ -50,6 +50,38 @@ const OF_DEPLOYMENT: Record<DeploymentState, [CommitState, string]> = {
   superseded: ["cancelled", "A newer version took the place of {version}."],
 };
 
+/** Of a plan: whether the commit can be deployed, or the first place where its files are mistaken. */
+export function sayPlan(path: string, outcome: PlanOutcome): CommitSaying {
+  const say = (state: CommitState, sentence: string): CommitSaying => ({
+    context: PLAN_CONTEXT,
+    state,
+    description: shorten(sentence),
+    path,
+  });
+  switch (outcome.kind) {
+    case "recorded":
+      return say("success", `Recorded as ${outcome.version}.`);
+    case "planned":
+      return say(
+        "success",
+        outcome.environments.length === 0
+          ? "Would deploy nothing."
+          : `Would deploy to ${outcome.environments.join(", ")}.`,
+      );
+    case "reverted":
+      return say("failure", "It is marked as reverted, so nothing deploys it.");
+    case "mistaken": {
+      const more = outcome.count > 1 ? ` (and ${outcome.count - 1} more)` : "";
+      return say("failure", `Cannot be deployed: a mistake at ${outcome.file}:${outcome.line}${more}.`);
+    }
+  }
+}
+export type PlanOutcome =
+  | { kind: "recorded"; version: string }
+  | { kind: "planned"; environments: readonly string[] }
+  | { kind: "reverted" }
+  | { kind: "mistaken"; file: string; line: number; count: number };
+
 export function sayDeployment(
   deployment: { id: string; status: DeploymentState; version: string; environment: string },
 ): CommitSaying {

@@ -11,7 +11,10 @@ import { listRepositories } from "../../db/repositories/read_repositories.ts";
 import { redeliver } from "../../db/repositories/redeliver.ts";
 import { syncRepository } from "../../db/repositories/sync_repository.ts";
 import { updateRepository } from "../../db/repositories/update_repository.ts";
+import { listStatuses } from "../../db/statuses/list_statuses.ts";
+import { resendStatus } from "../../db/statuses/resend_status.ts";
 import {
+  CommitStatus,
   CreateRepository,
   Delivery,
   DELIVERY_STATES,
@@ -91,6 +94,26 @@ const again = createRoute({
   responses: { 202: json(Delivery, "The new delivery"), ...problemResponses },
 });
 
+const statuses = createRoute({
+  ...shared,
+  method: "get",
+  path: "/repositories/{id}/statuses",
+  summary: "What the provider was told of commits",
+  request: {
+    params: IdParams,
+    query: ListQuery.extend({ commit: z.string().regex(/^[0-9a-f]{4,64}$/).optional() }),
+  },
+  responses: { 200: json(listOf(CommitStatus), "Newest first"), ...problemResponses },
+});
+const resend = createRoute({
+  ...shared,
+  method: "post",
+  path: "/repositories/{id}/statuses/{statusId}/resend",
+  summary: "Tell the provider a commit's status once more",
+  request: { params: IdParams.extend({ statusId: Id }) },
+  responses: { 202: json(CommitStatus, "As it waits to be told"), ...problemResponses },
+});
+
 export function repositoryRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const { db } = deps;
   const router = createRouter();
@@ -141,6 +164,19 @@ export function repositoryRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   router.openapi(again, async (c) => {
     const { id, deliveryId } = c.req.valid("param");
     return c.json(await readDelivery(actorOf(c), id, await redeliver(deps, id, deliveryId, actorOf(c))), 202);
+  });
+  router.openapi(statuses, async (c) => {
+    const { id } = await read(actorOf(c), c.req.valid("param").id);
+    const { limit = DEFAULT_LIMIT, cursor, commit } = c.req.valid("query");
+    const filter = { repositoryId: id, commit, limit, after: decodeCursor(cursor) };
+    const rows = await listStatuses(db, actorOf(c).projectId, filter);
+    return c.json(page(rows, limit, (row) => CommitStatus.parse(row)), 200);
+  });
+  router.openapi(resend, async (c) => {
+    const { id, statusId } = c.req.valid("param");
+    await resendStatus(deps, id, statusId, actorOf(c));
+    const [row] = await listStatuses(db, actorOf(c).projectId, { repositoryId: id, id: statusId, limit: 1 });
+    return c.json(CommitStatus.parse(row), 202);
   });
   return router;
 }

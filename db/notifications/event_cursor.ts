@@ -1,8 +1,10 @@
-/** How far the events have been looked at for what is to be told; one row, for all masters. */
+/** How far the events have been looked at for what is to be told; one row for each who tells, for all masters. */
 import type { Tx } from "../database.ts";
 import type { EventCursor } from "../events/read_events.ts";
 
-const KEY = "notifications.cursor";
+/** Messages to people, and statuses of commits. */
+export type CursorKey = "notifications.cursor" | "statuses.cursor";
+const KEY: CursorKey = "notifications.cursor";
 
 /**
  * The first channel that is switched on begins with the present: while there was none, nobody read. With others already
@@ -11,30 +13,33 @@ const KEY = "notifications.cursor";
 export async function startReading(tx: Tx): Promise<void> {
   const [on] = await tx`select 1 from notification where enabled limit 1`;
   if (on) return;
-  await tx`
-    insert into setting (key, value)
-    values (${KEY}, jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0))
-    on conflict (key) do update set value = excluded.value, updated_at = boreas_now()`;
+  await restartAtPresent(tx, KEY);
 }
 
 /** Held until the transaction ends: what is read after it is written down once. A cursor of another database's past is no cursor. */
-export async function lockCursor(tx: Tx): Promise<EventCursor> {
+export async function lockCursor(tx: Tx, key: CursorKey = KEY): Promise<EventCursor> {
   const read = () =>
     tx<{ cursor: EventCursor }[]>`
       select case when (value ->> 'xid')::xid8 > pg_snapshot_xmin(pg_current_snapshot())
         then jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0) else value end as cursor
-      from setting where key = ${KEY} for update`;
+      from setting where key = ${key} for update`;
   const [row] = await read();
   if (row) return row.cursor;
-  await startAtPresent(tx);
+  await startAtPresent(tx, key);
   return (await read())[0]!.cursor;
 }
 
-const startAtPresent = (tx: Tx) =>
+const startAtPresent = (tx: Tx, key: CursorKey) =>
   tx`insert into setting (key, value)
-    values (${KEY}, jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0))
+    values (${key}, jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0))
     on conflict (key) do nothing`;
 
-export async function moveCursor(tx: Tx, to: EventCursor): Promise<void> {
-  await tx`update setting set value = ${tx.json(to as never)}, updated_at = boreas_now() where key = ${KEY}`;
+/** What happened before is not told. */
+export const restartAtPresent = (tx: Tx, key: CursorKey) =>
+  tx`insert into setting (key, value)
+    values (${key}, jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0))
+    on conflict (key) do update set value = excluded.value, updated_at = boreas_now()`;
+
+export async function moveCursor(tx: Tx, to: EventCursor, key: CursorKey = KEY): Promise<void> {
+  await tx`update setting set value = ${tx.json(to as never)}, updated_at = boreas_now() where key = ${key}`;
 }

@@ -3,6 +3,7 @@ import type { Provider } from "../../protocol/http_api.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
+import { startTelling } from "../statuses/route_deployments.ts";
 import { secretPlace } from "./repository_row.ts";
 import type { RepositoryDeps } from "./repository_row.ts";
 
@@ -36,6 +37,7 @@ export async function createRepository(
     : await vault.seal(secretPlace(id, "credential"), input.credential);
   const statusToken = input.statusToken ? await vault.seal(secretPlace(id, "status_token"), input.statusToken) : null;
   await db.sql.begin(async (tx) => {
+    if (statusToken !== null) await startTelling(tx);
     await tx`
       insert into repository (id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential,
         status_token, api_url, discovery, poll_seconds, next_poll_at, reason, created_by)

@@ -1,13 +1,22 @@
+import type { CommitSaying } from "../../domain/commit_status.ts";
 import type { Reason } from "../../domain/reason.ts";
 import type { ConfigProblem } from "../../protocol/config_file.ts";
 import type { Database } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import type { Hints } from "../hints.ts";
+import { wantStatus } from "../statuses/want_status.ts";
 import type { ClaimedDelivery } from "./claim_delivery.ts";
 
 /** How work on a delivery ended. */
 export type DeliveryEnd =
-  | { status: "processed" | "ignored" | "failed"; reason: Reason; problems?: ConfigProblem[]; versionId?: string }
+  | {
+    status: "processed" | "ignored" | "failed";
+    reason: Reason;
+    problems?: ConfigProblem[];
+    versionId?: string;
+    /** What the provider should show beside the commit now. */
+    says?: { commit: string; saying: CommitSaying };
+  }
   /** To be tried again. */
   | { status: "received"; reason: Reason; retrySeconds: number };
 
@@ -27,6 +36,7 @@ export async function finishDelivery(
         processed_at = case when ${isRetry} then null else boreas_now() end
       where id = ${claim.id} and status = 'processing' and attempts = ${claim.attempts} returning id`;
     if (rows.length === 0) return false;
+    if (!isRetry && end.says) await wantStatus(db, tx, claim.repositoryId, end.says.commit, end.says.saying);
     await recordEvents(tx, [{
       topic: "repository",
       projectId: claim.projectId,

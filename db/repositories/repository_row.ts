@@ -39,9 +39,13 @@ export const openWebhookSecret = (vault: Vault, row: RepositoryRow) =>
   vault.open(secretPlace(row.id, "webhook_secret"), row.webhookSecret);
 export const openCredential = async (vault: Vault, row: RepositoryRow) =>
   row.credential === null ? null : await vault.open(secretPlace(row.id, "credential"), row.credential);
+/** Null where nobody gave one: a credential is for reading, and nobody asked for statuses with it. */
+export const openOwnStatusToken = async (vault: Vault, row: RepositoryRow): Promise<string | null> =>
+  row.statusToken === null ? null : await vault.open(secretPlace(row.id, "status_token"), row.statusToken);
 /** What the provider's API is called with; null when the repository has nothing for it. */
 export async function openStatusToken(vault: Vault, row: RepositoryRow): Promise<string | null> {
-  if (row.statusToken !== null) return await vault.open(secretPlace(row.id, "status_token"), row.statusToken);
+  const own = await openOwnStatusToken(vault, row);
+  if (own !== null) return own;
   const credential = await openCredential(vault, row);
   // A key for ssh opens no API.
   return credential === null || credential.includes("-----BEGIN") ? null : credential;

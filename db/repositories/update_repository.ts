@@ -3,6 +3,7 @@ import { parseRepositoryAddress } from "../../domain/repository_address.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
+import { startTelling } from "../statuses/route_deployments.ts";
 import type { NewRepository } from "./create_repository.ts";
 import { secretPlace } from "./repository_row.ts";
 import type { RepositoryDeps } from "./repository_row.ts";
@@ -45,6 +46,7 @@ export async function updateRepository(
     : null;
   await db.sql.begin(async (tx) => {
     await keepTokenAtItsPlace(tx, id, change, actor);
+    if (statusToken !== null) await startTelling(tx);
     if (change.url !== undefined && change.credential === undefined) {
       const [old] = await tx<{ url: string }[]>`
         select url from repository

@@ -10,19 +10,27 @@ export interface Vault {
   seal(place: string, value: string): Promise<Uint8Array>;
   /** @throws Error when the key is another one or the bytes belong to another place */
   open(place: string, sealed: Uint8Array): Promise<string>;
+  /**
+   * What nobody without the key can make up for this text, in hexadecimal; the same each time. The present key's first,
+   * then that of the previous one.
+   */
+  marks(text: string): Promise<[string, ...string[]]>;
   /** Whether the present key sealed it, and not the previous one. */
   isCurrent(sealed: Uint8Array): boolean;
 }
 
 interface MasterKey {
   key: CryptoKey;
+  markKey: CryptoKey;
   id: Uint8Array;
 }
 
 async function readMasterKey(secretKey: Uint8Array): Promise<MasterKey> {
   const raw = await deriveKey(secretKey, "boreas.vault.v1", 32);
+  const markKey = await deriveKey(secretKey, "boreas.marks.v1", 32);
   return {
     key: await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]),
+    markKey: await crypto.subtle.importKey("raw", markKey, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]),
     id: new Uint8Array(await crypto.subtle.digest("SHA-256", raw)).slice(0, 8),
   };
 }
@@ -72,6 +80,11 @@ export async function createVault(secretKey: Uint8Array, previousKey?: Uint8Arra
         bytes.slice(81),
       );
       return new TextDecoder().decode(value);
+    },
+    async marks(words) {
+      const mark = async ({ markKey }: MasterKey) =>
+        new Uint8Array(await crypto.subtle.sign("HMAC", markKey, text.encode(words))).slice(0, 16).toHex();
+      return [await mark(current), ...await Promise.all(keys.slice(1).map(mark))];
     },
     isCurrent: (sealed) => isSealedBy(current, sealed),
   };

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ApplicationConfig } from "../config/application.ts";
 import { Concurrency, PolicyFreeze } from "../config/freeze.ts";
 import { Duration, EnvironmentMap, Glob, HttpUrl, Name, RelativePath } from "../config/values.ts";
+import { COMMIT_STATES, STATUS_DELIVERY_STATES } from "../../domain/commit_status.ts";
 import { SECRET_VARIABLE, SHORTEST_SECRET } from "../../domain/secret_source.ts";
 import { PullRequest } from "../webhooks/webhook.ts";
 import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
@@ -21,7 +22,7 @@ const repositoryInput = {
   webhookSecret: z.string().min(16).max(500),
   /** Write-only: `user:password`, a token, or an OpenSSH private key. */
   credential: z.string().max(20_000).nullable(),
-  /** Write-only: for the provider's API, where plans of pull requests are told. The credential does it when there is none. */
+  /** Write-only: for the provider's API, where plans of pull requests and statuses of commits are told. Of plans the credential does it when there is none. */
   statusToken: z.string().min(1).max(2000).nullable(),
   /** Address of the provider's API, where it is not what the repository's host suggests. */
   apiUrl: HttpUrl.nullable(),
@@ -84,6 +85,25 @@ export const Delivery = z.object({
   processedAt: MaybeInstant,
 }).meta({ id: "Delivery" });
 export type Delivery = z.infer<typeof Delivery>;
+
+/** What the provider shows beside a commit, and how far it has been told. */
+export const CommitStatus = z.object({
+  id: Id,
+  repositoryId: Id,
+  commit: z.string(),
+  /** `boreas` of the commit's plan, `boreas/prod` of what became of it there. */
+  context: z.string(),
+  state: z.enum(COMMIT_STATES),
+  description: z.string(),
+  status: z.enum(STATUS_DELIVERY_STATES),
+  reason: Reason,
+  attempts: z.int(),
+  createdAt: Instant,
+  /** When it last came to say something else. */
+  changedAt: Instant,
+  sentAt: MaybeInstant,
+}).meta({ id: "CommitStatus" });
+export type CommitStatus = z.infer<typeof CommitStatus>;
 
 export const CreateApplication = z.strictObject({
   name: Name,
@@ -156,6 +176,8 @@ export const Policy = z.strictObject({
   freezes: z.array(PolicyFreeze).optional(),
   /** What becomes of deployments that meet here; of a Plan's and this the stricter counts. */
   concurrency: Concurrency.optional(),
+  /** Who may give one deployment a strategy without approvals and gates of the application's own; without it admins alone. */
+  strategyOverride: z.strictObject({ role: Name }).optional(),
   /** Most time a rollback may take here; 30 m unless told. */
   rollbackDeadline: Duration.optional(),
   /** Connected agents that must be there before a deployment starts. */

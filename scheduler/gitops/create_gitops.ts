@@ -6,7 +6,8 @@ import { createGateLoop } from "../gate_loop.ts";
 import { createPollLoop } from "../poll_loop.ts";
 import { createSourceLoop } from "../source_loop.ts";
 import { createTriggerLoop } from "../trigger_loop.ts";
-import type { GitopsDeps } from "./deps.ts";
+import { createStatusLoop } from "../status_loop.ts";
+import type { StatusDeps } from "../status_loop.ts";
 
 export interface Gitops {
   start(): void;
@@ -14,7 +15,7 @@ export interface Gitops {
   stop(): Promise<void>;
 }
 
-export function createGitops(deps: GitopsDeps): Gitops {
+export function createGitops(deps: StatusDeps): Gitops {
   const loops = [
     createBuildLoop(deps),
     createDeliveryLoop(deps),
@@ -23,6 +24,7 @@ export function createGitops(deps: GitopsDeps): Gitops {
     createApprovalLoop(deps),
     createSourceLoop(deps),
     createTriggerLoop(deps),
+    createStatusLoop(deps),
   ];
   return {
     start() {

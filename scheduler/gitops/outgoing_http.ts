@@ -9,6 +9,10 @@ const MAX_REDIRECTS = 5;
 /** The other side was not there, or said no: a sentence for the one who waits. */
 export class OutgoingError extends Error {
   override readonly name = "OutgoingError";
+  /** @param retryAfterSeconds how long the other side wants to be left alone, when it says so */
+  constructor(message: string, readonly retryAfterSeconds?: number) {
+    super(message);
+  }
 }
 
 export interface OutgoingRequest {

@@ -12,14 +12,18 @@ import { openStatusToken } from "../../db/repositories/repository_row.ts";
 import type { RepositoryRow } from "../../db/repositories/repository_row.ts";
 import { previewCandidate } from "../../db/deployments/preview_deployment.ts";
 import { listActive } from "../../db/environments/list_active.ts";
+import { sayPlan } from "../../domain/commit_status.ts";
+import type { CommitSaying, PlanOutcome } from "../../domain/commit_status.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { GitError } from "../../domain/git.ts";
 import { matchTriggers } from "../../domain/match_trigger.ts";
 import { reason } from "../../domain/reason.ts";
+import type { ConfigProblem } from "../../protocol/config_file.ts";
 import type { PullRequest } from "../../protocol/webhooks/webhook.ts";
 import { makeCandidate } from "./answer_plan.ts";
 import type { GitopsDeps } from "./deps.ts";
-import { RefusedComment, tellPull } from "./pull_comments.ts";
+import { RefusedCall } from "./forges/call_forge.ts";
+import { tellPull } from "./forges/tell_pull.ts";
 import { sayMistakes, sayPullPlan } from "./pull_text.ts";
 import type { EnvironmentPlan } from "./pull_text.ts";
 import { readCommit } from "./read_commit.ts";
@@ -33,8 +37,9 @@ export async function planPull(
   delivery: ClaimedDelivery,
   pull: PullRequest,
 ): Promise<DeliveryEnd> {
+  let says: { commit: string; saying: CommitSaying } | undefined;
   const end = (status: "processed" | "ignored" | "failed", told: string): DeliveryEnd => ({
-    status,
+    ...{ status, says },
     reason: status === "processed"
       ? reason("delivery.pull_planned", { number: pull.number, told })
       : reason(status === "failed" ? "delivery.failed" : "delivery.ignored", { detail: told }),
@@ -45,7 +50,8 @@ export async function planPull(
       return end("ignored", `Pull request ${pull.number} has newer commits; those are planned.`);
     }
     const token = await openStatusToken(deps.vault, repository);
-    const text = await planText(deps, repository, source, pull);
+    const { text, outcome } = await planText(deps, repository, source, pull);
+    says = { commit: source.commit, saying: sayPlan(`/repositories/${repository.id}`, outcome) };
     if (token === null) {
       return end("processed", "It was not told there: the repository has no statusToken for the provider's API.");
     }
@@ -53,7 +59,7 @@ export async function planPull(
     const done = await tellPull(deps, place, token, text);
     return end("processed", done === "created" ? "Its comment was written." : "Its comment was written anew.");
   } catch (error: unknown) {
-    if (error instanceof RefusedComment) {
+    if (error instanceof RefusedCall) {
       return end("failed", `The plan of pull request ${pull.number} could not be told: ${error.message}.`);
     }
     if (error instanceof GitError && !error.isTransient) return end("failed", error.message);
@@ -87,9 +93,15 @@ async function planText(
   repository: RepositoryRow,
   source: Source,
   pull: PullRequest,
-): Promise<string> {
+): Promise<{ text: string; outcome: PlanOutcome }> {
   const read = await readCommit(deps, repository, source, { toStrangers: true });
-  if (read.problems.length > 0) return sayMistakes(source.commit, read.problems);
+  if (read.problems.length > 0) {
+    const [{ file, line }] = read.problems as [ConfigProblem];
+    return {
+      text: sayMistakes(source.commit, read.problems),
+      outcome: { kind: "mistaken", file, line, count: read.problems.length },
+    };
+  }
   const candidate = await makeCandidate(deps, repository, source, read);
   const environments: EnvironmentPlan[] = [];
   for (const { id, name } of await listActive(deps.db, repository.projectId)) {
@@ -111,5 +123,11 @@ async function planText(
   const fired = matchTriggers(read.plan?.triggers ?? [], pushed).flatMap(({ trigger, why }) =>
     why === undefined ? [{ environment: trigger.environment, start: trigger.start ?? "manual" }] : []
   );
-  return sayPullPlan({ commit: source.commit, isFork: pull.isFork, base: pull.base, fired, environments });
+  return {
+    text: sayPullPlan({ commit: source.commit, isFork: pull.isFork, base: pull.base, fired, environments }),
+    outcome: {
+      kind: "planned",
+      environments: environments.flatMap((one) => ("preview" in one ? [one.name] : [])),
+    },
+  };
 }

@@ -14,6 +14,7 @@ import type { RepositoryRow } from "../../db/repositories/repository_row.ts";
 import { findReverted } from "../../db/versions/read_history.ts";
 import { documentHash } from "../../db/blobs/freeze_document.ts";
 import { recordVersion } from "../../db/versions/record_version.ts";
+import { sayPlan } from "../../domain/commit_status.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { GitError } from "../../domain/git.ts";
 import { versionName } from "../../domain/git_ref.ts";
@@ -69,14 +70,14 @@ async function work(
   deps.crashPoint("gitops.fetched");
 
   const { files, config, plan, problems } = await readCommit(deps, repository, source);
-  if (problems.length > 0) return failWith(problems);
+  if (problems.length > 0) return failWith(repository, source.commit, problems);
   await keepTriggers(deps, repository, source, plan);
 
   const name = versionName(source.ref, source.commit);
   const base = await findBase(deps, repository.id, source.commit, delivery.versionId);
   const of = { repositoryId: repository.id, files, name, commit: source.commit };
   const prepared = await prepareApplications(deps, of, config.applications, base);
-  if (prepared.problems.length > 0) return failWith(prepared.problems);
+  if (prepared.problems.length > 0) return failWith(repository, source.commit, prepared.problems);
   const reverted = await findReverted(deps.db, repository.id, source.commit);
 
   const recorded = await recordVersion(deps, {
@@ -125,7 +126,8 @@ async function work(
       source.commit.slice(0, 12)
     } is version ${reverted.version}, which is marked as reverted. ${reverted.reason.text}`;
     await refuseVersion(deps, version, detail);
-    return { status: "processed", reason: reason("delivery.reverted_version", { detail }), versionId };
+    const says = { commit: source.commit, saying: sayPlan(`/versions/${versionId}`, { kind: "reverted" }) };
+    return { status: "processed", reason: reason("delivery.reverted_version", { detail }), versionId, says };
   }
   if (recorded.kind === "known") {
     await refuseVersion(deps, version, `version ${name} was recorded before, so nothing is new`);
@@ -135,11 +137,12 @@ async function work(
   const said = notes.length === 0
     ? reason("delivery.processed", { version: name })
     : reason("delivery.processed_with_notes", { version: name, notes: notes.join(" ") });
-  return { status: "processed", reason: said, versionId };
+  const saying = sayPlan(`/versions/${versionId}`, { kind: "recorded", version: name });
+  return { status: "processed", reason: said, versionId, says: { commit: source.commit, saying } };
 }
 
 const MAX_PROBLEMS = 100;
-function failWith(found: readonly ConfigProblem[]): DeliveryEnd {
+function failWith({ id }: RepositoryRow, commit: string, found: readonly ConfigProblem[]): DeliveryEnd {
   const problems = [...found].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line));
   const first = sayProblem(problems[0]!);
   const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
@@ -147,5 +150,9 @@ function failWith(found: readonly ConfigProblem[]): DeliveryEnd {
     status: "failed",
     reason: reason("delivery.failed", { detail: `${first}${more}.` }),
     problems: problems.slice(0, MAX_PROBLEMS),
+    says: {
+      commit,
+      saying: sayPlan(`/repositories/${id}`, { kind: "mistaken", ...problems[0]!, count: problems.length }),
+    },
   };
 }

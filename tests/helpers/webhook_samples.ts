@@ -98,3 +98,92 @@ export function samplePush(provider: Provider, options: SampleOptions = {}): Sam
     }
   }
 }
+
+export interface SamplePull {
+  /** GitHub's word for what happened; the others' are derived. */
+  action?: "opened" | "synchronize";
+  commit: string;
+  isFork?: boolean;
+  url: string;
+  id?: string;
+}
+
+/** Pull request 7 of `work` into `main`, signed, as each provider sends it; also of another repository. */
+export function samplePull(provider: Exclude<Provider, "generic">, pull: SamplePull): SampleHook {
+  const { action = "opened", commit, isFork = false, url } = pull;
+  const id = pull.id ?? crypto.randomUUID();
+  const json = { "content-type": "application/json" };
+  const title = "Say more";
+  const page = "https://git.example.com/x/pull/7";
+  switch (provider) {
+    case "github":
+    case "gitea":
+    case "forgejo": {
+      const body = JSON.stringify({
+        action: provider === "github" || action === "opened" ? action : "synchronized",
+        number: 7,
+        pull_request: {
+          ...{ number: 7, title, html_url: page },
+          base: { ref: "main", repo: { id: 1 } },
+          head: { ref: "work", sha: commit, repo: { id: isFork ? 2 : 1 } },
+        },
+        repository: { clone_url: url },
+      });
+      const signature = hmac(SECRET, body).digest("hex");
+      return provider === "github"
+        ? {
+          body,
+          headers: {
+            ...json,
+            "x-github-event": "pull_request",
+            "x-github-delivery": id,
+            "x-hub-signature-256": `sha256=${signature}`,
+          },
+        }
+        : {
+          body,
+          headers: {
+            ...json,
+            [`x-${provider}-event`]: "pull_request",
+            [`x-${provider}-delivery`]: id,
+            [`x-${provider}-signature`]: signature,
+          },
+        };
+    }
+    case "gitlab": {
+      const body = JSON.stringify({
+        object_kind: "merge_request",
+        event_type: "merge_request",
+        project: { git_http_url: url },
+        object_attributes: {
+          ...{ iid: 7, title, url: page, action: action === "opened" ? "open" : "update" },
+          ...{ source_branch: "work", target_branch: "main", last_commit: { id: commit } },
+          ...{ target_project_id: 1, source_project_id: isFork ? 2 : 1 },
+        },
+      });
+      const event = { "x-gitlab-event": "Merge Request Hook", "x-gitlab-token": SECRET, "idempotency-key": id };
+      return { body, headers: { ...json, ...event } };
+    }
+    case "bitbucket": {
+      const here = { full_name: "trade/shop", links: { html: { href: url.replace(/\.git$/, "") } } };
+      const body = JSON.stringify({
+        repository: here,
+        pullrequest: {
+          ...{ id: 7, title, links: { html: { href: page } } },
+          destination: { branch: { name: "main" }, repository: here },
+          source: {
+            branch: { name: "work" },
+            commit: { hash: commit.slice(0, 12) },
+            repository: isFork ? { full_name: "other/shop", links: {} } : here,
+          },
+        },
+      });
+      const key = action === "opened" ? "pullrequest:created" : "pullrequest:updated";
+      const signature = `sha256=${hmac(SECRET, body).digest("hex")}`;
+      return {
+        body,
+        headers: { ...json, "x-event-key": key, "x-request-uuid": id, "x-hub-signature": signature },
+      };
+    }
+  }
+}

@@ -1,48 +1,24 @@
 /** A pull request's hook, from its signed bytes to the comment on a real receiver that plays the provider's API. */
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { createHmac } from "node:crypto";
+import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_PROJECT } from "../../db/database.ts";
 import { planStages } from "../../domain/strategy.ts";
-import { markOf } from "../../scheduler/gitops/pull_comments.ts";
+import { listStatuses } from "../../db/statuses/list_statuses.ts";
+import { marksOf } from "../../scheduler/gitops/forges/tell_pull.ts";
 import { createGitRemote } from "../helpers/git_remote.ts";
 import { createGitopsWorld, until } from "../helpers/gitops_world.ts";
 import { createTestApi } from "../helpers/test_api.ts";
 import type { TestApi } from "../helpers/test_api.ts";
 import { createTestDatabase } from "../helpers/test_database.ts";
-import { SECRET } from "../helpers/webhook_samples.ts";
+import { playForge } from "../helpers/play_forge.ts";
+import type { PlayedProvider, Trouble } from "../helpers/play_forge.ts";
+import { samplePull, SECRET } from "../helpers/webhook_samples.ts";
+import type { SamplePull } from "../helpers/webhook_samples.ts";
 
 const db = await createTestDatabase();
 let api: TestApi;
 beforeAll(async () => {
   api = await createTestApi(db, { planners: { mock: planStages } });
 });
-
-interface Call {
-  method: string;
-  path: string;
-  authorization: string | null;
-  body: string;
-}
-/** Plays the API of a provider: keeps comments, and answers `trouble` first, once each. */
-function playProvider(trouble: number[] = []) {
-  const calls: Call[] = [];
-  const comments: { id: number; body: string }[] = [{ id: 1, body: "Nice!" }];
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
-    const { pathname } = new URL(request.url);
-    const body = await request.text();
-    calls.push({ method: request.method, path: pathname, authorization: request.headers.get("authorization"), body });
-    const status = trouble.shift();
-    if (status !== undefined) return new Response("no", { status });
-    if (request.method === "GET") return Response.json(comments);
-    const text = JSON.parse(body).body as string;
-    const there = comments.find(({ id }) => pathname.endsWith(`/${id}`));
-    if (there) there.body = text;
-    else comments.push({ id: comments.length + 1, body: text });
-    return Response.json({ id: comments.length }, { status: there ? 200 : 201 });
-  });
-  onTestFinished(() => server.shutdown());
-  return { calls, comments, url: `http://127.0.0.1:${(server.addr as Deno.NetAddr).port}/api` };
-}
 
 const config = (environment: string, level = "info") =>
   `apiVersion: boreas/v1
@@ -52,45 +28,30 @@ config: { env: { LOG_LEVEL: ${level} }, secrets: [DB_PASSWORD] }
 environments: { ${environment}: {} }
 `;
 
-async function begin(environment: string, more: { trouble?: number[]; statusToken?: string | null } = {}) {
-  const provider = playProvider(more.trouble);
+async function begin(
+  environment: string,
+  more: { provider?: PlayedProvider; trouble?: Trouble[]; statusToken?: string | null } = {},
+) {
+  const { statusToken = "TOKEN", provider = "github", trouble = [] } = more;
   const world = await createGitopsWorld(db, { hints: api.deps.hints, vault: api.deps.vault, fetch, sweepSeconds: 1 }, {
     loop: true,
     projectId: DEFAULT_PROJECT,
   });
   await world.environment(environment);
   const remote = await createGitRemote();
-  const { statusToken = "TOKEN" } = more;
-  const repositoryId = await world.repository(remote, { provider: "github", apiUrl: provider.url, statusToken });
+  const forge = playForge(provider, remote.url.replace(/^\/|\.git$/g, ""));
+  forge.comments.push({ id: 1, text: "Nice!", author: "ada" });
+  forge.trouble.push(...trouble);
+  const repositoryId = await world.repository(remote, { provider, apiUrl: forge.url, statusToken });
   await world.deliver(repositoryId, await remote.push({ "boreas.yaml": config(environment) }));
 
-  /** Pushes the pull request's commit and sends its hook as GitHub does. */
-  async function open(files: Record<string, string>, { action = "opened", isFork = false, commit = "" } = {}) {
-    const head = await remote.push(files, { branch: "work" });
-    await remote.git("push", "--quiet", "--force", "origin", "HEAD:refs/pull/7/head");
-    const body = JSON.stringify({
-      action,
-      number: 7,
-      pull_request: {
-        number: 7,
-        title: "Say more",
-        html_url: "https://git.example.com/x/pull/7",
-        base: { ref: "main", repo: { id: 1 } },
-        head: { sha: commit || head, repo: { id: isFork ? 2 : 1 } },
-      },
-      repository: { clone_url: remote.url },
-    });
-    const signature = `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
-    const answer = await api.app.request(`/webhook/github/${repositoryId}`, {
-      method: "POST",
-      body,
-      headers: {
-        "content-type": "application/json",
-        "x-github-event": "pull_request",
-        "x-github-delivery": crypto.randomUUID(),
-        "x-hub-signature-256": signature,
-      },
-    });
+  /** Pushes the pull request's commit to where the provider shows it, and sends its hook. */
+  async function open(files: Record<string, string>, pull: Partial<SamplePull> = {}) {
+    const head = await remote.push(files, { branch: pull.isFork ? "main-of-fork" : "work" });
+    const ref = provider === "gitlab" ? "merge-requests" : "pull";
+    if (provider !== "bitbucket") await remote.git("push", "--quiet", "--force", "origin", `HEAD:refs/${ref}/7/head`);
+    const hook = samplePull(provider, { commit: head, url: remote.url, ...pull });
+    const answer = await api.app.request(`/webhook/${provider}/${repositoryId}`, { method: "POST", ...hook });
     const { deliveryId } = await answer.json();
     const read = async () => (await world.deliveries(repositoryId)).find((d) => d.id === deliveryId)!;
     await until(world.deps.hints, async () => !["received", "processing"].includes((await read()).status));
@@ -102,67 +63,76 @@ async function begin(environment: string, more: { trouble?: number[]; statusToke
       0
     ]!
       .n;
-  return { provider, world, remote, repositoryId, open, stored };
+  const [mark] = await marksOf(world.deps.vault, repositoryId, 7);
+  return { forge, mark, world, remote, repositoryId, open, stored };
 }
 
 describe("a pull request", () => {
-  it("gets its plan as one comment, which is written anew for the next commit; nothing is recorded", async () => {
-    const { provider, repositoryId, open, stored } = await begin("pr-one");
-    const before = await stored();
-    const first = await open({ "boreas.yaml": config("pr-one", "debug") });
-    expect([first.delivery.status, first.delivery.reason.code]).toEqual(["processed", "delivery.pull_planned"]);
-    expect(first.delivery.reason.text).toBe("Planned pull request 7. Its comment was written.");
-    expect(provider.comments).toHaveLength(2);
-    expect(provider.comments[1]!.body.startsWith(markOf(repositoryId))).toBe(true);
-    expect(provider.comments[1]!.body).toContain(first.head.slice(0, 12));
-    expect(provider.comments[1]!.body).toContain("| `app-of-pr-one` | create |");
-    expect(provider.calls.every(({ authorization }) => authorization === "Bearer TOKEN")).toBe(true);
+  it.each<PlayedProvider>(["github", "gitlab", "gitea", "bitbucket"])(
+    "at %s gets its plan as one comment, which is written anew for the next commit; nothing is recorded",
+    async (provider) => {
+      const name = `pr-${provider}`;
+      const { forge, mark, repositoryId, open, stored } = await begin(name, { provider });
+      const before = await stored();
+      const first = await open({ "boreas.yaml": config(name, "debug") });
+      expect([first.delivery.status, first.delivery.reason.code]).toEqual(["processed", "delivery.pull_planned"]);
+      expect(first.delivery.reason.text).toBe("Planned pull request 7. Its comment was written.");
+      expect(forge.comments).toHaveLength(2);
+      expect(forge.comments[1]!.text.startsWith(mark)).toBe(true);
+      expect(forge.comments[1]!.text).toContain(first.head.slice(0, 12));
+      expect(forge.comments[1]!.text).toContain(`| \`app-of-${name}\` | create |`);
 
-    const second = await open({ "boreas.yaml": config("pr-one", "warn") }, { action: "synchronize" });
-    expect(second.delivery.reason.text).toBe("Planned pull request 7. Its comment was written anew.");
-    expect(provider.comments).toHaveLength(2);
-    expect(provider.comments[1]!.body).toContain(second.head.slice(0, 12));
-    expect(provider.comments[1]!.body).not.toContain(first.head.slice(0, 12));
-    expect(provider.comments[0]!.body).toBe("Nice!");
-    expect(await stored()).toBe(before);
-  });
+      const second = await open({ "boreas.yaml": config(name, "warn") }, { action: "synchronize" });
+      expect(second.delivery.reason.text).toBe("Planned pull request 7. Its comment was written anew.");
+      expect(forge.comments).toHaveLength(2);
+      expect(forge.comments[1]!.text).toContain(second.head.slice(0, 12));
+      expect(forge.comments[1]!.text).not.toContain(first.head.slice(0, 12));
+      expect(forge.comments[0]!.text).toBe("Nice!");
+      expect(await stored()).toBe(before);
+      const wanted = await listStatuses(db, DEFAULT_PROJECT, { repositoryId, commit: second.head, limit: 10 });
+      expect(wanted).toMatchObject([{ context: "boreas", state: "success", description: `Would deploy to ${name}.` }]);
+    },
+  );
 
   it("of a fork is planned only, and hears names, no values", async () => {
-    const { provider, open } = await begin("pr-fork");
+    const { forge, open } = await begin("pr-fork");
     const { delivery } = await open({ "boreas.yaml": config("pr-fork", "TELLTALE") }, { isFork: true });
     expect(delivery.status).toBe("processed");
-    const { body } = provider.comments[1]!;
+    const { text: body } = forge.comments[1]!;
     expect(body).toContain("planned only");
     expect(body).not.toContain("TELLTALE");
   });
 
   it("with a mistake hears file, line and what was expected, and cannot write markup of its own", async () => {
-    const { provider, open } = await begin("pr-bad");
+    const { forge, mark, repositoryId, open } = await begin("pr-bad");
     const evil = "<img src=x onerror=alert(1)> @everyone `x`";
-    await open({ "boreas.yaml": `${config("pr-bad")}"${evil}": 1\n` });
-    const { body } = provider.comments[1]!;
+    const { head } = await open({ "boreas.yaml": `${config("pr-bad")}"${evil}": 1\n` });
+    const { text: body } = forge.comments[1]!;
     expect(body).toContain("cannot be deployed");
     expect(body).toContain("boreas.yaml:6");
-    const shown = body.slice(markOf("").length).replaceAll(/`[^`]*`/g, "");
+    const shown = body.slice(mark.length).replaceAll(/`[^`]*`/g, "");
     expect(shown).not.toMatch(/<img|@everyone/);
+    const wanted = await listStatuses(db, DEFAULT_PROJECT, { repositoryId, commit: head, limit: 10 });
+    const description = "Cannot be deployed: a mistake at boreas.yaml:6.";
+    expect(wanted).toMatchObject([{ context: "boreas", state: "failure", description }]);
   });
 
   it("that names another repository's application hears that it is one, and not where that repository is", async () => {
     const other = await begin("pr-other");
-    const { provider, open } = await begin("pr-prober");
+    const { forge, open } = await begin("pr-prober");
     await open({ "boreas.yaml": config("pr-other") }, { isFork: true });
-    const { body } = provider.comments[1]!;
+    const { text: body } = forge.comments[1]!;
     expect(body).toContain("app-of-pr-other belongs to another repository");
     expect(body).not.toContain(other.remote.url);
   });
 
   it("is told again after the provider was away, and says so when the token is refused", async () => {
-    const away = await begin("pr-away", { trouble: [503] });
+    const away = await begin("pr-away", { trouble: [{ status: 503 }] });
     const { delivery } = await away.open({ "boreas.yaml": config("pr-away", "debug") });
     expect([delivery.status, delivery.attempts]).toEqual(["processed", 2]);
-    expect(away.provider.comments).toHaveLength(2);
+    expect(away.forge.comments).toHaveLength(2);
 
-    const refused = await begin("pr-refused", { trouble: [403] });
+    const refused = await begin("pr-refused", { trouble: [{ status: 403 }] });
     const end = await refused.open({ "boreas.yaml": config("pr-refused", "debug") });
     expect(end.delivery.status).toBe("failed");
     expect(end.delivery.reason.text).toContain("answers 403");
@@ -171,11 +141,11 @@ describe("a pull request", () => {
   });
 
   it("without a token is planned and not told; one that has moved on is passed over", async () => {
-    const { provider, open } = await begin("pr-silent", { statusToken: null });
+    const { forge, open } = await begin("pr-silent", { statusToken: null });
     const { delivery } = await open({ "boreas.yaml": config("pr-silent", "debug") });
     expect(delivery.reason.text).toContain("no statusToken");
     const old = await open({ "boreas.yaml": config("pr-silent", "warn") }, { commit: "a".repeat(40) });
-    expect([old.delivery.status, provider.calls]).toEqual(["ignored", []]);
+    expect([old.delivery.status, forge.calls]).toEqual(["ignored", []]);
   });
 });
 

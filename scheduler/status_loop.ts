@@ -1,0 +1,95 @@
+/**
+ * What became of a commit, told beside it at its provider, on the master that leads.
+ *
+ *   deployments' events behind the cursor -> what each commit should show (rows, with the cursor)
+ *   a row that is due -> taken (a lease) -> told -> noted
+ *
+ * A row is what should stand there, not a message: what changes several times while the provider is away is told once,
+ * as it is then. A crash before the note tells the same once more, which changes nothing there.
+ */
+import { findRepository } from "../db/repositories/read_repositories.ts";
+import { openOwnStatusToken } from "../db/repositories/repository_row.ts";
+import { claimStatuses, nextStatusIn } from "../db/statuses/claim_statuses.ts";
+import type { ClaimedStatus } from "../db/statuses/claim_statuses.ts";
+import { finishStatus } from "../db/statuses/finish_status.ts";
+import type { StatusEnd } from "../db/statuses/finish_status.ts";
+import { routeDeployments } from "../db/statuses/route_deployments.ts";
+import { nextTryIn } from "../domain/notification.ts";
+import { reason } from "../domain/reason.ts";
+import type { GitopsDeps } from "./gitops/deps.ts";
+import { RefusedCall } from "./gitops/forges/call_forge.ts";
+import { tellCommit } from "./gitops/forges/tell_commit.ts";
+import { OutgoingError } from "./gitops/outgoing_http.ts";
+import { createLoop } from "./loop.ts";
+import type { Loop } from "./loop.ts";
+
+/** Longer than any call. */
+const LEASE_SECONDS = 60;
+const AT_ONCE = 8;
+/** However often it is woken: a busy installation writes events all the time. */
+const REST_SECONDS = 0.5;
+
+export interface StatusDeps extends GitopsDeps {
+  /** Of the dashboard, without a trailing slash: where a status leads to. */
+  publicUrl: string;
+  /** Instead of the usual pauses between tries; for tests. */
+  nextTryIn?: typeof nextTryIn;
+}
+
+export function createStatusLoop(deps: StatusDeps): Loop {
+  return createLoop({
+    name: "commit statuses",
+    sweepSeconds: deps.sweepSeconds,
+    restSeconds: REST_SECONDS,
+    onlyLeader: deps.leadership,
+    wokenBy: { hints: deps.hints, topic: "events" },
+    clock: deps.clock,
+    logger: deps.logger,
+    async run(isOn) {
+      while ((await routeDeployments(deps.db)).more && isOn());
+      while (isOn()) {
+        const taken = await claimStatuses(deps.db, AT_ONCE, LEASE_SECONDS);
+        await Promise.all(taken.map((status) => tell(deps, status)));
+        if (taken.length > 0) deps.hints.announce("events");
+        if (taken.length < AT_ONCE) break;
+      }
+      return await nextStatusIn(deps.db);
+    },
+  });
+}
+
+async function tell(deps: StatusDeps, status: ClaimedStatus): Promise<void> {
+  await finishStatus(deps.db, status, await tryOnce(deps, status));
+}
+
+async function tryOnce(deps: StatusDeps, status: ClaimedStatus): Promise<StatusEnd> {
+  try {
+    const repository = await findRepository(deps.db, status.repositoryId);
+    const token = repository && await openOwnStatusToken(deps.vault, repository);
+    if (!repository || !token) throw new RefusedCall("the repository has no statusToken any more");
+    const said = { ...status, url: deps.publicUrl + status.path };
+    const destination = await tellCommit(deps, repository, token, status.commit, said);
+    return { status: "sent", reason: reason("notification.sent", { destination }) };
+  } catch (error: unknown) {
+    return judge(deps, status, error);
+  }
+}
+
+function judge(deps: StatusDeps, { attempts, id }: ClaimedStatus, error: unknown): StatusEnd {
+  if (error instanceof RefusedCall) {
+    return { status: "failed", reason: reason("notification.refused", { detail: error.message }) };
+  }
+  const isForeseen = error instanceof OutgoingError;
+  if (!isForeseen) deps.logger.log("ERROR", "a commit status could not be told", { id, error: String(error) });
+  const detail = isForeseen ? error.message.replace(/\.$/, "") : "the master could not send it; its log says why";
+  const pause = (deps.nextTryIn ?? nextTryIn)(attempts);
+  if (pause === undefined) {
+    return { status: "failed", reason: reason("notification.given_up", { attempt: attempts, detail }) };
+  }
+  const seconds = Math.ceil(Math.max(pause, isForeseen ? error.retryAfterSeconds ?? 0 : 0));
+  return {
+    status: "waiting",
+    reason: reason("notification.retrying", { attempt: attempts, detail, seconds }),
+    againInSeconds: seconds,
+  };
+}
