@@ -34,6 +34,14 @@ describe("latest", () => {
     expect(choose("latest", three, { branch: "main" })).toEqual({ id: "id-main-1" });
     expect(choose("latest", three, { match: "v*" })).toEqual({ why: "there is no version of tag v* yet" });
   });
+  it("is none that was only posted where a branch or tag is asked for", () => {
+    const posted = [candidate("main-4", { ref: null })];
+    expect(choose("latest", posted)).toEqual({ id: "id-main-4" });
+    expect(choose("latest", posted, { branch: "main" })).toEqual({ why: "there is no version of branch main yet" });
+    expect(choose("main-4", posted, { branch: "main" })).toEqual({
+      why: "it was posted and never seen at the remote, and the trigger takes branch main only",
+    });
+  });
   it("says so when all are bad, or none is there", () => {
     expect(choose("latest", [three[0]!])).toEqual({ why: "version main-3 is marked revert: bad" });
     expect(choose("latest", [])).toEqual({ why: "there is no version yet" });

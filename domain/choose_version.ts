@@ -29,7 +29,8 @@ export const defaultSelector = (on: TriggerEvent, rule: TriggerRule): string =>
 export interface Candidate {
   id: string;
   version: string;
-  ref: Ref;
+  /** Where it was seen at the remote; null of one that was only posted. */
+  ref: Ref | null;
   /** Why it is marked as bad; null while it is not. */
   reverted: string | null;
   /** How it does in the environment that the selector asks about; null when it was never deployed there. */

@@ -29,5 +29,3 @@ export const formatRef = (ref: Ref): string => `refs/${ref.kind === "branch" ? "
 /** What a version made from this ref at this commit is called: the tag's name, or the branch and twelve digits. */
 export const versionName = (ref: Ref, commit: string): string =>
   ref.kind === "tag" ? ref.name : `${ref.name}-${commit.slice(0, 12)}`;
-/** The branch of a push's version. */
-export const branchOfVersion = (version: string): string => version.replace(/-[0-9a-f]{12}$/, "");

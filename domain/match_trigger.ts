@@ -51,8 +51,12 @@ const whyNotName = (kind: string, name: string, pattern: string): string | undef
   matchesName(pattern, name) ? undefined : `${kind} ${name} does not match ${pattern}`;
 
 /** Of a version that is chosen and not pushed: without `branch` and `match` any will do, else one of them. */
-export function whyNotOrigin({ branch, match }: TriggerRule, ref: Ref): string | undefined {
+export function whyNotOrigin({ branch, match }: TriggerRule, ref: Ref | null): string | undefined {
   if (branch === undefined && match === undefined) return undefined;
+  if (ref === null) {
+    const wanted = branch === undefined ? `tag ${match}` : `branch ${branch}`;
+    return `it was posted and never seen at the remote, and the trigger takes ${wanted} only`;
+  }
   const pattern = ref.kind === "tag" ? match : branch;
   if (pattern === undefined) {
     return `${ref.name} is of a ${ref.kind}, and it takes ${ref.kind === "tag" ? "branch" : "tag"} ${

@@ -27,6 +27,8 @@ const SENTENCES = {
   "deployment.started": "Started by {actor}.",
   "deployment.queued": "Waiting for deployment {deploymentId} of the same applications to end.",
   "deployment.paused": "Paused by {actor}; running tasks go on, nothing new starts.",
+  "deployment.restored":
+    "Paused, because Boreas was restored from the backup of {at}: look at what runs now, then resume, cancel or roll back.",
   "deployment.paused_on_failure":
     "Paused because {task} failed: {detail} Decide: fail, retry, ignore or exclude it, or roll back.",
   "deployment.paused_on_failure_until":
@@ -59,6 +61,7 @@ const SENTENCES = {
     "{count} of {count} applications run version {version}, but not on {machines}: a person excluded it.",
   "deployment.catching_up": "{machine} is back; it gets version {version} of {applications}, which it missed.",
   "deployment.promoted": "Promoted by {actor}: {note} Waits and gates of what is being rolled out are passed over.",
+  "deployment.checks_waived": "{actor} gave it a strategy without {what}: {note}",
   "deployment.rebatched": "{actor} changed the batches that had not begun: {batch} at a time.",
   "deployment.policy": "{detail}",
   // tasks
@@ -94,6 +97,7 @@ const SENTENCES = {
   "task.retrying": "Attempt {attempt} failed: {detail} Trying again in {seconds} s.",
   "task.lease_expired": "{agent} stopped renewing its lease (attempt {attempt}); handing it out again.",
   "task.master_restarted": "The master restarted during attempt {attempt}; starting attempt {next}.",
+  "task.restored": "Boreas was restored from a backup that was made during attempt {attempt}; starting attempt {next}.",
   "task.agent_lost_it": "{agent} came back without this task (attempt {attempt}); handing it out again.",
   "task.attempts_used_up": "Failed after {attempt} attempts, last: {detail}",
   "task.cancelling": "Cancel sent to {agent}; waiting for its word.",

@@ -1,5 +1,6 @@
 import { AppError } from "../../domain/app_error.ts";
 import { isDeployable } from "../../domain/deployable.ts";
+import { parseRef } from "../../domain/git_ref.ts";
 import { matchesName } from "../../domain/match_glob.ts";
 import type { EnvironmentRow, VersionRow } from "./load_plan.ts";
 
@@ -24,20 +25,19 @@ export function checkPolicy(version: VersionRow, environment: EnvironmentRow): v
   if (repositories && !repositories.some((r) => matchesName(r, version.repository))) {
     refuse(`its policy allows the repositories ${repositories.join(", ")} only.`);
   }
-  if (version.gitTag) {
-    if (tags && !tags.some((t) => matchesName(t, version.gitTag!))) {
-      refuse(`its policy allows the tags ${tags.join(", ")} only.`);
-    }
-    if (branches && !tags) {
-      refuse(`its policy allows versions of the branches ${branches.join(", ")} only, and this one is of a tag.`);
-    }
-  } else if (branches && !branches.some((b) => matchesName(b, branchOf(version)))) {
-    refuse(`its policy allows the branches ${branches.join(", ")} only.`);
-  } else if (tags && !branches) refuse(`its policy allows versions of the tags ${tags.join(", ")} only.`);
+  if (!branches && !tags) return;
+  const wanted = [branches && `the branches ${branches.join(", ")}`, tags && `the tags ${tags.join(", ")}`]
+    .filter(Boolean).join(" and ");
+  // Whoever posts a version may call it as they like: only what was seen at the remote tells where it comes from.
+  const ref = version.seenRef === null ? undefined : parseRef(version.seenRef);
+  if (!ref) {
+    refuse(
+      `its policy allows ${wanted} only, and this version was posted and never seen at the remote. Deploy the version that the push of its commit recorded; what was built can be given to that one.`,
+    );
+  } else if (!(ref.kind === "tag" ? tags : branches)?.some((pattern) => matchesName(pattern, ref.name))) {
+    refuse(`its policy allows ${wanted} only, and this one is of ${ref.kind} ${ref.name}.`);
+  }
 }
-
-/** A push's version is called `<branch>-<sha12>`. */
-const branchOf = (version: VersionRow) => version.version.replace(/-[0-9a-f]{12}$/, "");
 
 const sayUndeployable = ({ status, version, buildsReason }: VersionRow): AppError =>
   status === "revert"

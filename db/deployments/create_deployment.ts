@@ -14,6 +14,7 @@ import { checkSpecs } from "./render_plan.ts";
 import { startDeployment } from "./start_deployment.ts";
 import { supersedeOlder } from "./supersede_deployments.ts";
 import { concurrencyOf, rejectWhenBusy } from "./take_turns.ts";
+import { recordWaiver, waiveChecks } from "./waive_checks.ts";
 import { writePlan } from "./write_plan.ts";
 
 export interface DeploymentInput {
@@ -22,6 +23,8 @@ export interface DeploymentInput {
   applications?: string[];
   mustInOrder?: string[];
   strategy?: StrategyInput;
+  /** Why the strategy leaves out checks of the applications' own. */
+  override?: { reason: string };
   manualApproval?: boolean;
   /** Starts by itself as soon as its artifacts are there and its approvals given. */
   autoStart?: boolean;
@@ -59,6 +62,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
         `Version ${plan.version.version} ${bound}; name the applications to deploy them anyway.`,
       );
     }
+    const waiver = waiveChecks(plan, actor, input.override, null);
     checkSpecs(plan);
     await rejectWhenBusy(tx, plan);
     isNewest = concurrencyOf(plan)?.policy === "supersede" && !input.onlyTargets && !input.reapply;
@@ -94,6 +98,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       kind: "deployment.created",
       data: { name: "pending", reason: said },
     }]);
+    if (waiver) await recordWaiver(db, tx, { id, status: "pending" }, waiver, actor);
     if (input.triggerRunId) await settleTrigger(tx, input.triggerRunId, id, plan);
     if (actor.userId) {
       await recordAudit(db, tx, actor, "deployment.create", `deployment:${id}`, {

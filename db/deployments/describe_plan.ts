@@ -7,6 +7,7 @@ import type { RenderedSpec } from "../../protocol/operation.ts";
 import type { Tx } from "../database.ts";
 import type { LoadedPlan, PlannedApplication } from "./load_plan.ts";
 import { specOf } from "./render_plan.ts";
+import { sayDropped } from "./waive_checks.ts";
 
 interface Running {
   applicationId: string;
@@ -53,6 +54,7 @@ export async function describePlan(tx: Tx, plan: LoadedPlan): Promise<Preview> {
         : {}),
     })),
     warnings: [
+      ...(plan.dropped.length > 0 ? [sayDropped(plan)] : []),
       ...(plan.version.builds === "waiting" ? [plan.version.buildsReason.text] : []),
       ...plan.tasks.filter((t) => t.isLeftOut).map((t) =>
         `${t.name} is cordoned, so ${t.application} is left out there until it is uncordoned.`

@@ -12,12 +12,15 @@ import type { DeploymentDeps } from "./load_plan.ts";
 import { lockDeployment } from "./lock_deployment.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { checkSpecs } from "./render_plan.ts";
+import { recordWaiver, waiveChecks } from "./waive_checks.ts";
 import { writePlan } from "./write_plan.ts";
 
 export interface DeploymentChange {
   mustInOrder?: string[];
   /** Of a deployment that has begun, `batch` alone. */
   strategy?: StrategyInput | { batch: number | string };
+  /** Why the strategy leaves out checks of the applications' own. */
+  override?: { reason: string };
 }
 
 /**
@@ -51,6 +54,7 @@ export async function editDeployment(
       onlyTargets: row.onlyTargets,
       reapply: row.reapply,
     });
+    const waiver = waiveChecks(plan, actor, change.override, row.strategyOverride);
     checkSpecs(plan);
     await writePlan(deps.db, tx, id, row.projectId, plan);
     await tx`update deployment set must_in_order = ${plan.mustInOrder}, strategy = ${
@@ -60,6 +64,7 @@ export async function editDeployment(
       const lost = await voidApprovals(deps.db, tx, row, row.planHash, actor);
       if (row.status === "awaiting_approval") await changeDeployment(tx, row, row.status, sayVoided(row, lost));
     }
+    if (waiver !== row.strategyOverride) await recordWaiver(deps.db, tx, row, waiver, actor);
     await recordEvents(tx, [{
       topic: "deployment",
       projectId: row.projectId,

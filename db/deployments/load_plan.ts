@@ -6,6 +6,7 @@ import { AppError } from "../../domain/app_error.ts";
 import { matchTargets } from "../../domain/match_targets.ts";
 import type { Machine, MatchedTargets } from "../../domain/match_targets.ts";
 import { parseDuration } from "../../domain/duration.ts";
+import { findDropped } from "../../domain/dropped_checks.ts";
 import { refuseContradictions } from "../../domain/hooks.ts";
 import type { HooksInput } from "../../domain/hooks.ts";
 import type { ConcurrencyInput } from "../../domain/concurrency.ts";
@@ -51,6 +52,8 @@ export interface VersionRow {
   id: string;
   version: string;
   gitTag: string | null;
+  /** The branch or tag it was seen at, `refs/heads/main`; null of one that was only posted. */
+  seenRef: string | null;
   gitCommit: string | null;
   repository: string;
   repositoryId: string | null;
@@ -83,6 +86,8 @@ export interface EnvironmentRow {
     repositories?: string[];
     approvals?: { count: number; roles?: string[]; notAuthor?: boolean };
     agentsRequired?: number;
+    /** Who may leave out checks of the applications' own strategies. */
+    strategyOverride?: { role: string };
     /** Most time a rollback may take here. */
     rollbackDeadline?: string;
     concurrency?: ConcurrencyInput;
@@ -98,6 +103,8 @@ export interface LoadedPlan extends FailurePlan {
   /** application -> how it goes over its targets */
   strategies: Record<string, StrategyInput>;
   tasks: PlannedTask[];
+  /** Approvals and gates of the applications' own strategies that the deployment's leaves out, in words. */
+  dropped: string[];
   /** Changes when anything that an approver has seen changes. */
   hash: string;
 }
@@ -112,8 +119,9 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
   const mustInOrder = request.mustInOrder ??
     (version.plan.mustInOrder ?? []).filter((n) => applications.some((a) => a.name === n));
   const machines = environment.type === "pm" ? await readMachines(tx, environment.id) : [];
-  const strategyOf = (app: PlannedApplication): StrategyInput =>
-    request.strategy ?? (app.config.strategy as StrategyInput | undefined) ?? version.plan.strategy ?? { type: "all" };
+  const ownStrategyOf = (app: PlannedApplication): StrategyInput =>
+    (app.config.strategy as StrategyInput | undefined) ?? version.plan.strategy ?? { type: "all" };
+  const strategyOf = (app: PlannedApplication): StrategyInput => request.strategy ?? ownStrategyOf(app);
   const planStages = deps.planners[environment.type];
   if (!planStages) {
     throw new AppError(
@@ -124,6 +132,17 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
   }
   const hooksOf = (app: PlannedApplication): HooksInput => request.reapply ? {} : app.config.hooks ?? {};
   for (const app of deployed) refuseContradictions(app.name, strategyOf(app), hooksOf(app));
+  const places = new Map(
+    deployed.map((app) => [app.name, targetsOf(app, environment, machines, request.onlyTargets ?? null)]),
+  );
+  // What brings machines back to what the others have goes by no steps: those were taken when it went everywhere.
+  const isRepair = request.reapply === true || (request.onlyTargets ?? null) !== null;
+  const dropped = deployed.flatMap((app) => {
+    if (!request.strategy || isRepair) return [];
+    const own = ownStrategyOf(app);
+    return findDropped({ own, given: request.strategy, targets: places.get(app.name)!.targets }, planStages)
+      .map((check) => `${app.name}: ${check}`);
+  });
   const tasks = planDeployment({
     all: applications.map((a) => ({ name: a.name, needs: a.config.needs ?? [] })),
     deployed: deployed.map((app) => ({
@@ -132,7 +151,7 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
       strategy: strategyOf(app),
       hooks: hooksOf(app),
       watchSeconds: parseDuration(app.config.healthy?.watchAfter ?? "0s")!,
-      ...targetsOf(app, environment, machines, request.onlyTargets ?? null),
+      ...places.get(app.name)!,
     })),
     mustInOrder,
     planStages,
@@ -161,13 +180,17 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
     ...failure,
     strategies,
     tasks,
+    dropped,
     hash,
   };
 }
 
-async function readVersion(tx: Tx, request: PlanRequest): Promise<VersionRow> {
+export async function readVersion(
+  tx: Tx,
+  request: Pick<PlanRequest, "versionId" | "projectId">,
+): Promise<VersionRow> {
   const [version] = await tx<VersionRow[]>`
-    select id, version, git_tag, git_commit, repository, repository_id, status, builds, builds_reason, app_builds, plan
+    select id, version, git_tag, seen_ref, git_commit, repository, repository_id, status, builds, builds_reason, app_builds, plan
     from version where id = ${request.versionId} and project_id = ${request.projectId}`;
   if (!version) {
     throw new AppError("not_found", "version.not_found", `There is no version ${request.versionId} in this project.`);
@@ -175,7 +198,10 @@ async function readVersion(tx: Tx, request: PlanRequest): Promise<VersionRow> {
   return version;
 }
 
-async function readEnvironment(tx: Tx, request: PlanRequest): Promise<EnvironmentRow> {
+export async function readEnvironment(
+  tx: Tx,
+  request: Pick<PlanRequest, "environmentId" | "projectId">,
+): Promise<EnvironmentRow> {
   const [environment] = await tx<EnvironmentRow[]>`
     select id, name, type, status, config, policy from environment where id = ${request.environmentId} and project_id = ${request.projectId}`;
   if (!environment) {

@@ -4,6 +4,7 @@ import { reason } from "../../domain/reason.ts";
 import type { Reason } from "../../domain/reason.ts";
 import type { RollbackScope } from "../../domain/strategy.ts";
 import type { Tx } from "../database.ts";
+import type { StrategyOverride } from "./waive_checks.ts";
 
 export interface LockedDeployment {
   id: string;
@@ -22,6 +23,8 @@ export interface LockedDeployment {
   rollbackScope: RollbackScope;
   /** Who let it start in spite of a freeze, and until when that holds. */
   freezeOverride: FreezeOverride | null;
+  /** Who let it pass over checks of its applications' own strategies. */
+  strategyOverride: StrategyOverride | null;
   onlyTargets: string[] | null;
   reapply: boolean;
   createdBy: string;
@@ -39,7 +42,7 @@ export interface FreezeOverride {
 export async function lockDeployment(tx: Tx, id: string, projectId: string): Promise<LockedDeployment> {
   const [row] = await tx<LockedDeployment[]>`
     select id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy, plan_hash,
-      approvals_needed, auto_start, on_failure, rollback_scope, freeze_override, only_targets, reapply, created_by
+      approvals_needed, auto_start, on_failure, rollback_scope, freeze_override, strategy_override, only_targets, reapply, created_by
     from deployment where id = ${id} and project_id = ${projectId} and retired_at is null for update`;
   if (!row) throw new AppError("not_found", "deployment.not_found", `There is no deployment ${id} in this project.`);
   return row;

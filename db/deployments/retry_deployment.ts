@@ -1,6 +1,4 @@
 import { AppError } from "../../domain/app_error.ts";
-import { isDeployable } from "../../domain/deployable.ts";
-import type { VersionStanding } from "../../domain/deployable.ts";
 import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
@@ -8,7 +6,9 @@ import { findFrozen } from "../freezes/find_frozen.ts";
 import { inTransaction } from "../retry.ts";
 import { reopenTasks } from "../tasks/reopen_tasks.ts";
 import { changeDeployment } from "./change_deployment.ts";
-import type { DeploymentDeps, EnvironmentRow, VersionRow } from "./load_plan.ts";
+import { checkPolicy } from "./check_policy.ts";
+import { readEnvironment, readVersion } from "./load_plan.ts";
+import type { DeploymentDeps, EnvironmentRow } from "./load_plan.ts";
 import { lockDeployment, takeLocksAgain } from "./lock_deployment.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
@@ -51,30 +51,32 @@ export async function retryDeployment(
   deps.hints.announce("events");
 }
 
-/** Over already, it would begin anew: not of a version that was reverted meanwhile, and not in a freeze. */
+/** Over already, it would begin anew: only where it could be started today, and not in a freeze. */
 async function requireWanted(tx: Tx, row: LockedDeployment): Promise<void> {
-  const [standing] = await tx<(VersionStanding & Pick<VersionRow, "version" | "plan">)[]>`
-    select status, builds, version, plan from version where id = ${row.versionId}`;
-  if (!isDeployable(standing!)) {
-    throw new AppError(
-      "conflict",
-      "version.reverted",
-      `Version ${
-        standing!.version
-      } is marked as reverted; clear the mark (unrevert, with a reason) before trying it again.`,
-    );
-  }
-  const [environment] = await tx<
-    EnvironmentRow[]
-  >`select id, name, policy from environment where id = ${row.environmentId}`;
-  const planned = standing!.plan.freeze ?? [];
-  const frozen = await findFrozen(tx, { environment: environment!, planned, applications: row.applications });
+  const version = await readVersion(tx, row);
+  const environment = await readEnvironment(tx, row);
+  checkPolicy(version, environment);
+  requireApprovals(row, environment);
+  const planned = version.plan.freeze ?? [];
+  const frozen = await findFrozen(tx, { environment, planned, applications: row.applications });
   if (!frozen) return;
   const until = new Date(frozen.until).toISOString();
   throw new AppError(
     "conflict",
     "deployment.frozen",
-    `${environment!.name} is frozen until ${until}. Wait, or make a new deployment and start that with a reason.`,
+    `${environment.name} is frozen until ${until}. Wait, or make a new deployment and start that with a reason.`,
+  );
+}
+
+/** A floor that was raised meanwhile holds for whatever begins: this one was approved by fewer. */
+function requireApprovals({ approvalsNeeded }: LockedDeployment, { name, policy }: EnvironmentRow): void {
+  const { count = 0, onExpire } = policy.approvals ?? {};
+  const isBySilence = approvalsNeeded === 0 && onExpire === "approve";
+  if (count <= approvalsNeeded || isBySilence) return;
+  throw new AppError(
+    "conflict",
+    "policy.approvals",
+    `${name} asks for ${count} approvals by now, and this deployment was started with ${approvalsNeeded}. Make a new deployment of this version, and let that be approved.`,
   );
 }
 

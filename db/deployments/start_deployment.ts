@@ -26,6 +26,7 @@ import { sayVoided, voidApprovals } from "../approvals/void_approvals.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
 import { cancelOutrun, rejectWhenBusy, takeLocks } from "./take_turns.ts";
+import { waiveChecks } from "./waive_checks.ts";
 import { writePlan } from "./write_plan.ts";
 
 export async function startDeployment(
@@ -67,6 +68,7 @@ export async function startLocked(
     reapply: row.reapply,
   });
   checkPolicy(plan.version, plan.environment);
+  waiveChecks(plan, actor, undefined, row.strategyOverride);
   const wait = (status: DeploymentState, said: Reason) => keepWaiting(tx, row, status, said);
   const frozen = await findFrozen(tx, {
     environment: plan.environment,

@@ -1,6 +1,6 @@
 /** Versions that a trigger may choose from, and how those that were deployed somewhere do there. */
 import type { Candidate } from "../../domain/choose_version.ts";
-import { branchOfVersion } from "../../domain/git_ref.ts";
+import { parseRef } from "../../domain/git_ref.ts";
 import type { Stay } from "../../domain/judge_soak.ts";
 import type { Database } from "../database.ts";
 
@@ -22,9 +22,9 @@ export async function readCandidates(
   const { sql } = db;
   const name = of.name ?? null;
   const rows = await sql<
-    { id: string; version: string; gitTag: string | null; status: string; said: string; deploymentId: string | null }[]
+    { id: string; version: string; seenRef: string | null; status: string; said: string; deploymentId: string | null }[]
   >`
-    select v.id, v.version, v.git_tag, v.status, v.reason ->> 'text' as said, d.id as deployment_id
+    select v.id, v.version, v.seen_ref, v.status, v.reason ->> 'text' as said, d.id as deployment_id
     from version v left join lateral (
       select x.id from deployment x join environment e on e.id = x.environment_id
       where x.version_id = v.id and e.project_id = ${projectId} and e.name = ${of.verifiedIn ?? null}::text
@@ -37,9 +37,7 @@ export async function readCandidates(
   return rows.map((row) => ({
     id: row.id,
     version: row.version,
-    ref: row.gitTag !== null
-      ? { kind: "tag", name: row.gitTag }
-      : { kind: "branch", name: branchOfVersion(row.version) },
+    ref: row.seenRef === null ? null : parseRef(row.seenRef) ?? null,
     reverted: row.status === "revert" ? row.said : null,
     stay: row.deploymentId === null ? null : stays.get(row.deploymentId) ?? null,
   }));

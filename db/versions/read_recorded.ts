@@ -1,5 +1,5 @@
 import type { Comparable } from "../../domain/detect_changes.ts";
-import { branchOfVersion } from "../../domain/git_ref.ts";
+import { parseRef } from "../../domain/git_ref.ts";
 import type { Ref } from "../../domain/git_ref.ts";
 import type { PlanDocument } from "../../protocol/config_file.ts";
 import type { Database } from "../database.ts";
@@ -11,7 +11,8 @@ export interface RecordedVersion {
   versionId: string;
   name: string;
   commit: string | null;
-  ref: Ref;
+  /** Where it was seen at the remote; null of one that was only posted. */
+  ref: Ref | null;
   /** Why it is marked as bad; null while it is not. */
   reverted: string | null;
   plan: Partial<PlanDocument>;
@@ -19,8 +20,8 @@ export interface RecordedVersion {
 }
 
 export async function readRecorded(db: Database, projectId: string, id: string): Promise<RecordedVersion | undefined> {
-  const [row] = await db.sql<(Omit<RecordedVersion, "ref"> & { gitTag: string | null })[]>`
-    select v.project_id, v.repository_id, v.id as version_id, v.version as name, v.git_commit as commit, v.git_tag,
+  const [row] = await db.sql<(Omit<RecordedVersion, "ref"> & { seenRef: string | null })[]>`
+    select v.project_id, v.repository_id, v.id as version_id, v.version as name, v.git_commit as commit, v.seen_ref,
       case when v.status = 'revert' then v.reason ->> 'text' end as reverted, v.plan,
       coalesce((select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', a.name, 'document', va.document_sha256,
           'source', f.content::jsonb -> 'source')) order by a.name)
@@ -29,9 +30,6 @@ export async function readRecorded(db: Database, projectId: string, id: string):
         where va.version_id = v.id), '[]') as applications
     from version v where v.id = ${id} and v.project_id = ${projectId}`;
   if (!row) return undefined;
-  const { gitTag, ...version } = row;
-  return {
-    ...version,
-    ref: gitTag !== null ? { kind: "tag", name: gitTag } : { kind: "branch", name: branchOfVersion(version.name) },
-  };
+  const { seenRef, ...version } = row;
+  return { ...version, ref: seenRef === null ? null : parseRef(seenRef) ?? null };
 }

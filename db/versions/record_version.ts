@@ -51,11 +51,11 @@ async function record(db: Database, tx: Tx, input: VersionToRecord): Promise<Rec
   const normal = reason("version.normal", { ref: input.ref });
   const [made] = await tx<{ id: string }[]>`
     insert into version (id, project_id, repository_id, repository, version, git_tag, git_commit, description, status,
-      reason, builds, builds_reason, plan, created_by, author_email)
+      reason, builds, builds_reason, plan, created_by, author_email, seen_ref)
     values (${db.newId()}, ${repository.projectId}, ${repository.id}, ${repository.url}, ${input.name}, ${input.tag},
       ${input.commit}, ${input.description}, 'normal', ${tx.json(normal as never)}, 'ready',
       ${tx.json(reason("version.builds_ready") as never)}, ${tx.json((input.plan ?? {}) as never)}, ${input.createdBy},
-      ${input.authorEmail ?? null})
+      ${input.authorEmail ?? null}, ${input.ref})
     on conflict (project_id, repository, version) do nothing returning id`;
   const versionId = made?.id ?? await adoptPosted(tx, input);
   if (typeof versionId !== "string") return versionId;
@@ -122,7 +122,7 @@ async function adoptPosted(tx: Tx, input: VersionToRecord): Promise<string | Rec
     return { kind: "known", versionId: there.id, status: there.status, reason: there.reason };
   }
   await tx`update version set git_commit = ${input.commit}, git_tag = coalesce(git_tag, ${input.tag}),
-      repository_id = ${repository.id}, author_email = ${input.authorEmail ?? null}, plan = ${
+      repository_id = ${repository.id}, seen_ref = ${input.ref}, author_email = ${input.authorEmail ?? null}, plan = ${
     tx.json((input.plan ?? {}) as never)
   }, updated_at = boreas_now()
     where id = ${there.id}`;

@@ -12,14 +12,17 @@ import { Id, Instant, MaybeInstant, Reason } from "./common.ts";
 /** For clients, which may not reach into the domain. */
 export { isEnded } from "../../domain/deployment_state.ts";
 
+/** Leaves out approvals and gates of the applications' own strategies, for those whose role may. */
+const StrategyOverride = z.strictObject({ reason: z.string().max(2000) });
 export const CreateDeployment = z.strictObject({
   versionId: Id,
   environmentId: Id,
   /** Names; all applications of the version that changed and are bound to the environment, when absent. */
   applications: z.array(Name).min(1).max(500).optional(),
   mustInOrder: z.array(Name).max(500).optional(),
-  /** Replaces each application's own strategy. */
+  /** Replaces each application's own strategy, and keeps its approvals and gates. */
   strategy: Strategy.optional(),
+  override: StrategyOverride.optional(),
   manualApproval: z.boolean().optional(),
 });
 export type CreateDeployment = z.input<typeof CreateDeployment>;
@@ -36,6 +39,7 @@ export type PreviewCommit = z.input<typeof PreviewCommit>;
 export const UpdateDeployment = z.strictObject({
   mustInOrder: z.array(Name).max(500),
   strategy: z.union([Strategy, z.strictObject({ batch: CountOrPercent })]),
+  override: StrategyOverride,
 }).partial();
 
 /** One look of a gate. */

@@ -103,6 +103,7 @@ export async function makeCandidate(
       id: deps.db.newId(),
       version: name,
       gitTag: source.ref.kind === "tag" ? source.ref.name : null,
+      seenRef: formatRef(source.ref),
       gitCommit: source.commit,
       repository: repository.url,
       repositoryId: repository.id,

@@ -23,7 +23,8 @@ async function bringCommit(deps: GitopsDeps, { repositoryId: id, commit, ref }: 
   const repository = await findRepository(deps.db, id);
   if (!repository) return;
   try {
-    await deps.git.fetch(await openRemote(deps.vault, repository), [formatRef(ref)]);
+    const from = ref ?? { kind: "branch" as const, name: repository.branch };
+    await deps.git.fetch(await openRemote(deps.vault, repository), [formatRef(from)]);
   } catch (error: unknown) {
     // A branch that is gone, or a remote that is away: what cannot be compared counts as diverged, and says so.
     if (!(error instanceof GitError)) throw error;

@@ -4,6 +4,7 @@ export const enStates = {
   "state.deployment.awaiting_approval": "Awaiting approval",
   "state.deployment.created": "Created",
   "state.deployment.edited": "Edited",
+  "state.deployment.checks_waived": "Checks left out",
   "state.deployment.promoted": "Promoted",
   "state.deployment.running": "Running",
   "state.deployment.paused": "Paused",

@@ -20,6 +20,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "deployment.started": "由 {actor} 启动。",
   "deployment.queued": "等待相同应用的部署 {deploymentId} 结束。",
   "deployment.paused": "已由 {actor} 暂停；进行中的任务继续，不再启动新任务。",
+  "deployment.restored": "已暂停：Boreas 从 {at} 的备份恢复。请先查看现在运行的内容，再继续、取消或回滚。",
   "deployment.paused_on_failure": "因 {task} 失败而暂停：{detail} 请决定：判为失败、重试、忽略、排除该机器，或回滚。",
   "deployment.paused_on_failure_until":
     "因 {task} 失败而暂停：{detail} 请决定：判为失败、重试、忽略、排除该机器，或回滚。到 {until} 将自动按 {answer} 处理。",
@@ -62,6 +63,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "task.retrying": "第 {attempt} 次尝试失败：{detail} 将在 {seconds} 秒后重试。",
   "task.lease_expired": "{agent} 停止续租（第 {attempt} 次尝试），将重新分派。",
   "task.master_restarted": "主控在第 {attempt} 次尝试期间重启，开始第 {next} 次尝试。",
+  "task.restored": "Boreas 已从第 {attempt} 次尝试期间的备份恢复，开始第 {next} 次尝试。",
   "task.agent_lost_it": "{agent} 重新连接但已没有该任务（第 {attempt} 次尝试），将重新分派。",
   "task.attempts_used_up": "尝试 {attempt} 次后失败，最后一次：{detail}",
   "task.cancelling": "已向 {agent} 发出取消，等待其答复。",
@@ -114,6 +116,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "deployment.catching_up": "{machine} 已恢复；补上错过的 {applications} 版本 {version}。",
   "deployment.rolled_back_part": "出问题的机器已恢复为之前的版本，其余机器保留新版本，因为{detail}",
   "deployment.promoted": "{actor} 提前推进：{note} 正在发布部分的等待与检查将直接通过。",
+  "deployment.checks_waived": "{actor} 指定的策略省去了 {what}：{note}",
   "deployment.rebatched": "{actor} 修改了尚未开始的批次：每批 {batch}。",
   "task.waiting_for_machine": "等待 {machine}，自 {since} 起离线；{until} 放弃等待。",
   "task.waiting_for_machine_or_skip": "等待 {machine}，自 {since} 起离线；{until} 起跳过它继续，恢复后会自动补上。",

@@ -13,6 +13,7 @@ export const zh: Record<keyof typeof en, string> = {
   "state.deployment.awaiting_approval": "待审批",
   "state.deployment.created": "已创建",
   "state.deployment.edited": "已修改",
+  "state.deployment.checks_waived": "已省去检查",
   "state.deployment.promoted": "已提前推进",
   "state.deployment.running": "进行中",
   "state.deployment.paused": "已暂停",
