@@ -8,6 +8,7 @@ import type { TriggerRow } from "../../db/triggers/read_triggers.ts";
 import { recordRuns, sentence } from "../../db/triggers/record_runs.ts";
 import { settleRun } from "../../db/triggers/settle_run.ts";
 import { formatRef } from "../../domain/git_ref.ts";
+import type { Ref } from "../../domain/git_ref.ts";
 import { matchTriggers } from "../../domain/match_trigger.ts";
 import type { Decision } from "../../domain/match_trigger.ts";
 import { reason } from "../../domain/reason.ts";
@@ -18,6 +19,7 @@ import type { VersionToPlace } from "./place_version.ts";
 export interface VersionToPlan extends VersionToPlace {
   repositoryId: string;
   commit: string;
+  ref: Ref;
   defaultBranch: string;
   deliveryId: string;
   /** Paths that differ from the version before. */
