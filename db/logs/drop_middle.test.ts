@@ -105,6 +105,20 @@ it("answers an offset in the dropped part with what is missing from there, and g
   expect((await readLog(db, taskId, { attempt: 1, offset: to }, 100))!.isMarker).toBe(false);
 });
 
+it("is read whichever way PostgreSQL looks for the chunks: through an index, or through all of them", async () => {
+  const lines = Array.from({ length: 300 }, (_, i) => Buffer.from(`line ${i}\n`));
+  const taskId = await writeLog(lines, 400, 5);
+  const wanted = await findTaskLog(db, seed.projectId, taskId);
+  const sorting = await db.sql.reserve();
+  await sorting`set enable_indexscan = off`;
+  try {
+    expect(await findTaskLog({ ...db, sql: sorting }, seed.projectId, taskId)).toEqual(wanted);
+  } finally {
+    await sorting`reset enable_indexscan`;
+    sorting.release();
+  }
+});
+
 it("is exact for any bytes, cut and capped anyhow, and a reader that follows sees every byte or a count", async () => {
   const piece = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 60 }),

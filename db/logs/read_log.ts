@@ -177,13 +177,14 @@ export function readLogHeads(
     select task_id, attempt, bytes from log_head where task_id = any(${[...taskIds]}::uuid[])`;
 }
 
-/** What is dropped of the log of `h`, as a whole or not at all. */
+/** What is dropped of the log of `h`, as a whole or not at all. Only the chunk that was chosen is asked for its byte: the others may have none there. */
 const droppedOf = (db: Database) =>
   db.sql`case when h.dropped_from is null then null else json_build_object('from', h.dropped_from, 'to', h.dropped_to,
       'lines', h.dropped_lines, 'afterDays', h.removed_after_days, 'isMidLine', coalesce((
-        select get_byte(d.data, (h.dropped_from - 1 - d."offset")::int) <> 10 from log_chunk d
-        where d.task_id = h.task_id and d.attempt = h.attempt and d."offset" < h.dropped_from
-        order by d."offset" desc limit 1), false)) end`;
+        select get_byte(d.data, (h.dropped_from - 1 - d."offset")::int) <> 10 from (
+          select c.data, c."offset" from log_chunk c
+          where c.task_id = h.task_id and c.attempt = h.attempt and c."offset" < h.dropped_from
+          order by c."offset" desc limit 1) d), false)) end`;
 
 /** The chunk that holds the first byte, and those that begin within the length. */
 const chunksFrom = (db: Database, taskId: string, attempt: number, from: number, length: number) =>

@@ -246,13 +246,13 @@ describe.skipIf(!chromium.available)(`the dashboard in a browser${chromium.reaso
     for (let i = 0; i < 7; i++) tabs.push(await watched.newPage());
     await Promise.all(tabs.map((tab) => tab.goto(`${server.url}/deployments/${running.id}`)));
     await Promise.all(tabs.map(waitUntilLive));
-    expect(server.streams()).toBe(1);
+    await expect.poll(() => server.streams()).toBe(1);
     server.change(running, { "mail-worker": { status: "failed", step: "completed" } });
     await Promise.all(tabs.map((tab) => waitForTaskState(tab, "mail-worker", "failed")));
     for (const tab of tabs.slice(0, 7)) await tab.close();
     server.change(running, { "mail-worker": { status: "success" } });
     await waitForTaskState(tabs[7]!, "mail-worker", "success");
-    expect(server.streams()).toBe(1);
+    await expect.poll(() => server.streams()).toBe(1);
   });
 
   it("says that it reconnects, comes back by itself and has missed nothing", async () => {

@@ -42,7 +42,7 @@ function setTheScene() {
   const [user, order] = running.tasks.filter((task) => task.parentId === null);
   const part = (name: string, of = order!) => running.tasks.find((one) => one.name === name && one.parentId === of.id)!;
   user!.payload = {};
-  part("watch 120 s", user).reason = reason("task.watching", { application: "user-service", until: instant(95) });
+  part("watch 120 s", user).reason = reason("task.watching", { application: "user-service", until: instant(900) });
   order!.payload = { batch: 2, waitSeconds: 30 };
   for (const [at, name] of ["m1.eu", "m2.eu", "m3.eu", "m4.eu", "m5.eu", "m6.eu"].entries()) {
     part(name).payload = { batch: Math.floor(at / 2) + 1 };
@@ -74,7 +74,7 @@ describe.skipIf(!chromium.available)(`a rollout in a browser${chromium.reason}`,
 
   it("shows what is waited for and how long, and ends a wait when asked", async () => {
     await page.getByText(/Watching user-service until .*: a release that turns bad is taken back\./).first().waitFor();
-    await page.locator("[data-wait=watch]", { hasText: /1 min \d+ s left/ }).waitFor();
+    await page.locator("[data-wait=watch]", { hasText: /1\d min (\d+ s )?left/ }).waitFor();
     await page.locator("[data-wait=machine]", {
       hasText: /Waiting for m3\.eu, offline since .*; gives up at .*\. ?1\d min/,
     }).waitFor();
