@@ -52,7 +52,7 @@ describe("planDeployment", () => {
     expect(edges).toBeLessThan(3 * 5000);
     const [first, second] = [plan.find((task) => task.batch === 1)!, plan.find((task) => task.batch === 2)!];
     const between = plan.find((task) => task.key === second.dependsOn[0])!;
-    expect([second.dependsOn.length, between.name]).toEqual([1, "all 1250"]);
+    expect([second.dependsOn.length, between.name]).toEqual([1, "after all 1250"]);
     expect(between.dependsOn).toHaveLength(1250);
     expect(between.dependsOn).toContain(first.key);
   });

@@ -40,8 +40,9 @@ export function planParts(app: PlanApplication, dependsOn: string[], planStages:
   const addOne = (part: Part) => void (previous = [add(part, null, previous, null)]);
   const addLanes = (targets: StageTarget[], makers: ((target: StageTarget) => Part)[]) => {
     if (previous.length * targets.length > MOST_EDGES) {
-      const work: Work = { kind: "pause", seconds: 0 };
-      addOne({ key: number("all"), name: `all ${previous.length}`, type: "pause", isLeaf: false, work });
+      const parts = previous.length;
+      const work: Work = { kind: "meeting", parts };
+      addOne({ key: number("all"), name: `after all ${parts}`, type: "pause", isLeaf: false, work });
     }
     const ends = new Map(targets.map((target) => [target, previous]));
     for (const make of makers) {

@@ -21,6 +21,8 @@ export type Work =
   | { kind: "apply"; phase: Phase; hold?: boolean; step?: StepOf }
   | { kind: "hook"; name: HookName; hook: HookInput }
   | { kind: "pause" | "watch"; seconds: number }
+  /** Where many parts meet before the next many begin: it ends at once. */
+  | { kind: "meeting"; parts: number }
   | { kind: "gate"; gate: GateInput }
   | { kind: "approval"; approve: ApproveInput };
 export interface PlannedTask {

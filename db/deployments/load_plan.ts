@@ -84,7 +84,7 @@ export interface EnvironmentRow {
     branches?: string[];
     tags?: string[];
     repositories?: string[];
-    approvals?: { count: number; roles?: string[]; notAuthor?: boolean };
+    approvals?: { count: number; roles?: string[]; notAuthor?: boolean; onExpire?: "reject" | "approve" };
     agentsRequired?: number;
     /** Who may leave out checks of the applications' own strategies. */
     strategyOverride?: { role: string };

@@ -67,6 +67,8 @@ function payloadOf(
       return { ...whole, ...batchingOf(task, plan) };
     case "pause":
       return { pauseSeconds: work.seconds };
+    case "meeting":
+      return { kind: "meeting", parts: work.parts, pauseSeconds: 0 };
     case "watch":
       return { kind: "watch", pauseSeconds: work.seconds, application: app.name };
     case "approval":

@@ -9,7 +9,7 @@
 import { AppError } from "../../domain/app_error.ts";
 import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
-import type { Actor } from "../database.ts";
+import type { Actor, Tx } from "../database.ts";
 import type { DeploymentDeps } from "../deployments/load_plan.ts";
 import { lockDeployment } from "../deployments/lock_deployment.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
@@ -33,12 +33,14 @@ export async function promoteDeployment(deps: DeploymentDeps, id: string, actor:
         || jsonb_build_object('promoted', ${tx.json(said as never)}::jsonb, 'pauseSeconds', 0)
         || case when t.type = 'gate' then jsonb_build_object('kind', 'promoted') else '{}' end
       from task p
-      where p.id = t.parent_id and p.deployment_id = ${id} and p.state = 'running' and t.state = 'blocked' and not t.is_rollback
+      where p.id = t.parent_id and p.deployment_id = ${id} and ${
+      isUnderWay(tx)
+    } and t.state = 'blocked' and not t.is_rollback
         and t.type in ('pause', 'gate') and t.payload ->> 'kind' is distinct from 'watch' and not t.payload ? 'promoted'
       returning t.id`;
     const now = await tx<{ id: string }[]>`
       select t.id from task t join task p on p.id = t.parent_id
-      where p.deployment_id = ${id} and p.state = 'running' and not t.is_rollback
+      where p.deployment_id = ${id} and ${isUnderWay(tx)} and not t.is_rollback
         and (t.type in ('pause', 'gate') and t.state = 'pending' or t.type = 'gate' and t.state in ('leased', 'running'))
         and t.payload ->> 'kind' is distinct from 'watch'`;
     if (ahead.length === 0 && now.length === 0) {
@@ -66,3 +68,6 @@ export async function promoteDeployment(deps: DeploymentDeps, id: string, actor:
   deps.hints.announce("tasks");
   deps.hints.announce("events");
 }
+
+/** Its turn has come: a whole whose very first part waits has not begun, and is waited for like any other. */
+const isUnderWay = (tx: Tx) => tx`p.state in ('pending', 'running')`;

@@ -230,9 +230,22 @@ it("a gate that was passed over beforehand is not measured when its turn comes",
   await promoteDeployment(w.deps, id, w.actor);
   const gateNow = async () => (await w.tasks(id)).find((t) => t.type === "gate")!;
   expect((await gateNow()).step).toBe("pending");
-  expect((await claimGates(db, 100)).map((claimed) => claimed.id)).not.toContain((await gateNow()).id);
+  expect((await claimGates(db, { most: 100, share: 100, held: {} })).map((claimed) => claimed.id)).not.toContain((await gateNow()).id);
   await endPauses(db);
   expect(await gateNow()).toMatchObject({ status: "success" });
+});
+
+it("promoting passes over a wait that is the very first step, and those behind it", async () => {
+  const w = await release(2, {
+    strategy: { type: "canary", steps: [{ pause: "1h" }, { target: 1 }, { pause: "1h" }] },
+  });
+  const id = await w.deploy("v1");
+  await promoteDeployment(w.deps, id, w.actor);
+  for (const agent of w.agents) {
+    await finish(db, await w.one(id, agent), success);
+    await endPauses(db);
+  }
+  expect(await w.status(id)).toBe("completed");
 });
 
 it("a wait that another application's failure cut short is made in full when the deployment is tried again", async () => {

@@ -180,6 +180,7 @@ export const en = {
   "part.onRollback": "Before it goes back",
   "part.onFailure": "After a failure",
   "part.of": "{what} on {place}",
+  "part.meeting": "After all {count}",
   "part.pause": "Wait {time}",
   "part.watch": "Watch for {time}",
   "part.gate": "Check {rule}",

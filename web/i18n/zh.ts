@@ -234,6 +234,7 @@ export const zh: Record<keyof typeof en, string> = {
   "part.onRollback": "回退之前",
   "part.onFailure": "失败之后",
   "part.of": "{place}：{what}",
+  "part.meeting": "{count} 台全部完成之后",
   "part.pause": "等待 {time}",
   "part.watch": "观察 {time}",
   "part.gate": "检查 {rule}",

@@ -15,6 +15,7 @@ const cases: [Task["type"], Record<string, unknown>, string][] = [
   ],
   ["hook", { action: "hook", target, hook: { name: "postDeploy", run: "x.sh" } }, "After the deploy on m1"],
   ["pause", { pauseSeconds: 600 }, "Wait 10 min"],
+  ["pause", { kind: "meeting", parts: 120, pauseSeconds: 0 }, "After all 120"],
   ["gate", { kind: "watch", pauseSeconds: 90 }, "Watch for 1 min 30 s"],
   ["gate", { kind: "http", gate: { http: "https://shop.example.com" } }, "Check https://shop.example.com"],
   ["gate", { action: "gate", gate: { run: "ops/check.sh" } }, "Check ops/check.sh"],

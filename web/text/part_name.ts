@@ -14,13 +14,14 @@ type Payload = Partial<{
   gate: { prometheus?: string; http?: string; run?: string };
   approve: { count?: number; roles?: string[] };
   pauseSeconds: number;
+  parts: number;
   promoted: unknown;
 }>;
 
 export function partName(
   { type, name, parentId, payload }: Pick<Task, "type" | "name" | "parentId" | "payload">,
 ): string {
-  const { action, kind, app, target, hook, gate, approve, pauseSeconds, promoted } = payload as Payload;
+  const { action, kind, app, target, hook, gate, approve, pauseSeconds, parts, promoted } = payload as Payload;
   const place = target?.name ?? app ?? name;
   const time = () => durationText((pauseSeconds ?? 0) * 1000, timeWords()).replace(".0 ", " ");
   switch (type) {
@@ -36,6 +37,7 @@ export function partName(
       return where === undefined ? what : t("part.of", { what, place: where });
     }
     case "pause":
+      if (kind === "meeting" && parts !== undefined) return t("part.meeting", { count: parts });
       return pauseSeconds === undefined || promoted !== undefined ? name : t("part.pause", { time: time() });
     case "gate": {
       if (kind === "watch") return pauseSeconds === undefined ? name : t("part.watch", { time: time() });
