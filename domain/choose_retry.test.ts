@@ -12,7 +12,7 @@ const task = (id: string, state: TaskState, dependsOn: string[] = [], more: Part
   ...more,
 });
 const taken = (tasks: RetryTask[], only: string | null = null) => {
-  const { reopened, unmet } = chooseRetry(tasks, only);
+  const { reopened, unmet } = chooseRetry(tasks, only === null ? null : [only]);
   return Object.fromEntries([...reopened].sort().map((id) => [id, unmet.get(id)]));
 };
 

@@ -24,8 +24,8 @@ export interface Retry {
   unmet: Map<string, number>;
 }
 
-/** @param only a leaf, or a parent for all its parts; null for all that failed */
-export function chooseRetry(tasks: readonly RetryTask[], only: string | null): Retry {
+/** @param only leaves, and parents for all their parts; null for all that failed */
+export function chooseRetry(tasks: readonly RetryTask[], only: readonly string[] | null): Retry {
   const byId = new Map(tasks.map((t) => [t.id, t]));
   const parents = new Set(tasks.flatMap((t) => t.parentId ?? []));
   const wholeOf = (t: RetryTask) => t.parentId === null ? undefined : byId.get(t.parentId);
@@ -35,7 +35,7 @@ export function chooseRetry(tasks: readonly RetryTask[], only: string | null): R
   const again = new Set(
     tasks.filter((t) =>
       isBad(t) && !parents.has(t.id) && wholeOf(t)?.state !== "success" &&
-      (only === null || t.id === only || t.parentId === only)
+      (only === null || only.includes(t.id) || (t.parentId !== null && only.includes(t.parentId)))
     ).map((t) => t.id),
   );
   const reopened = new Set(again);

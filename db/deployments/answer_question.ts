@@ -72,7 +72,7 @@ export async function answerQuestion(
       return await moveDeployments(db, tx, [row.id]);
     }
     case "retry":
-      for (const task of tasks) await reopenTasks(tx, row.id, task.id, actor);
+      await reopenTasks(tx, row.id, tasks.map(({ id }) => id), actor);
       break;
     case "ignore":
       await ignore(tx, row.id, answer);
@@ -102,7 +102,7 @@ async function ignore(tx: Tx, deploymentId: string, { tasks, actor, note }: Answ
     );
   }
   const details = new Map((await readDetails(tx, tasks)).map((task) => [task.id, task.detail]));
-  for (const { id } of tasks) await reopenTasks(tx, deploymentId, id, actor);
+  await reopenTasks(tx, deploymentId, tasks.map(({ id }) => id), actor);
   const decision = { choice: "ignore", by: actor.name, note };
   const rows = tasks.map(({ id }) => ({
     id,
@@ -136,9 +136,8 @@ async function exclude(tx: Tx, deploymentId: string, { tasks, actor, note }: Ans
     );
   }
   const machines = [...new Set(tasks.map(({ machine }) => machine!))];
-  for (const { id, machine } of await readFailed(tx, deploymentId)) {
-    if (machine !== null && machines.includes(machine)) await reopenTasks(tx, deploymentId, id, actor);
-  }
+  const there = (await readFailed(tx, deploymentId)).filter(({ machine }) => machines.includes(machine ?? ""));
+  await reopenTasks(tx, deploymentId, there.map(({ id }) => id), actor);
   await handOnWaits(tx, deploymentId, machines);
   const left = { leftOut: "excluded", decision: { choice: "exclude", by: actor.name, note } };
   const rows = machines.map((machine) => ({

@@ -205,9 +205,11 @@ describe("a failure that asks", () => {
   it("is asked of the whole too: one answer for all its failed parts", async () => {
     const world = await fleet(2, ASK, { batch: 2 });
     const id = await world.deploy("v1");
-    await world.play(() => true);
-    const whole = (await getTasksOfDeployment(db, id)).find((t) => t.parentId === null)!;
-    await decideTask(world.deps, whole.id, "retry", world.actor);
+    const both = [...await claim(db, world.machines[0]!, 1), ...await claim(db, world.machines[1]!, 1)];
+    for (const task of both) await finish(db, task, failure("broken"));
+    const readWhole = async () => (await getTasksOfDeployment(db, id)).find((t) => t.parentId === null)!;
+    await decideTask(world.deps, (await readWhole()).id, "retry", world.actor);
+    expect((await readWhole()).status).toBe("pending"); // none of them has begun again yet
     expect(await world.play()).toHaveLength(4);
     expect((await world.read(id)).status).toBe("completed");
   });

@@ -33,7 +33,7 @@ export async function retryDeployment(
     await takeLocksAgain(tx, row);
     await requireNewest(tx, row);
     if (row.status === "failed") await requireWanted(tx, row);
-    const count = await reopenTasks(tx, id, onlyTask, actor);
+    const count = await reopenTasks(tx, id, onlyTask === null ? null : [onlyTask], actor);
     if (count === 0) {
       throw new AppError(
         "conflict",

@@ -8,10 +8,16 @@ import { dueWhenBegun, sayBegun } from "./begin_wait.ts";
 /**
  * A person's "try again": the only move out of a final state, and it begins a new attempt under the next fence. Failed
  * and cancelled leaves are taken up again, and what was skipped because of them waits again.
- * @param only a task of the deployment (a leaf, or a parent for all its parts); null for all of it
+ * @param only tasks of the deployment (leaves, and parents for all their parts), at once: one after the other, a whole
+ *   would have begun with the first of its parts because the others had not been taken up yet; null for all of it
  * @returns how many leaves were taken up again
  */
-export async function reopenTasks(tx: Tx, deploymentId: string, only: string | null, actor: Actor): Promise<number> {
+export async function reopenTasks(
+  tx: Tx,
+  deploymentId: string,
+  only: readonly string[] | null,
+  actor: Actor,
+): Promise<number> {
   const tasks = await tx<RetryTask[]>`
     select t.id, t.parent_id, t.state, t.max_failures, t.state = 'skipped' and t.payload ? 'leftOut' as is_left_out,
       coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
