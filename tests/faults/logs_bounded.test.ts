@@ -113,7 +113,7 @@ it(
     const taskId = await rack.deploy("long");
     await eventually(async () => (await rack.task(taskId)).attempt > 0, "the task was handed out");
     const live = rack.get(`/tasks/${taskId}/logs?follow=true`).then((r) => r.text());
-    expect(await rack.ended(taskId)).toMatchObject({ attempt: 1 });
+    expect(await rack.ended(taskId, "success", isThorough() ? 300 : 60)).toMatchObject({ attempt: 1 });
     const printed = await rack.printed(taskId);
     expect(compareLog(content, printed)).toBeUndefined();
     const lines = printed.toString().trimEnd().split("\n");
@@ -140,7 +140,7 @@ it(
     const shown = await rack.master.api("GET", `/tasks/${taskId}/logs/lines?from=${marker}&count=3`);
     expect(shown.total).toBe(stored.toString().trimEnd().split("\n").length);
   },
-  180_000,
+  isThorough() ? 420_000 : 180_000,
 );
 
 describe.skipIf(!netns.available)(`a full disk${netns.reason}`, () => {
