@@ -319,6 +319,24 @@ webhookSecret: \${env.BOREAS_SHOP_SECRET}
     );
   });
 
+  it("repositories statuses lists what the provider was told of a commit, and tells one once more", async () => {
+    const status = {
+      ...{ id: uuid(9), repositoryId: uuid(5), commit: "4f1c0b7e5d2a9c8b3e6f7a1d0c9b8a7e6f5d4c3b", attempts: 1 },
+      ...{ context: "boreas/prod", state: "failure", description: "v1 was rolled back.", status: "failed" },
+      reason: { code: "notification.refused", params: {}, text: "Not sent: the statusToken is not taken." },
+      ...{ createdAt: "2026-01-01T00:00:00Z", changedAt: "2026-01-01T00:00:00Z", sentAt: null },
+    };
+    api.on("GET /repositories", () => list(repository))
+      .on(`GET /repositories/${uuid(5)}/statuses`, () => list(status))
+      .on(`POST /repositories/${uuid(5)}/statuses/${uuid(9)}/resend`, () => ({ ...status, status: "waiting" }));
+    const told = await runAgainst(api.url, ["repositories", "statuses", repository.url, "--commit", "4f1c"]);
+    expect(told).toMatchObject({ code: 0, out: expect.stringMatching(/4f1c0b7e5d2a +boreas\/prod +failure +v1 was/) });
+    const again = await runAgainst(api.url, ["repositories", "statuses", repository.url, "--resend", uuid(9)]);
+    expect(again).toMatchObject({ code: 0, out: "boreas/prod of 4f1c0b7e5d2a is told once more.\n" });
+    const odd = await runAgainst(api.url, ["repositories", "statuses", repository.url, "--commit", "main"]);
+    expect(odd.err).toContain("first 4 digits");
+  });
+
   it("can-i answers with its exit code, by the server's own table", async () => {
     api.on(
       "GET /auth/me",

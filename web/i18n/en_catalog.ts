@@ -70,6 +70,8 @@ export const enCatalog = {
   "changes.removed": "removed",
   "changes.changed": "changed",
   "proposals.title": "Proposed by a repository",
+  "proposals.hint":
+    "Their boreas.yaml declares them. Once approved they can be deployed; dismissed ones are not asked about again.",
   "proposals.approve": "Approve",
   "proposals.dismiss": "Dismiss",
   "archived.title": "Archived: no longer in their repositories",
@@ -78,6 +80,6 @@ export const enCatalog = {
   "repository.discovery": "New applications",
   "repository.discovery.create": "are created",
   "repository.discovery.propose": "wait for approval",
-  "repository.token": "Token for pull requests",
-  "repository.token.hint": "Writes the plan of a pull request there; the credential does it when there is none",
+  "repository.token": "Token for the provider's API",
+  "repository.token.hint": "Writes what became of a commit beside it, and the plan of a pull request; plans use the credential when there is none",
 } as const;

@@ -30,6 +30,8 @@ export const enOutside = {
   "notify.test": "Test",
   "notify.deliveries": "Messages",
   "notify.deliveries.of": "Messages to {name}",
+  "statuses.title": "Told beside commits",
+  "statuses.again": "Tell again",
   "notify.deliveries.none": "Nothing was sent yet",
   "notify.switch.on": "Switch on",
   "notify.switch.off": "Switch off",

@@ -71,6 +71,7 @@ export const zhCatalog: Record<keyof typeof enCatalog, string> = {
   "changes.removed": "移除",
   "changes.changed": "已变更",
   "proposals.title": "仓库提议的应用",
+  "proposals.hint": "由它们的 boreas.yaml 声明。批准后即可部署；忽略后不再询问。",
   "proposals.approve": "批准",
   "proposals.dismiss": "忽略",
   "archived.title": "已归档：仓库中不再声明",
@@ -79,6 +80,6 @@ export const zhCatalog: Record<keyof typeof enCatalog, string> = {
   "repository.discovery": "新应用",
   "repository.discovery.create": "直接创建",
   "repository.discovery.propose": "等待批准",
-  "repository.token": "合并请求令牌",
-  "repository.token.hint": "用于把计划写到合并请求；没有时使用凭据",
+  "repository.token": "代码平台 API 令牌",
+  "repository.token.hint": "用于在提交旁写明部署结果，并把计划写到合并请求；写计划时没有令牌则使用凭据",
 };

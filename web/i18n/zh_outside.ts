@@ -30,6 +30,8 @@ export const zhOutside: Record<keyof typeof enOutside, string> = {
   "notify.test": "测试",
   "notify.deliveries": "消息",
   "notify.deliveries.of": "发往 {name} 的消息",
+  "statuses.title": "提交状态",
+  "statuses.again": "重新告知",
   "notify.deliveries.none": "还没有发送过消息",
   "notify.switch.on": "启用",
   "notify.switch.off": "停用",

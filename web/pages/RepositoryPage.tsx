@@ -5,6 +5,7 @@ import { Button } from "../components/Button.tsx";
 import { CopyLine } from "../components/CopyLine.tsx";
 import { ConfirmDialog } from "../components/Dialog.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
+import { StatusesCard } from "../components/repository/StatusesCard.tsx";
 import { Status } from "../components/Status.tsx";
 import { RunsOf } from "../components/triggers/RunsOf.tsx";
 import { Ago } from "../components/Times.tsx";
@@ -86,6 +87,7 @@ export function RepositoryPage({ id }: { id: string }) {
               )}
             </Loaded>
           </Card>
+          <StatusesCard repositoryId={id} />
           {removes && (
             <ConfirmDialog
               title={t("remove")}
@@ -112,7 +114,8 @@ function DeliveryRow({ delivery, onRedeliver }: { delivery: Delivery; onRedelive
       <div class="delivery-line">
         <Status kind="delivery" state={delivery.status} />
         <span class="delivery-what">
-          <b>{delivery.event}</b> <span class="tag">{delivery.source}</span>{" "}
+          <b>{delivery.event}</b> {delivery.source !== delivery.event && <span class="tag">{delivery.source}</span>}
+          {" "}
           <span class="mono">{delivery.ref?.replace(/^refs\/(heads|tags)\//, "")} {shortCommit(delivery.commit)}</span>
         </span>
         <span class="delivery-reason">
