@@ -18,7 +18,21 @@ export interface ClientOptions {
   applicationName?: string;
   /** How long a connection that was asked something may say nothing before it is given up; null: for ever. */
   silenceMs?: number | null;
+  /**
+   * For the few statements that each task passes through, many times a second: each is planned once for a connection, and
+   * by its indexes. Planning them for their values costs more than running them, and those who are few when the plan is
+   * made may be a million when it is used.
+   */
+  plansOnce?: boolean;
 }
+
+/** Rows are found by ids that are given; reading a whole table is never right here, however small it looks. */
+const PLANNED_ONCE = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+};
 
 /** A statement ends well before its connection would be given up for silent. */
 const SILENCE_MS = 30_000;
@@ -38,6 +52,7 @@ export function openClient(target: ConnectionTarget, options: ClientOptions = {}
       TimeZone: "UTC",
       // A pooler refuses what it cannot keep apart.
       ...(options.pooler || silenceMs === null ? {} : { statement_timeout: Math.floor(silenceMs * STATEMENT_SHARE) }),
+      ...(options.plansOnce && !options.pooler ? PLANNED_ONCE : {}),
     },
     transform: { undefined: null, column: { from: postgres.toCamel, to: postgres.fromCamel } },
     types: {

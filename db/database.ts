@@ -3,9 +3,11 @@ import type { BaseRole } from "../domain/roles.ts";
 import type { Sql, TransactionSql } from "./client.ts";
 import type { RecentLogs } from "./logs/recent_logs.ts";
 
-/** What every verb gets: the one connection pool, and ids made by us (UUIDv7, so that they sort by creation). */
+/** What every verb gets: the connection pool, and ids made by us (UUIDv7, so that they sort by creation). */
 export interface Database {
   sql: Sql;
+  /** Connections of the verbs that each task passes through (`task_store.ts`), where they have their own. */
+  taskSql?: Sql;
   newId: () => string;
   /** Named places inside a transaction where a fault test may end the process. */
   crashPoint?: CrashPoint;

@@ -1,4 +1,5 @@
 /** The core and the loops around it, started in order and stopped in reverse. Several may run on one database. */
+import { createAside } from "../db/aside.ts";
 import { bindEmbedded } from "../db/agents/register_embedded.ts";
 import { touchAgents } from "../db/agents/read_agent_identity.ts";
 import { noteDrained } from "../db/agents/drain_agent.ts";
@@ -37,7 +38,7 @@ export type Scheduler = Omit<Core, "takeHeard">;
 export function createScheduler(deps: SchedulerDeps): Scheduler {
   const core = createCore({
     ...deps,
-    store: createTaskStore(deps.db, { logCapBytes: deps.logCapBytes }),
+    store: createTaskStore({ ...deps.db, sql: deps.db.taskSql ?? deps.db.sql }, { logCapBytes: deps.logCapBytes }),
     newId: deps.db.newId,
     identities: createIdentityStore(deps.db, deps.agentKeyDays ?? KEY_DAYS),
     upgrades: createUpgradeStore(deps.db, deps.releaseKey),
@@ -58,17 +59,19 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     name: "heartbeats",
     run: () => touchAgents(deps.db, core.takeHeard()),
   });
+  const parts = createAside(deps, "a part of the upkeep");
   const upkeep = createLoop({
     ...common,
     name: "upkeep",
     onlyLeader: deps.leadership,
     wokenBy: { hints: deps.hints, topic: "agents" },
     async run() {
-      await bindEmbedded(deps.db.sql);
-      if (await noteSilentAgents(deps.db, SILENT_SECONDS) > 0) deps.hints.announce("events");
-      if (await noteDrained(deps.db) > 0) deps.hints.announce("events");
-      await deleteOldRequests(deps.db);
-      await sealAudit(deps.db);
+      await parts.attempt("embedded operators", () => bindEmbedded(deps.db.sql));
+      const silent = await parts.attempt("silent agents", () => noteSilentAgents(deps.db, SILENT_SECONDS));
+      const drained = await parts.attempt("drained agents", () => noteDrained(deps.db));
+      if (silent || drained) deps.hints.announce("events");
+      await parts.attempt("old requests", () => deleteOldRequests(deps.db));
+      await parts.attempt("audit", () => sealAudit(deps.db));
     },
   });
   const timer = createTimerLoop(deps);

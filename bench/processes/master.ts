@@ -42,7 +42,8 @@ async function open({ target, size, leaseSeconds = 30 }: {
   leaseSeconds?: number;
 }) {
   const sql = openClient(target, { max: 12, applicationName: "boreas-master" });
-  const db = { sql, newId };
+  const taskSql = openClient(target, { max: 4, applicationName: "boreas-tasks", plansOnce: true });
+  const db = { sql, taskSql, newId };
   const deps: SchedulerDeps = {
     db,
     hints: await joinHints(sql, { clock, logger, processId: newId(), listen: true }),
@@ -124,6 +125,7 @@ await answerCalls({
     if (!running) return;
     await running.scheduler.stop();
     await running.listening.close();
+    await running.deps.db.taskSql?.end({ timeout: 5 });
     await running.deps.db.sql.end({ timeout: 5 });
   },
 });

@@ -126,7 +126,9 @@ async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewE
       state_since = case when t.unmet = met.n then boreas_now() else t.state_since end,
       run_after = case when t.unmet = met.n then ${dueWhenBegun(tx)} else t.run_after end,
       reason = case when t.unmet = met.n then ${sayBegun(tx)} else t.reason end
-    from met where t.id = met.task_id and t.state = 'blocked' returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
+    -- Said twice: without the ids, a plan made while the table is small reads all of it for ever.
+    from met where t.id = any(array(select task_id from met)) and t.id = met.task_id and t.state = 'blocked'
+    returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
   for (const row of rows) {
     if (row.state === "pending") events.push(pendingEvent(row));
   }
