@@ -57,6 +57,12 @@ export function retryableError(error: unknown): RetryableError | undefined {
   return undefined;
 }
 
+/** Not something between two transactions: the server itself is away, or takes nothing from anybody. */
+export function isOutage(error: unknown): boolean {
+  const found = retryableError(error);
+  return found !== undefined && !isConflict(error) && found !== TABLE["55P03"];
+}
+
 /** Two transactions met and ours was rolled back whole: it may run again at once. */
 export function isConflict(error: unknown): boolean {
   const found = retryableError(error);

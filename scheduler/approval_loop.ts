@@ -1,4 +1,5 @@
 /** Requests for approval that nobody answered in time: the leader does what their rule says then. */
+import { createAside } from "../db/aside.ts";
 import { expireApprovals } from "../db/approvals/expire_approvals.ts";
 import type { DeploymentDeps } from "../db/deployments/load_plan.ts";
 import type { SchedulerDeps } from "./deps.ts";
@@ -7,15 +8,16 @@ import type { Loop } from "./loop.ts";
 
 type Deps = DeploymentDeps & Pick<SchedulerDeps, "clock" | "logger" | "leadership" | "sweepSeconds">;
 
-export const createApprovalLoop = (deps: Deps): Loop =>
-  createLoop({
+export function createApprovalLoop(deps: Deps): Loop {
+  const aside = createAside(deps, "the expiry of an approval");
+  return createLoop({
     name: "approval loop",
     sweepSeconds: deps.sweepSeconds,
     onlyLeader: deps.leadership,
     clock: deps.clock,
     logger: deps.logger,
     async run() {
-      const { ended, nextInSeconds } = await expireApprovals(deps);
+      const { ended, nextInSeconds } = await expireApprovals(deps, aside);
       if (ended > 0) {
         deps.hints.announce("tasks");
         deps.hints.announce("events");
@@ -23,3 +25,4 @@ export const createApprovalLoop = (deps: Deps): Loop =>
       return nextInSeconds ?? undefined;
     },
   });
+}

@@ -1,4 +1,5 @@
 /** What differs from its version: judged again after deployments, and healed where the application asks for it. */
+import { createAside } from "../db/aside.ts";
 import { judgeAgain } from "../db/drift/find_drifted.ts";
 import { healDrift } from "../db/drift/heal_drift.ts";
 import type { SchedulerDeps } from "./deps.ts";
@@ -9,6 +10,8 @@ import type { Loop } from "./loop.ts";
 const SETTLE_SECONDS = 10;
 
 export function createDriftLoop(deps: SchedulerDeps): Loop {
+  const parts = createAside(deps, "a part of the drift loop");
+  const heals = createAside(deps, "the healing of an application (environment, application, version)");
   return createLoop({
     name: "drift",
     sweepSeconds: deps.sweepSeconds,
@@ -17,8 +20,8 @@ export function createDriftLoop(deps: SchedulerDeps): Loop {
     logger: deps.logger,
     async run() {
       const settle = deps.driftSettleSeconds ?? SETTLE_SECONDS;
-      if (await judgeAgain(deps.db, settle) > 0) deps.hints.announce("events");
-      await healDrift(deps, settle);
+      if (await parts.attempt("judge", () => judgeAgain(deps.db, settle))) deps.hints.announce("events");
+      await parts.attempt("heal", () => healDrift(deps, settle, heals));
     },
   });
 }

@@ -3,8 +3,8 @@
  *
  *   due --claim (time moved on, fence + 1)--> measuring --row--> due again after `every` | passed | failed
  *
- * Slow servers hold nobody up: each is asked on its own, some at once, and what becomes free is claimed anew. A crash
- * leaves a claimed gate, which is due again when its claim runs out; what was measured and not written is measured again.
+ * Slow servers hold nobody up: each is asked on its own, some at once and few of one host, and what becomes free is
+ * claimed anew. A crash leaves a claimed gate, which is due again when its claim runs out; what was measured and not written is measured again.
  */
 import { claimGates, nextGateIn } from "../db/gates/claim_gates.ts";
 import type { ClaimedGate } from "../db/gates/claim_gates.ts";
@@ -14,8 +14,10 @@ import { measureGate } from "./gates/measure_gate.ts";
 import type { OutgoingDeps } from "./gitops/outgoing_http.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
+import { createPlaces } from "./places.ts";
 
 const AT_ONCE = 16;
+const OF_ONE_HOST = 4;
 
 export type GateLoopDeps =
   & OutgoingDeps
@@ -23,7 +25,10 @@ export type GateLoopDeps =
 
 export function createGateLoop(deps: GateLoopDeps): Loop {
   const { db, hints, logger } = deps;
-  const measuring = new Set<Promise<void>>();
+  const places = createPlaces({
+    ...{ most: AT_ONCE, share: OF_ONE_HOST, logger, what: "a gate" },
+    onFree: () => loop.wake(),
+  });
 
   async function measure(gate: ClaimedGate): Promise<void> {
     try {
@@ -46,23 +51,18 @@ export function createGateLoop(deps: GateLoopDeps): Loop {
     logger,
     wokenBy: { hints, topic: "tasks" },
     async run() {
-      for (const gate of await claimGates(db, AT_ONCE - measuring.size)) {
-        const one = measure(gate).finally(() => {
-          measuring.delete(one);
-          loop.wake();
-        });
-        measuring.add(one);
-      }
+      const room = { most: places.free(), share: OF_ONE_HOST, held: places.held() };
+      for (const gate of await claimGates(db, room)) places.begin(gate.host, () => measure(gate));
       // With no room left, the next one is looked for when one has ended.
-      if (measuring.size >= AT_ONCE) return;
-      return await nextGateIn(db) ?? undefined;
+      if (places.free() === 0) return;
+      return await nextGateIn(db, places.full()) ?? undefined;
     },
   });
   return {
     ...loop,
     async stop() {
       await loop.stop();
-      await Promise.all(measuring);
+      await places.settled();
     },
   };
 }

@@ -99,6 +99,7 @@ it("is asked for by a sync, which works the branch off whatever is known", async
 
 it("a turn is taken by one of many pollers", async () => {
   const w = await polled(() => Promise.resolve());
-  const taken = (await Promise.all(Array.from({ length: 5 }, () => claimPolls(db, 10)))).flat();
+  const taken = (await Promise.all(Array.from({ length: 5 }, () => claimPolls(db, { most: 10, share: 10, held: {} }))))
+    .flat();
   expect(taken.filter((r) => r.id === w.id).length).toBe(1);
 });

@@ -3,7 +3,7 @@
  *
  *   turn due --claim (turn moved on)--> ls-remote --> a delivery per ref that moved
  *
- * A crash in the middle costs one turn. A webhook and a poll of the same push are two deliveries and one version.
+ * Slow hosts hold nobody up: each turn is by itself, and few of one host. A crash in the middle costs one turn. A webhook and a poll of the same push are two deliveries and one version.
  */
 import { claimPolls, nextPollSeconds } from "../db/repositories/claim_polls.ts";
 import { knownRefs } from "../db/repositories/known_refs.ts";
@@ -19,13 +19,19 @@ import type { GitopsDeps } from "./gitops/deps.ts";
 import { openRemote } from "./gitops/read_source.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
+import { createPlaces } from "./places.ts";
 
-const AT_ONCE = 4;
+const AT_ONCE = 8;
+const OF_ONE_HOST = 3;
 /** A sleeping loop is woken by the next turn, never more often than this. */
 const SHORTEST_SLEEP_SECONDS = 1;
 
 export function createPollLoop(deps: GitopsDeps): Loop {
-  return createLoop({
+  const places = createPlaces({
+    ...{ most: AT_ONCE, share: OF_ONE_HOST, logger: deps.logger, what: "a look at a repository" },
+    onFree: () => loop.wake(),
+  });
+  const loop = createLoop({
     name: "poll loop",
     onlyLeader: deps.leadership,
     sweepSeconds: deps.sweepSeconds,
@@ -33,16 +39,22 @@ export function createPollLoop(deps: GitopsDeps): Loop {
     logger: deps.logger,
     // Registering, changing and syncing a repository say "deliveries" and make its turn due.
     wokenBy: { hints: deps.hints, topic: "deliveries" },
-    run: async (isOn) => {
-      while (isOn()) {
-        const due = await claimPolls(deps.db, AT_ONCE);
-        if (due.length === 0) break;
-        await Promise.all(due.map((repository) => poll(deps, repository)));
+    run: async () => {
+      const room = { most: places.free(), share: OF_ONE_HOST, held: places.held() };
+      for (const { host, ...repository } of await claimPolls(deps.db, room)) {
+        places.begin(host, () => poll(deps, repository));
       }
-      const next = await nextPollSeconds(deps.db);
+      const next = await nextPollSeconds(deps.db, places.full());
       return next === undefined ? undefined : Math.max(SHORTEST_SLEEP_SECONDS, next);
     },
   });
+  return {
+    ...loop,
+    async stop() {
+      await loop.stop();
+      await places.settled();
+    },
+  };
 }
 
 async function poll(deps: GitopsDeps, repository: RepositoryRow): Promise<void> {

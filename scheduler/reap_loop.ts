@@ -1,4 +1,5 @@
 /** The safety net: ends leases that nobody renewed, ends waits, starts what could not start before. Sweeps by the clock. */
+import { createAside } from "../db/aside.ts";
 import { startWaiting } from "../db/deployments/start_waiting.ts";
 import { endPauses } from "../db/tasks/end_pauses.ts";
 import type { CoreDeps, SchedulerDeps } from "./deps.ts";
@@ -7,6 +8,7 @@ import type { Loop } from "./loop.ts";
 
 export function createReapLoop(deps: CoreDeps): Loop {
   let isReturn = true;
+  const aside = createAside(deps, "the end of a task's lease");
   return createLoop({
     name: "reaper",
     // A lease without a sweep is taken for a master that was away, which puts every end off: so several in each lease.
@@ -19,6 +21,7 @@ export function createReapLoop(deps: CoreDeps): Loop {
         graceSeconds: deps.restartGraceSeconds,
         isReturn,
         chance: deps.chance,
+        aside,
       });
       isReturn = false;
       if (lost === 0) return;
@@ -35,6 +38,9 @@ const TIMER_REST_SECONDS = 0.05;
 
 /** pause tasks that are due, and deployments that wait for others: woken by "tasks", and by the next due instant. */
 export function createTimerLoop(deps: SchedulerDeps): Loop {
+  const parts = createAside(deps, "a part of the timer loop");
+  const pauses = createAside(deps, "the end of a wait");
+  const starts = createAside(deps, "the start of a deployment");
   return createLoop({
     name: "timer loop",
     sweepSeconds: deps.sweepSeconds,
@@ -43,13 +49,13 @@ export function createTimerLoop(deps: SchedulerDeps): Loop {
     clock: deps.clock,
     logger: deps.logger,
     async run() {
-      const { ended, nextInSeconds } = await endPauses(deps.db);
-      await startWaiting(deps);
-      if (ended > 0) {
+      const over = await parts.attempt("waits", () => endPauses(deps.db, pauses));
+      await parts.attempt("starts", () => startWaiting(deps, undefined, starts));
+      if (over && over.ended > 0) {
         deps.hints.announce("tasks");
         deps.hints.announce("events");
       }
-      return nextInSeconds ?? undefined;
+      return over?.nextInSeconds ?? undefined;
     },
   });
 }

@@ -2,17 +2,21 @@
  * Takes away what nobody needs any more, a small transaction at a time, with a pause after each.
  *
  *   resting --hourly--> rows of retired deployments -> which deployments may go -> whose logs may go -> events
- *      ^                   -> deliveries -> messages -> triggers' runs -> (daily) documents, blobs --nothing left--.
+ *      ^                   -> deliveries -> messages, statuses -> triggers' runs -> (daily) documents, blobs --nothing left--.
  *      '------------------------------------------------------------------------------'
  *
+ * A part that fails is said, and left out for some rounds; the others go on.
  * A crash leaves marks in the database (a retired deployment, a log's dropped range) from which the next round goes on.
  * Nothing it locks is claimed, renewed or finished by anybody: all of it has ended long ago.
  */
+import { createAside } from "../db/aside.ts";
+import type { Aside } from "../db/aside.ts";
 import { findExpendable } from "../db/retention/find_expendable.ts";
 import type { RetentionPolicy } from "../db/retention/policy.ts";
 import { readEnvironmentIds } from "../db/retention/read_environments.ts";
 import { removeDeliveries } from "../db/retention/remove_deliveries.ts";
 import { removeMessages } from "../db/retention/remove_messages.ts";
+import { removeStatuses } from "../db/retention/remove_statuses.ts";
 import { removeEvents } from "../db/retention/remove_events.ts";
 import { removeRuns } from "../db/triggers/remove_runs.ts";
 import { removeLogs } from "../db/retention/remove_logs.ts";
@@ -45,6 +49,7 @@ type Counted =
   | "events"
   | "deliveries"
   | "messages"
+  | "statuses"
   | "triggerRuns"
   | "documents"
   | "blobs";
@@ -52,6 +57,7 @@ type Counts = Record<Counted, number>;
 
 export function createRetentionLoop(deps: RetentionDeps): Loop {
   const { clock } = deps;
+  const aside = createAside(deps, "a part of the retention");
   let roundAt = clock.monotonic() + FIRST_SECONDS * 1000;
   let unusedAt = roundAt;
   /** The round that is under way: each step of it is one transaction. */
@@ -68,7 +74,7 @@ export function createRetentionLoop(deps: RetentionDeps): Loop {
         if (early > 0) return early;
         const withUnused = clock.monotonic() >= unusedAt;
         if (withUnused) unusedAt = clock.monotonic() + UNUSED_SECONDS * 1000;
-        round = removeAll(deps, withUnused);
+        round = removeAll(deps, aside, withUnused);
         roundAt = clock.monotonic() + ROUND_SECONDS * 1000;
       }
       try {
@@ -85,7 +91,7 @@ export function createRetentionLoop(deps: RetentionDeps): Loop {
   });
 }
 
-async function* removeAll(deps: RetentionDeps, withUnused: boolean): AsyncGenerator<void, Counts> {
+async function* removeAll(deps: RetentionDeps, aside: Aside, withUnused: boolean): AsyncGenerator<void, Counts> {
   const { db, retention } = deps;
   const counts: Counts = {
     deployments: 0,
@@ -94,57 +100,90 @@ async function* removeAll(deps: RetentionDeps, withUnused: boolean): AsyncGenera
     events: 0,
     deliveries: 0,
     messages: 0,
+    statuses: 0,
     triggerRuns: 0,
     documents: 0,
     blobs: 0,
   };
   // First what an earlier round, here or elsewhere, let go of and did not come to take away.
-  yield* removeMarked(deps, counts);
+  yield* alone(aside, "marked deployments", removeMarked(deps, aside, counts));
   for (const environmentId of await readEnvironmentIds(db)) {
     if (retention.days > 0 || retention.deployments > 0) {
-      for await (const ids of expendable(deps, environmentId, retention)) {
-        counts.deployments += await retireDeployments(db, ids);
-        yield;
-        yield* removeMarked(deps, counts);
-      }
+      yield* alone(aside, `deployments of ${environmentId}`, retire(deps, aside, environmentId, counts));
     }
-    if (retention.logDays > 0) yield* removeOldLogs(deps, environmentId, counts);
+    if (retention.logDays > 0) {
+      yield* alone(aside, `logs of ${environmentId}`, removeOldLogs(deps, aside, environmentId, counts));
+    }
   }
   const old = [
     ["events", removeEvents],
     ["deliveries", removeDeliveries],
     ["messages", removeMessages],
+    ["statuses", removeStatuses],
   ] as const;
   // Looks of triggers are bounded by their number too, so also where everything is kept for ever.
   for (const [name, remove] of [...(retention.days > 0 ? old : []), ["triggerRuns", removeRuns] as const]) {
-    let after: string | undefined;
-    do {
-      const batch = await remove(db, retention.days, after);
-      counts[name] += batch.removed;
-      after = batch.next;
-      yield;
-    } while (after !== undefined);
+    yield* alone(aside, name, removeOld((after) => remove(db, retention.days, after), name, counts));
   }
-  if (withUnused) yield* removeUnused(deps, counts);
+  if (withUnused) yield* alone(aside, "documents and blobs", removeUnused(deps, counts));
   return counts;
 }
 
-async function* removeMarked({ db }: RetentionDeps, counts: Counts): AsyncGenerator<void> {
-  for (let removed = await removeRetired(db); removed > 0; removed = await removeRetired(db)) {
+/** One part of the round, to its end or its failure. */
+async function* alone(aside: Aside, part: string, steps: AsyncGenerator<void>): AsyncGenerator<void> {
+  while ((await aside.attempt(part, () => steps.next()))?.done === false) yield;
+}
+
+async function* retire(
+  deps: RetentionDeps,
+  aside: Aside,
+  environmentId: string,
+  counts: Counts,
+): AsyncGenerator<void> {
+  for await (const ids of expendable(deps, environmentId, deps.retention)) {
+    counts.deployments += await aside.attemptAll(ids, (some) => retireDeployments(deps.db, some));
+    yield;
+    yield* removeMarked(deps, aside, counts);
+  }
+}
+
+async function* removeOld(
+  remove: (after?: string) => Promise<{ removed: number; next: string | undefined }>,
+  name: Counted,
+  counts: Counts,
+): AsyncGenerator<void> {
+  let after: string | undefined;
+  do {
+    const batch = await remove(after);
+    counts[name] += batch.removed;
+    after = batch.next;
+    yield;
+  } while (after !== undefined);
+}
+
+async function* removeMarked({ db }: RetentionDeps, aside: Aside, counts: Counts): AsyncGenerator<void> {
+  while (true) {
+    const removed = await removeRetired(db, undefined, aside);
+    if (removed === 0) return;
     counts.rows += removed;
     yield;
   }
 }
 
-async function* removeOldLogs(deps: RetentionDeps, environmentId: string, counts: Counts): AsyncGenerator<void> {
+async function* removeOldLogs(
+  deps: RetentionDeps,
+  aside: Aside,
+  environmentId: string,
+  counts: Counts,
+): AsyncGenerator<void> {
   const { db, retention } = deps;
   const age = { days: retention.logDays, deployments: 0 };
   for await (const ids of expendable(deps, environmentId, age, db.sql`d.logs_removed_at is null`)) {
     for (const id of ids) {
       for (let isDone = false; !isDone;) {
-        const batch = await removeLogs(db, id, retention.logDays);
-        counts.logChunks += batch.removed;
-        isDone = batch.isDone;
+        const batch = await aside.attempt(id, () => removeLogs(db, id, retention.logDays));
+        counts.logChunks += batch?.removed ?? 0;
+        isDone = batch?.isDone ?? true;
         yield;
       }
     }

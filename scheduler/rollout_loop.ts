@@ -1,4 +1,5 @@
 /** What nobody is there for when its turn comes, and machines that are back: looked at by the leader, sweep by sweep. */
+import { createAside } from "../db/aside.ts";
 import { catchUp } from "../db/rollouts/catch_up.ts";
 import { endUnclaimedHooks } from "../db/rollouts/end_unclaimed_hooks.ts";
 import { settleMissing } from "../db/rollouts/settle_missing.ts";
@@ -7,6 +8,10 @@ import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
 
 export function createRolloutLoop(deps: SchedulerDeps): Loop {
+  const parts = createAside(deps, "a part of the rollout loop");
+  const missing = createAside(deps, "a task whose machine is away");
+  const hooks = createAside(deps, "a hook that no agent takes");
+  const late = createAside(deps, "the catching up of a machine (a task that it was left out of)");
   /** Since when this master has led: agents of one that was away are still on their way back for a while. */
   let led: { term: number | undefined; since: number } | undefined;
   return createLoop({
@@ -19,10 +24,10 @@ export function createRolloutLoop(deps: SchedulerDeps): Loop {
       const [now, term] = [deps.clock.monotonic(), deps.leadership.term()];
       if (!led || led.term !== term) led = { term, since: now };
       const isSettled = now - led.since >= deps.restartGraceSeconds * 1000;
-      const settled = isSettled && await settleMissing(deps.db);
-      const ended = isSettled && await endUnclaimedHooks(deps.db);
-      const made = await catchUp(deps);
-      if (!settled && !ended && made === 0) return;
+      const settled = isSettled && await parts.attempt("missing", () => settleMissing(deps.db, missing));
+      const ended = isSettled && await parts.attempt("hooks", () => endUnclaimedHooks(deps.db, hooks));
+      const made = await parts.attempt("late", () => catchUp(deps, late));
+      if (!settled && !ended && !made) return;
       deps.hints.announce("tasks");
       deps.hints.announce("events");
     },

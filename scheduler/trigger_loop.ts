@@ -5,11 +5,13 @@
  *   a deployment ended ---------------------+--> a run that waits --(its soak is over)--> decided: fired | not fired
  *   POST /triggers/:id/fire ---------------'
  *
- * Everything is a row, and every time is the database's: a crash or a restart anywhere leaves a run that waits, and the
+ * Runs of one repository are decided one after the other, because its commits may have to be fetched; those of others go
+ * on beside it. Everything is a row, and every time is the database's: a crash or a restart anywhere leaves a run that waits, and the
  * next leader goes on with it. Of two leaders, for the moment that there may be two, one makes the deployment.
  */
+import { createAside } from "../db/aside.ts";
 import { claimTicks } from "../db/triggers/claim_ticks.ts";
-import { endAbandoned, nextDueSeconds, readDueRuns } from "../db/triggers/due_runs.ts";
+import { endAbandoned, nextDueSeconds, readDueLines, readDueRuns } from "../db/triggers/due_runs.ts";
 import type { DueRun } from "../db/triggers/due_runs.ts";
 import { noteEnds } from "../db/triggers/note_ends.ts";
 import { postponeRun } from "../db/triggers/settle_run.ts";
@@ -18,8 +20,11 @@ import { decideRun } from "./gitops/decide_run.ts";
 import type { GitopsDeps } from "./gitops/deps.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
+import { createPlaces } from "./places.ts";
 
 const AT_ONCE = 20;
+/** Repositories, and triggers that belong to none. */
+const LINES = 8;
 /** Events come in bursts, and each burst is one look. */
 const REST_SECONDS = 0.5;
 const SWEEP_SECONDS = 15;
@@ -27,7 +32,8 @@ const SWEEP_SECONDS = 15;
 const AGAIN_SECONDS = 30;
 
 export function createTriggerLoop(deps: GitopsDeps): Loop {
-  return createLoop({
+  const run = createRunner(deps, () => loop.wake());
+  const loop = createLoop({
     name: "trigger loop",
     sweepSeconds: SWEEP_SECONDS,
     restSeconds: REST_SECONDS,
@@ -36,19 +42,56 @@ export function createTriggerLoop(deps: GitopsDeps): Loop {
     logger: deps.logger,
     // The end of a deployment, a trigger that was made, changed or fired: each of them is an event.
     wokenBy: { hints: deps.hints, topic: "events" },
-    run: (isOn) => runTriggers(deps, isOn),
+    run: run.look,
   });
+  return {
+    ...loop,
+    async stop() {
+      await loop.stop();
+      await run.settled();
+    },
+  };
 }
 
-/** @returns seconds until there is more to do; undefined when nothing is waited for */
-export async function runTriggers(deps: GitopsDeps, isOn: () => boolean = () => true): Promise<number | undefined> {
-  const found = await claimTicks(deps.db) + await noteEnds(deps.db) + await endAbandoned(deps.db);
-  if (found > 0) deps.hints.announce("events");
-  for (let due = await readDueRuns(deps.db, AT_ONCE); due.length > 0 && isOn();) {
-    for (const run of due) await decide(deps, run);
-    due = due.length < AT_ONCE ? [] : await readDueRuns(deps.db, AT_ONCE);
+/** One look, to the end of all that it began. */
+export async function runTriggers(deps: GitopsDeps): Promise<void> {
+  const run = createRunner(deps, () => {});
+  await run.look(() => true);
+  await run.settled();
+}
+
+interface Runner {
+  /** @returns seconds until there is more to do; undefined when nothing is waited for */
+  look(isOn: () => boolean): Promise<number | undefined>;
+  settled(): Promise<void>;
+}
+
+function createRunner(deps: GitopsDeps, onFree: () => void): Runner {
+  const { db, logger } = deps;
+  const parts = createAside(deps, "a part of the trigger loop");
+  const ticks = createAside(deps, "the tick of a trigger");
+  const lines = createAside(deps, "the triggers of a repository");
+  const places = createPlaces({ most: LINES, share: 1, logger, what: "the triggers of a repository", onFree });
+
+  async function workOff(line: string, isOn: () => boolean): Promise<void> {
+    for (let due = await readDueRuns(db, line, AT_ONCE); due.length > 0 && isOn();) {
+      for (const run of due) await decide(deps, run);
+      due = due.length < AT_ONCE ? [] : await readDueRuns(db, line, AT_ONCE);
+    }
   }
-  return await nextDueSeconds(deps.db);
+  return {
+    async look(isOn) {
+      const ticked = await parts.attempt("ticks", () => claimTicks(db, ticks));
+      const ended = await parts.attempt("ends of deployments", () => noteEnds(db));
+      const given = await parts.attempt("runs of deliveries", () => endAbandoned(db));
+      if (ticked || ended || given) deps.hints.announce("events");
+      const busy = () => [...places.full(), ...lines.ids()];
+      const due = places.free() > 0 ? await readDueLines(db, places.free(), busy()) : [];
+      for (const line of due) places.begin(line, async () => void await lines.attempt(line, () => workOff(line, isOn)));
+      return places.free() > 0 ? await nextDueSeconds(db, busy()) : undefined;
+    },
+    settled: places.settled,
+  };
 }
 
 /** One that cannot be decided must not keep the others waiting. */

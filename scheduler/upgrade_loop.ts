@@ -7,6 +7,7 @@
  * A crash leaves the rows: the next leader goes on, and a session that begins anew is told anew. An agent that is at it
  * already passes over what it is told twice.
  */
+import { createAside } from "../db/aside.ts";
 import { moveUpgrades } from "../db/upgrades/move_upgrades.ts";
 import type { UpgradeStore } from "../db/upgrades/upgrade_store.ts";
 import type { Session, Sessions } from "./agent_sessions.ts";
@@ -19,6 +20,7 @@ const DRIVER_SECONDS = 10;
 const REST_SECONDS = 0.5;
 
 export function createUpgradeDriver(deps: SchedulerDeps): Loop {
+  const aside = createAside(deps, "an upgrade of agents");
   const loop = createLoop({
     name: "upgrades of agents",
     sweepSeconds: Math.max(DRIVER_SECONDS, deps.sweepSeconds),
@@ -28,7 +30,7 @@ export function createUpgradeDriver(deps: SchedulerDeps): Loop {
     logger: deps.logger,
     wokenBy: { hints: deps.hints, topic: "upgrades" },
     async run() {
-      if (!await moveUpgrades(deps.db)) return;
+      if (!await moveUpgrades(deps.db, aside)) return;
       deps.hints.announce("events");
       deps.hints.announce("upgrades");
     },

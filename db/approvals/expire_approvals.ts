@@ -1,6 +1,7 @@
 /** Requests for approval whose time is over: what the rule says then is done. Looked at by the leader. */
 import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
+import { type Aside, noAside } from "../aside.ts";
 import { systemActor } from "../database.ts";
 import type { Tx } from "../database.ts";
 import { changeDeployment } from "../deployments/change_deployment.ts";
@@ -19,7 +20,10 @@ import { endRequest } from "./vote_on_task.ts";
 const EXPIRY = "expiry of an approval";
 
 /** @returns how many ended, and seconds until the next one may (null: none can) */
-export async function expireApprovals(deps: DeploymentDeps): Promise<{ ended: number; nextInSeconds: number | null }> {
+export async function expireApprovals(
+  deps: DeploymentDeps,
+  aside: Aside = noAside,
+): Promise<{ ended: number; nextInSeconds: number | null }> {
   const { sql } = deps.db;
   const asking = (await sql<RequestRow[]>`
     (${selectTaskRequests(sql, sql`t.state = 'pending' and t.open and t.payload -> 'approve' ? 'expires'`)} limit 1000)
@@ -33,9 +37,13 @@ export async function expireApprovals(deps: DeploymentDeps): Promise<{ ended: nu
   const left = ({ rule, secondsWaited }: ApprovalRequestRow) => rule.expiresSeconds! - secondsWaited;
   let ended = 0;
   for (const request of asking.filter((one) => left(one) <= 0)) {
-    if (await inTransaction(deps.db, (tx) => expire(deps, tx, request))) ended++;
+    if (
+      await aside.attempt(request.taskId ?? request.id, () => inTransaction(deps.db, (tx) => expire(deps, tx, request)))
+    ) {
+      ended++;
+    }
   }
-  if (ended > 0) await startWaiting(deps);
+  if (ended > 0) await startWaiting(deps, undefined, aside);
   const waiting = asking.map(left).filter((seconds) => seconds > 0);
   return { ended, nextInSeconds: waiting.length === 0 ? null : Math.min(...waiting) };
 }

@@ -2,6 +2,7 @@
 import { AppError } from "../../domain/app_error.ts";
 import type { FailureChoice } from "../../domain/strategy.ts";
 import { recordAudit } from "../audit/record_audit.ts";
+import { type Aside, noAside } from "../aside.ts";
 import { systemActor } from "../database.ts";
 import type { Database } from "../database.ts";
 import { inTransaction } from "../retry.ts";
@@ -12,11 +13,12 @@ import { lockDeployment } from "./lock_deployment.ts";
 const AT_ONCE = 50;
 
 /** @returns how many were answered */
-export async function answerQuestions(db: Database): Promise<number> {
+export async function answerQuestions(db: Database, aside: Aside = noAside): Promise<number> {
   const due = await db.sql<{ id: string; projectId: string }[]>`
-    select id, project_id from deployment where status = 'paused' and ask_until <= boreas_now() order by ask_until limit ${AT_ONCE}`;
+    select id, project_id from deployment where status = 'paused' and ask_until <= boreas_now() and id <> all(${aside.ids()}::uuid[])
+    order by ask_until limit ${AT_ONCE}`;
   let answered = 0;
-  for (const one of due) if (await answerOne(db, one)) answered++;
+  for (const one of due) if (await aside.attempt(one.id, () => answerOne(db, one))) answered++;
   return answered;
 }
 

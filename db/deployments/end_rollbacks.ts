@@ -8,6 +8,7 @@
  * but the rows, so a crash costs one sweep. Run by the leader.
  */
 import { reason } from "../../domain/reason.ts";
+import { type Aside, noAside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
@@ -20,11 +21,14 @@ const AT_ONCE = 50;
 const STOP_SECONDS = 120;
 
 /** @returns how many were over their deadline and had something to end */
-export async function endRollbacks(db: Database): Promise<number> {
+export async function endRollbacks(db: Database, aside: Aside = noAside): Promise<number> {
   const due = await db.sql<{ id: string }[]>`
-    select id from deployment where status = 'rolling_back' and rollback_until <= boreas_now() order by rollback_until limit ${AT_ONCE}`;
+    select id from deployment where status = 'rolling_back' and rollback_until <= boreas_now() and id <> all(${aside.ids()}::uuid[])
+    order by rollback_until limit ${AT_ONCE}`;
   let moved = 0;
-  for (const { id } of due) if (await inTransaction(db, (tx) => endOne(db, tx, id))) moved++;
+  for (const { id } of due) {
+    if (await aside.attempt(id, () => inTransaction(db, (tx) => endOne(db, tx, id)))) moved++;
+  }
   return moved;
 }
 

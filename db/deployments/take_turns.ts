@@ -3,6 +3,7 @@ import { AppError } from "../../domain/app_error.ts";
 import { stricter } from "../../domain/concurrency.ts";
 import type { ConcurrencyInput } from "../../domain/concurrency.ts";
 import { ACTIVE_DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
+import { type Aside, noAside } from "../aside.ts";
 import { systemActor } from "../database.ts";
 import type { Tx } from "../database.ts";
 import { cancelDeployment } from "./cancel_deployment.ts";
@@ -65,7 +66,7 @@ export async function rejectWhenBusy(tx: Tx, plan: LoadedPlan, self: string | nu
  * is cancelled, and the newer starts when its work has stopped. One that rolls back is waited for.
  * @returns how many were cancelled
  */
-export async function cancelOutrun(deps: DeploymentDeps): Promise<number> {
+export async function cancelOutrun(deps: DeploymentDeps, aside: Aside = noAside): Promise<number> {
   const rows = await deps.db.sql<
     {
       id: string;
@@ -82,17 +83,22 @@ export async function cancelOutrun(deps: DeploymentDeps): Promise<number> {
     where d.status = 'pending' and d.auto_start and d.reason ->> 'code' = 'deployment.queued' and n.status = 'normal'
       and v.repository_id = n.repository_id and v.id <> n.id and v.created_at < n.created_at
       and (n.plan -> 'concurrency' ->> 'running' = 'cancel' or e.policy -> 'concurrency' ->> 'running' = 'cancel')
+      and o.id <> all(${aside.ids()}::uuid[])
     order by o.id, d.id desc limit 50`;
   let cancelled = 0;
   for (const { id, projectId, newer, plan, policy } of rows) {
-    const concurrency = stricter(plan.concurrency, policy.concurrency);
-    if (concurrency?.policy !== "supersede" || concurrency.running !== "cancel") continue;
-    try {
-      await cancelDeployment(deps, id, systemActor(`newer version ${newer}`, projectId));
-      cancelled++;
-    } catch (error: unknown) {
-      if (!(error instanceof AppError)) throw error; // it has moved on meanwhile
-    }
+    const done = await aside.attempt(id, async () => {
+      const concurrency = stricter(plan.concurrency, policy.concurrency);
+      if (concurrency?.policy !== "supersede" || concurrency.running !== "cancel") return false;
+      try {
+        await cancelDeployment(deps, id, systemActor(`newer version ${newer}`, projectId));
+        return true;
+      } catch (error: unknown) {
+        if (!(error instanceof AppError)) throw error;
+        return false; // it has moved on meanwhile
+      }
+    });
+    if (done) cancelled++;
   }
   return cancelled;
 }

@@ -9,6 +9,7 @@
 import { AppError } from "../../domain/app_error.ts";
 import { nameDifferences, nextHealAt } from "../../domain/drift.ts";
 import { reason } from "../../domain/reason.ts";
+import { type Aside, noAside } from "../aside.ts";
 import { systemActor } from "../database.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
 import type { DeploymentDeps } from "../deployments/load_plan.ts";
@@ -22,13 +23,17 @@ const HOUR_MS = 3600_000;
 const NOWHERE = "-";
 
 /** @returns deployments that were made */
-export async function healDrift(deps: DeploymentDeps, settleSeconds: number): Promise<number> {
+export async function healDrift(
+  deps: DeploymentDeps,
+  settleSeconds: number,
+  aside: Aside = noAside,
+): Promise<number> {
   const due = (await findHealable(deps.db, settleSeconds)).filter((row) =>
     nextHealAt(row.healing?.tries ?? [], row.now) <= row.now
   );
   const together = Map.groupBy(due, (row) => `${row.environmentId} ${row.applicationId} ${row.versionId}`);
   let made = 0;
-  for (const rows of together.values()) if (await heal(deps, rows)) made++;
+  for (const [key, rows] of together) if (await aside.attempt(key, () => heal(deps, rows))) made++;
   return made;
 }
 

@@ -1,7 +1,9 @@
 import type { GatePlaceholders } from "../../domain/fill_gate.ts";
 import type { MeasuredGate } from "../../domain/judge_gate.ts";
 import { timingOf } from "../../domain/judge_gate.ts";
+import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
+import { hostOf, type Room } from "../host_of.ts";
 
 export interface ClaimedGate {
   id: string;
@@ -11,6 +13,8 @@ export interface ClaimedGate {
   values: GatePlaceholders;
   /** `config.prometheus.server` of the environment. */
   server: string | null;
+  /** Whom it asks. */
+  host: string;
 }
 
 /** Longer than a measurement may take; what was claimed by a master that ended is measured again then. */
@@ -18,20 +22,28 @@ const SLACK_SECONDS = 30;
 
 /**
  * Takes gates whose next measurement is due, for this master alone: their time is moved on, and the fence grows. Waits
- * for nobody's lock, so it never stands in the way of what ends or cancels them.
+ * for nobody's lock, so it never stands in the way of what ends or cancels them. No host gets more than its share.
  */
-export async function claimGates(db: Database, most: number): Promise<ClaimedGate[]> {
+export async function claimGates(db: Database, { most, share, held }: Room): Promise<ClaimedGate[]> {
   if (most <= 0) return [];
-  return await db.sql<ClaimedGate[]>`
-    with due as (
-      select id from task where state = 'pending' and open and type = 'gate' and not is_leaf and ${isMeasured(db.sql)}
-        and run_after <= boreas_now() order by run_after limit ${most} for update skip locked
+  const { sql } = db;
+  return await sql<ClaimedGate[]>`
+    with waiting as (
+      select t.id, t.run_after, ${hostOf(sql, asked(sql))} as host ${waitingGates(sql)} and t.run_after <= boreas_now()
+    ), placed as (
+      select *, row_number() over (partition by host order by run_after, id) as place from waiting
+    ), room as (
+      select id, host from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
+      order by run_after, id limit ${most}
+    ), due as (
+      select t.id, r.host from task t join room r on r.id = t.id
+      where t.state = 'pending' and t.open and t.run_after <= boreas_now() for update of t skip locked
     ), claimed as (
       update task t set fence = t.fence + 1, run_after = boreas_now() + make_interval(secs => ${LEASE_SECONDS}),
         started_at = coalesce(t.started_at, boreas_now())
-      from due where t.id = due.id returning t.id, t.fence, t.payload, t.deployment_id, t.app_id
+      from due where t.id = due.id returning t.id, t.fence, t.payload, t.deployment_id, t.app_id, due.host
     )
-    select c.id, c.fence, c.payload -> 'gate' as gate, e.config -> 'prometheus' ->> 'server' as server,
+    select c.id, c.fence, c.host, c.payload -> 'gate' as gate, e.config -> 'prometheus' ->> 'server' as server,
       jsonb_build_object('version', v.version, 'commit', coalesce(v.git_commit, ''), 'environment', e.name,
         'application', coalesce(a.name, c.payload ->> 'application', '')) as values
     from claimed c join deployment d on d.id = c.deployment_id join version v on v.id = d.version_id
@@ -39,15 +51,21 @@ export async function claimGates(db: Database, most: number): Promise<ClaimedGat
 }
 
 /** Not one that a person has passed over beforehand: the clock ends that. */
-const isMeasured = (sql: Database["sql"]) => sql`payload ->> 'kind' in ('prometheus', 'http')`;
+const waitingGates = (sql: Sql) =>
+  sql`from task t join environment e on e.id = t.environment_id
+    where t.state = 'pending' and t.open and t.type = 'gate' and not t.is_leaf and t.payload ->> 'kind' in ('prometheus', 'http')`;
+/** The address as the file has it; what a placeholder stands for in it is not asked here. */
+const asked = (sql: Sql) =>
+  sql`coalesce(t.payload -> 'gate' ->> 'http', t.payload -> 'gate' ->> 'server', e.config -> 'prometheus' ->> 'server', '')`;
 
 /** The longest that a gate may wait for an answer, and some more. */
 const LEASE_SECONDS = timingOf({ http: "", timeout: "1h" }).timeoutSeconds + SLACK_SECONDS;
 
-/** @returns seconds until the next gate is due; null when none waits */
-export async function nextGateIn(db: Database): Promise<number | null> {
-  const [row] = await db.sql<{ seconds: number | null }[]>`
-    select extract(epoch from min(run_after) - boreas_now())::float8 as seconds from task
-    where state = 'pending' and open and type = 'gate' and not is_leaf and ${isMeasured(db.sql)}`;
+/** @returns seconds until the next gate is due, other than of hosts that are busy; null when none waits */
+export async function nextGateIn(db: Database, busy: readonly string[] = []): Promise<number | null> {
+  const { sql } = db;
+  const [row] = await sql<{ seconds: number | null }[]>`
+    select extract(epoch from min(t.run_after) - boreas_now())::float8 as seconds ${waitingGates(sql)}
+      and ${hostOf(sql, asked(sql))} <> all(${[...busy]}::text[])`;
   return row!.seconds === null ? null : Math.max(0, row!.seconds);
 }

@@ -1,6 +1,8 @@
 import type { NotificationItem } from "../../domain/notification.ts";
 import { reason } from "../../domain/reason.ts";
+import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
+import { hostOf, type Room } from "../host_of.ts";
 import { whenAsked } from "../retry.ts";
 
 /** A message in the hands of one sender. `attempts` is its fence. */
@@ -18,36 +20,56 @@ export interface ClaimedMessage {
   language: "en" | "zh";
   userId: string | null;
   enabled: boolean;
+  /** Whose server it goes to. */
+  host: string;
 }
 
 /**
  * Takes messages that are due, and those that somebody took and never spoke of again. The lease must outlast the longest
- * call: a message whose sender died after the other side had taken it goes out once more, under the same id.
+ * call: a message whose sender died after the other side had taken it goes out once more, under the same id. No server
+ * gets more than its share of them at once.
  */
-export async function claimMessages(db: Database, limit: number, leaseSeconds: number): Promise<ClaimedMessage[]> {
+export async function claimMessages(db: Database, room: Room, leaseSeconds: number): Promise<ClaimedMessage[]> {
+  const { most, share, held } = room;
+  if (most <= 0) return [];
   return await whenAsked(() =>
     db.sql<ClaimedMessage[]>`
-    with due as (
-      select id from notification_delivery where status in ('waiting', 'sending') and run_after <= boreas_now()
-      order by run_after limit ${limit} for update skip locked
+    with waiting as (
+      select d.id, d.run_after, ${receiver(db.sql)} as host ${openMessages(db.sql)} and d.run_after <= boreas_now()
+    ), placed as (
+      select *, row_number() over (partition by host order by run_after, id) as place from waiting
+    ), room as (
+      select id, host from placed where place + coalesce((${db.sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
+      order by run_after, id limit ${most}
+    ), due as (
+      select d.id, r.host from notification_delivery d join room r on r.id = d.id
+      where d.status in ('waiting', 'sending') and d.run_after <= boreas_now() for update of d skip locked
     ), taken as (
       update notification_delivery d set status = 'sending', attempts = d.attempts + 1,
         run_after = boreas_now() + make_interval(secs => ${leaseSeconds}), reason = ${
       db.sql.json(reason("notification.sending") as never)
     }
       from due where d.id = due.id
-      returning d.id, d.project_id, d.notification_id, d.event, d.items, d.count, d.attempts, d.created_at
+      returning d.id, d.project_id, d.notification_id, d.event, d.items, d.count, d.attempts, d.created_at, due.host
     )
     select taken.*, n.kind, n.sealed, n.language, n.user_id, n.enabled
     from taken join notification n on n.id = taken.notification_id order by taken.id`
   );
 }
 
-/** Seconds until the next message is due; undefined when none waits. */
-export async function nextMessageIn(db: Database): Promise<number | undefined> {
+const openMessages = (sql: Sql) =>
+  sql`from notification_delivery d join notification n on n.id = d.notification_id where d.status in ('waiting', 'sending')`;
+const receiver = (sql: Sql) =>
+  hostOf(
+    sql,
+    sql`case when n.kind = 'email' then 'smtp://' || (n.settings ->> 'host') else n.settings ->> 'destination' end`,
+  );
+
+/** Seconds until the next message is due, other than of servers that are busy; undefined when none waits. */
+export async function nextMessageIn(db: Database, busy: readonly string[] = []): Promise<number | undefined> {
   const [row] = await db.sql<{ seconds: number | null }[]>`
-    select extract(epoch from min(run_after) - boreas_now())::float8 as seconds from notification_delivery
-    where status in ('waiting', 'sending')`;
+    select extract(epoch from min(d.run_after) - boreas_now())::float8 as seconds ${openMessages(db.sql)}
+      and ${receiver(db.sql)} <> all(${[...busy]}::text[])`;
   return row?.seconds ?? undefined;
 }
 

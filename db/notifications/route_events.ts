@@ -20,16 +20,22 @@ import {
   TOLD_WAITS,
 } from "../../domain/notification.ts";
 import { type Reason, reason } from "../../domain/reason.ts";
+import type { Aside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
 import type { EventCursor } from "../events/read_events.ts";
 import { inTransaction } from "../retry.ts";
+import { isConflict, isOutage } from "../retryable_errors.ts";
 import { lockCursor, moveCursor } from "./event_cursor.ts";
 
 const STRETCH = 2000;
+/** After so many failures in a row a channel is left out for a while, or each event would be looked at by itself. */
+const BROKEN = 3;
 
 export interface RouteOptions {
   /** Instead of the usual seconds; for tests. */
   settleSeconds?: Partial<Record<NotificationEvent, number>>;
+  /** Keeps what cannot be told from keeping back the rest. */
+  aside?: Aside;
 }
 interface Channel {
   id: string;
@@ -54,36 +60,91 @@ interface Told {
   item: NotificationItem;
 }
 
-/** @returns how many messages it made or filled, and whether there may be more events to look at */
-export async function routeEvents(db: Database, options: RouteOptions = {}): Promise<{ told: number; more: boolean }> {
-  return await inTransaction(db, async (tx) => {
-    const channels = await tx<Channel[]>`
-      select id, project_id, rules, active_since from notification where enabled order by id`;
-    if (channels.length === 0) return { told: 0, more: false };
-    const from = await lockCursor(tx);
-    const { last, seen } = await readStretch(tx, from);
-    if (!last) return { told: 0, more: false };
-    const rows = await readTold(tx, from, last);
-    let told = 0;
-    for (const channel of channels) {
+interface Routed {
+  told: number;
+  more: boolean;
+}
+
+/**
+ * One event that cannot be read, or not told to a channel, is narrowed down to, said and passed over (with `aside`).
+ * @returns how many messages it made or filled, and whether there may be more events to look at
+ */
+export async function routeEvents(db: Database, options: RouteOptions = {}, most = STRETCH): Promise<Routed> {
+  try {
+    return await inTransaction(db, (tx) => routeStretch(db, tx, options, most));
+  } catch (error: unknown) {
+    if (!options.aside || isOutage(error)) throw error;
+    if (most > 1) return { ...await routeEvents(db, options, Math.floor(most / 2)), more: true };
+    await passOver(db, options.aside, error);
+    return { told: 0, more: true };
+  }
+}
+
+async function routeStretch(db: Database, tx: Tx, options: RouteOptions, most: number): Promise<Routed> {
+  const channels = await tx<Channel[]>`
+    select id, project_id, rules, active_since from notification where enabled order by id`;
+  if (channels.length === 0) return { told: 0, more: false };
+  const from = await lockCursor(tx);
+  const { last, seen } = await readStretch(tx, from, most);
+  if (!last) return { told: 0, more: false };
+  const rows = await readTold(tx, from, last);
+  const { aside } = options;
+  const broken = new Set(aside?.ids(BROKEN));
+  let told = 0;
+  for (const channel of channels.filter(({ id }) => !broken.has(id))) {
+    const tell = async (within: Tx) => {
       const wanted = rows.flatMap((row) => {
         if (row.projectId !== channel.projectId || row.createdAt < channel.activeSince) return [];
         const item = toItem(row);
         return item && isWanted(channel.rules, item) ? [{ eventId: row.id, item }] : [];
       });
       const kinds = Map.groupBy(wanted, ({ item }) => item.event as NotificationEvent);
-      for (const [event, events] of kinds) told += await write(db, tx, channel, event, events, options);
-    }
-    await moveCursor(tx, last);
-    return { told, more: seen === STRETCH };
-  });
+      let count = 0;
+      for (const [event, events] of kinds) count += await write(db, within, channel, event, events, options);
+      return count;
+    };
+    told += aside && most === 1 ? await tellAlone(tx, aside, channel.id, tell) : await tell(tx);
+  }
+  await moveCursor(tx, last);
+  return { told, more: seen === most };
 }
 
-async function readStretch(tx: Tx, from: EventCursor): Promise<{ last: EventCursor | undefined; seen: number }> {
+/** Of one event: the other channels hear of it. */
+async function tellAlone(
+  tx: Tx,
+  aside: Aside,
+  channelId: string,
+  tell: (tx: Tx) => Promise<number>,
+): Promise<number> {
+  try {
+    const told = await tx.savepoint(tell) as number;
+    aside.forget(channelId);
+    return told;
+  } catch (error: unknown) {
+    if (isOutage(error) || isConflict(error)) throw error;
+    aside.put(channelId, error);
+    return 0;
+  }
+}
+
+async function passOver(db: Database, aside: Aside, error: unknown): Promise<void> {
+  const id = await inTransaction(db, async (tx) => {
+    const { last } = await readStretch(tx, await lockCursor(tx), 1);
+    if (last) await moveCursor(tx, last);
+    return last?.id;
+  });
+  aside.put(`event ${id}`, error);
+}
+
+async function readStretch(
+  tx: Tx,
+  from: EventCursor,
+  most: number,
+): Promise<{ last: EventCursor | undefined; seen: number }> {
   const rows = await tx<(EventCursor & { seen: number })[]>`
     with stretch as materialized (
       select xid, id from event where (xid, id) > (${from.xid}::xid8, ${from.id})
-        and xid < pg_snapshot_xmin(pg_current_snapshot()) order by event.xid, event.id limit ${STRETCH}
+        and xid < pg_snapshot_xmin(pg_current_snapshot()) order by event.xid, event.id limit ${most}
     ) select xid::text as xid, id, (select count(*)::int from stretch) as seen from stretch order by stretch.xid desc, id desc limit 1`;
   const [row] = rows;
   return { last: row && { xid: row.xid, id: row.id }, seen: row?.seen ?? 0 };

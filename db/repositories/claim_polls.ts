@@ -1,24 +1,42 @@
 import type { Database } from "../database.ts";
+import { hostOf, type Room } from "../host_of.ts";
 import type { RepositoryRow } from "./repository_row.ts";
 
 /**
  * Repositories whose turn it is. Moving the turn forward is the claim: of several masters one polls, and one that dies
  * in the middle costs a single turn. A turn is moved by at most what the repository asked for, so a crash heals by itself.
+ * No host gets more than its share at once.
  */
-export async function claimPolls(db: Database, limit: number): Promise<RepositoryRow[]> {
-  return await db.sql<RepositoryRow[]>`
+export async function claimPolls(
+  db: Database,
+  { most, share, held }: Room,
+): Promise<(RepositoryRow & { host: string })[]> {
+  if (most <= 0) return [];
+  const { sql } = db;
+  return await sql<(RepositoryRow & { host: string })[]>`
+    with due as (
+      select id, next_poll_at, ${hostOf(sql, sql`url`)} as host from repository where next_poll_at <= boreas_now()
+    ), placed as (
+      select *, row_number() over (partition by host order by next_poll_at, id) as place from due
+    ), room as (
+      select id from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
+      order by next_poll_at, id limit ${most}
+    )
     update repository set next_poll_at = case when poll_seconds > 0
       then boreas_now() + make_interval(secs => poll_seconds) end
-    where id in (select id from repository where next_poll_at <= boreas_now()
-      order by next_poll_at for no key update skip locked limit ${limit})
-    returning id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential, status_token,
+    where id in (select id from repository where id in (select id from room) and next_poll_at <= boreas_now()
+      for no key update skip locked)
+    returning ${
+    hostOf(sql, sql`url`)
+  } as host, id, project_id, url, provider, branch, tag_pattern, config_paths, webhook_secret, credential, status_token,
       api_url, discovery, poll_seconds,
       last_synced_at, polled_at, reason`;
 }
 
-/** Seconds until the next repository's turn; undefined when nothing is polled. */
-export async function nextPollSeconds(db: Database): Promise<number | undefined> {
+/** Seconds until the next repository's turn, other than of hosts that are busy; undefined when nothing is polled. */
+export async function nextPollSeconds(db: Database, busy: readonly string[] = []): Promise<number | undefined> {
   const [row] = await db.sql<{ seconds: number | null }[]>`
-    select greatest(0, extract(epoch from min(next_poll_at) - boreas_now()))::float8 as seconds from repository`;
+    select greatest(0, extract(epoch from min(next_poll_at) - boreas_now()))::float8 as seconds from repository
+    where ${hostOf(db.sql, db.sql`url`)} <> all(${[...busy]}::text[])`;
   return row?.seconds ?? undefined;
 }

@@ -6,23 +6,35 @@
  * So no cascade is larger than a batch, and a crash leaves a deployment that is still marked: the next batch goes on.
  * Everything here has ended long ago, so nobody who claims, renews or finishes waits for these rows.
  */
+import { type Aside, noAside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
 import { inTransaction } from "../retry.ts";
 import { BATCH_ROWS } from "./policy.ts";
 
 /** @returns rows removed; 0 when no retired deployment is left that nobody else works on */
-export async function removeRetired(db: Database, rows = BATCH_ROWS): Promise<number> {
-  return await inTransaction(db, async (tx) => {
-    const [deployment] = await tx<{ id: string }[]>`
-      select id from deployment where retired_at is not null order by id limit 1 for update skip locked`;
+export async function removeRetired(db: Database, rows = BATCH_ROWS, aside: Aside = noAside): Promise<number> {
+  for (let after = "00000000-0000-0000-0000-000000000000";;) {
+    const [deployment] = await db.sql<{ id: string }[]>`
+      select id from deployment where retired_at is not null and id > ${after} order by id limit 1`;
     if (!deployment) return 0;
-    let removed = 0;
-    for (const remove of [removeChunks, removeEvents, removeDependencies, removeTasks, removeDeployment]) {
-      removed += await remove(tx, deployment.id, rows - removed);
-      if (removed >= rows) break;
-    }
-    return removed;
-  });
+    const removed = await aside.attempt(
+      deployment.id,
+      () => inTransaction(db, (tx) => removeRows(tx, deployment.id, rows)),
+    );
+    if (removed) return removed;
+    after = deployment.id; // it is being worked on elsewhere, or cannot go
+  }
+}
+
+async function removeRows(tx: Tx, id: string, rows: number): Promise<number> {
+  const [held] = await tx`select id from deployment where id = ${id} and retired_at is not null for update skip locked`;
+  if (!held) return 0;
+  let removed = 0;
+  for (const remove of [removeChunks, removeEvents, removeDependencies, removeTasks, removeDeployment]) {
+    removed += await remove(tx, id, rows - removed);
+    if (removed >= rows) break;
+  }
+  return removed;
 }
 
 type Remove = (tx: Tx, deploymentId: string, limit: number) => Promise<number>;

@@ -13,6 +13,7 @@ import type { VersionStanding } from "../../domain/deployable.ts";
 import { ACTIVE_DEPLOYMENT_STATES, EDITABLE_DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import { reason } from "../../domain/reason.ts";
+import { type Aside, noAside } from "../aside.ts";
 import { systemActor } from "../database.ts";
 import type { Database } from "../database.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
@@ -21,10 +22,14 @@ import type { DeploymentDeps } from "../deployments/load_plan.ts";
 
 const AT_ONCE = 50;
 
-interface Missed {
+/** In the order in which they are gone through. */
+interface Place {
+  of: string;
+  machine: string;
+}
+interface Missed extends Place {
   ids: string[];
   applications: string[];
-  machine: string;
   projectId: string;
   environmentId: string;
   versionId: string;
@@ -37,34 +42,42 @@ interface Missed {
 }
 
 /** @returns how many deployments were made */
-export async function catchUp(deps: DeploymentDeps): Promise<number> {
+export async function catchUp(deps: DeploymentDeps, aside: Aside = noAside): Promise<number> {
   let made = 0;
-  for (const missed of await findMissed(deps.db)) {
-    if (await findFrozenById(deps.db.sql, missed.environmentId, missed.applications)) continue; // seen again afterwards
-    const declined = missed.status !== "completed"
-      ? `the deployment ended ${missed.status}`
-      : !isDeployable({ status: missed.versionStatus, builds: missed.builds })
-      ? `${missed.version} was reverted`
-      : missed.isOutdated
-      ? "a later version was deployed meanwhile"
-      : undefined;
-    const outcome = declined === undefined ? await deploy(deps, missed) : { declined };
-    if ("deploymentId" in outcome) made++;
-    await deps.db.sql`
-      update task set payload = payload - 'leftOut' || jsonb_build_object('missed', payload -> 'leftOut') || ${
-      deps.db.sql.json(outcome as never)
-    }::jsonb, updated_at = boreas_now()
-      where id = any(${missed.ids}::uuid[]) and payload ? 'leftOut'`;
+  // All of them, part by part: many that wait for the end of a freeze must not keep others.
+  for (let after: Place | undefined, isMore = true; isMore;) {
+    const page = await findMissed(deps.db, after);
+    for (const missed of page) if (await aside.attempt(missed.ids[0]!, () => catchUpOne(deps, missed))) made++;
+    after = page.at(-1);
+    isMore = page.length === AT_ONCE;
   }
   return made;
+}
+
+async function catchUpOne(deps: DeploymentDeps, missed: Missed): Promise<boolean> {
+  if (await findFrozenById(deps.db.sql, missed.environmentId, missed.applications)) return false; // seen again afterwards
+  const declined = missed.status !== "completed"
+    ? `the deployment ended ${missed.status}`
+    : !isDeployable({ status: missed.versionStatus, builds: missed.builds })
+    ? `${missed.version} was reverted`
+    : missed.isOutdated
+    ? "a later version was deployed meanwhile"
+    : undefined;
+  const outcome = declined === undefined ? await deploy(deps, missed) : { declined };
+  await deps.db.sql`
+    update task set payload = payload - 'leftOut' || jsonb_build_object('missed', payload -> 'leftOut') || ${
+    deps.db.sql.json(outcome as never)
+  }::jsonb, updated_at = boreas_now()
+    where id = any(${missed.ids}::uuid[]) and payload ? 'leftOut'`;
+  return "deploymentId" in outcome;
 }
 
 const NOT_ENDED = [...EDITABLE_DEPLOYMENT_STATES, ...ACTIVE_DEPLOYMENT_STATES];
 
 /** While one of the applications is being deployed, it is too early to say: what to do is seen when that is over. */
-async function findMissed(db: Database): Promise<Missed[]> {
+async function findMissed(db: Database, after?: Place): Promise<Missed[]> {
   return await db.sql<Missed[]>`
-    select array_agg(t.id) as ids, array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
+    select array_agg(t.id order by t.id) as ids, d.id as "of", array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
       d.version_id, v.version, d.status, v.status as version_status, v.builds,
       bool_or(exists (select from deployment n where n.environment_id = d.environment_id and n.id > d.id and p.name = any(n.applications)
         and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated
@@ -72,9 +85,10 @@ async function findMissed(db: Database): Promise<Missed[]> {
     join version v on v.id = d.version_id join application p on p.id = t.app_id
     where t.state = 'skipped' and t.payload ? 'leftOut' and (t.payload ->> 'leftOut' <> 'excluded' or t.payload ? 'catchUp') and d.retired_at is null and a.status = 'connected' and not a.cordoned
       and d.status <> all(${NOT_ENDED}::text[])
+      and (${after?.of ?? null}::uuid is null or (d.id, a.name) > (${after?.of ?? null}::uuid, ${after?.machine ?? ""}))
     group by a.name, d.id, v.id
     having not bool_or(exists (select from deployment_lock l where l.application_id = t.app_id and l.environment_id = d.environment_id))
-    order by d.id limit ${AT_ONCE}`;
+    order by d.id, a.name limit ${AT_ONCE}`;
 }
 
 async function deploy(

@@ -10,6 +10,7 @@ import { decideMissing } from "../../domain/missing_machine.ts";
 import type { MissingFate, MissingMachine, OfflinePolicy } from "../../domain/missing_machine.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Reason } from "../../domain/reason.ts";
+import { type Aside, noAside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
 import { pendingEvent, recordEvents } from "../events/record_event.ts";
@@ -37,7 +38,7 @@ interface Missing extends Row {
 const TELL_AFTER_MS = 2000;
 
 /** @returns whether anything ended or was said */
-export async function settleMissing(db: Database): Promise<boolean> {
+export async function settleMissing(db: Database, aside: Aside = noAside): Promise<boolean> {
   let changed = 0;
   // All of them, part by part: a thousand that wait for long must not keep others from their deadline.
   for (let after = "00000000-0000-0000-0000-000000000000", isMore = true; isMore;) {
@@ -45,7 +46,12 @@ export async function settleMissing(db: Database): Promise<boolean> {
     const missing = rows.map((row): Missing => ({ ...row, fate: decideMissing(row, row.policy ?? undefined) }));
     const over = missing.filter(({ fate, now }) => fate.until <= now);
     const waiting = missing.filter(({ fate, now, since }) => fate.until > now && now - since >= TELL_AFTER_MS);
-    changed += await endMissing(db, over) + await tell(db, waiting);
+    const overById = new Map(over.map((one) => [one.id, one]));
+    changed += await aside.attemptAll(
+      [...overById.keys()],
+      (ids) => endMissing(db, ids.map((id) => overById.get(id)!)),
+    );
+    changed += await tell(db, waiting);
     isMore = rows.length === AT_ONCE;
     after = rows.at(-1)?.id ?? after;
   }

@@ -7,6 +7,7 @@
  */
 import { reason } from "../../domain/reason.ts";
 import type { Chance } from "../../domain/ports.ts";
+import { type Aside, noAside } from "../aside.ts";
 import type { Database } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
 import { inTransaction } from "../retry.ts";
@@ -22,22 +23,28 @@ export interface ReapOptions {
   /** The first sweep of a process: agents of the one before may have lost their master when a lease was almost over. */
   isReturn?: boolean;
   chance: Chance;
+  /** Leases that could not be ended keep no others from their end. */
+  aside?: Aside;
 }
 
 /** @returns how many leases ended */
 export async function reapTasks(db: Database, options: ReapOptions): Promise<number> {
   if (await isGrace(db, options)) return 0;
+  const aside = options.aside ?? noAside;
+  const due = await db.sql<{ id: string }[]>`
+    select id from task where agent_id is not null and lease_expires_at < boreas_now() and id <> all(${aside.ids()}::uuid[])
+    order by lease_expires_at limit ${BATCH}`;
+  return await aside.attemptAll(due.map((d) => d.id), (ids) => reap(db, ids, options));
+}
+
+async function reap(db: Database, ids: readonly string[], options: ReapOptions): Promise<number> {
   return await inTransaction(db, async (tx) => {
-    const due = await tx<{ id: string }[]>`
-      select id from task where agent_id is not null and lease_expires_at < boreas_now() order by lease_expires_at limit ${BATCH}`;
-    if (due.length === 0) return 0;
-    const ids = due.map((d) => d.id);
     const deployments = await lockDeployments(tx, ids);
     // Read again under the lock: one that ended or was renewed meanwhile is not lost.
     const lost = await tx<LostTask[]>`
       select t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.attempt, t.losses, coalesce(a.name, 'an agent') as agent
       from task t left join agent a on a.id = t.agent_id
-      where t.id = any(${ids}::uuid[]) and t.lease_expires_at < boreas_now() order by t.id for update of t`;
+      where t.id = any(${[...ids]}::uuid[]) and t.lease_expires_at < boreas_now() order by t.id for update of t`;
     await loseTasks(
       tx,
       lost,

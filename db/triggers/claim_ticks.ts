@@ -7,6 +7,7 @@ import { judgeTick } from "../../domain/due_tick.ts";
 import type { DueTick } from "../../domain/due_tick.ts";
 import { reason } from "../../domain/reason.ts";
 import type { TriggerRule } from "../../domain/trigger.ts";
+import { type Aside, noAside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
@@ -25,12 +26,19 @@ interface DueTrigger {
 const AT_ONCE = 100;
 
 /** @returns how many ticks were dealt with */
-export async function claimTicks(db: Database): Promise<number> {
+export async function claimTicks(db: Database, aside: Aside = noAside): Promise<number> {
+  const due = await db.sql<{ id: string }[]>`
+    select id from trigger where enabled and kind = 'cron' and next_due_at <= boreas_now() and id <> all(${aside.ids()}::uuid[])
+    order by next_due_at limit ${AT_ONCE}`;
+  return await aside.attemptAll(due.map(({ id }) => id), (ids) => claimThese(db, ids));
+}
+
+async function claimThese(db: Database, ids: readonly string[]): Promise<number> {
   return await inTransaction(db, async (tx) => {
     const rows = await tx<DueTrigger[]>`
       select id, project_id, name, environment, rule, (extract(epoch from next_due_at) * 1000)::float8 as due from trigger
-      where enabled and kind = 'cron' and next_due_at <= boreas_now()
-      order by next_due_at for update skip locked limit ${AT_ONCE}`;
+      where id = any(${[...ids]}::uuid[]) and enabled and kind = 'cron' and next_due_at <= boreas_now()
+      order by next_due_at, id for update skip locked`;
     for (const row of rows) await claimTick(db, tx, row);
     return rows.length;
   });

@@ -1,4 +1,5 @@
 import { reason } from "../../domain/reason.ts";
+import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
 
 /** A run that is to be decided now. */
@@ -17,19 +18,35 @@ export interface DueRun {
 }
 
 /** Those of pushes are decided by the one who works on the delivery. */
-export async function readDueRuns(db: Database, limit: number): Promise<DueRun[]> {
-  return await db.sql<DueRun[]>`
-    select id, project_id, trigger_id, trigger, event, version_id, cause_deployment_id, dry_run, wanted, actor, actor_id
-    from trigger_run where outcome = 'waiting' and event in ('cron', 'deployment', 'api') and due_at <= boreas_now()
-    order by due_at, id limit ${limit}`;
+const dueRuns = (sql: Sql) =>
+  sql`from trigger_run r left join trigger t on t.id = r.trigger_id
+    where r.outcome = 'waiting' and r.event in ('cron', 'deployment', 'api') and r.due_at <= boreas_now()`;
+
+/** What runs are decided about one after the other: their repository, whose commits may have to be fetched first. */
+const lineOf = (sql: Sql) => sql`coalesce(t.repository_id, r.trigger_id, r.id)`;
+
+/** Lines with something to decide, other than these; the one that waits longest first. */
+export async function readDueLines(db: Database, limit: number, except: readonly string[]): Promise<string[]> {
+  const rows = await db.sql<{ line: string }[]>`
+    select ${lineOf(db.sql)} as line ${dueRuns(db.sql)} and ${lineOf(db.sql)} <> all(${[...except]}::uuid[])
+    group by 1 order by min(r.due_at), 1 limit ${limit}`;
+  return rows.map((row) => row.line);
 }
 
-/** Seconds until the next tick or the end of the next soak; undefined when nothing is waited for. */
-export async function nextDueSeconds(db: Database): Promise<number | undefined> {
+/** Of one line. */
+export async function readDueRuns(db: Database, line: string, limit: number): Promise<DueRun[]> {
+  return await db.sql<DueRun[]>`
+    select r.id, r.project_id, r.trigger_id, r.trigger, r.event, r.version_id, r.cause_deployment_id, r.dry_run, r.wanted,
+      r.actor, r.actor_id ${dueRuns(db.sql)} and ${lineOf(db.sql)} = ${line} order by r.due_at, r.id limit ${limit}`;
+}
+
+/** Seconds until the next tick or the end of the next soak, other than of these lines; undefined when nothing is waited for. */
+export async function nextDueSeconds(db: Database, except: readonly string[] = []): Promise<number | undefined> {
   const [row] = await db.sql<{ seconds: number | null }[]>`
     select extract(epoch from least(
       (select min(next_due_at) from trigger where enabled and next_due_at is not null),
-      (select min(due_at) from trigger_run where outcome = 'waiting')) - boreas_now())::float8 as seconds`;
+      (select min(r.due_at) from trigger_run r left join trigger t on t.id = r.trigger_id where r.outcome = 'waiting'
+        and ${lineOf(db.sql)} <> all(${[...except]}::uuid[]))) - boreas_now())::float8 as seconds`;
   return row?.seconds === null ? undefined : Math.max(0, row!.seconds);
 }
 

@@ -1,17 +1,20 @@
 /** Takes every upgrade one step further, each in a transaction of its own: for the master that leads. */
 import { planUpgrade } from "../../domain/plan_upgrade.ts";
 import type { UpgradePlan, UpgradingAgent } from "../../domain/plan_upgrade.ts";
+import { type Aside, noAside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
 
 /** @returns whether anything changed */
-export async function moveUpgrades(db: Database): Promise<boolean> {
+export async function moveUpgrades(db: Database, aside: Aside = noAside): Promise<boolean> {
   const open = await db.sql<{ id: string }[]>`
     select id from upgrade where status = 'running'
     union select upgrade_id from upgrade_agent where state = 'asked'`;
   let moved = false;
-  for (const { id } of open) moved = await inTransaction(db, (tx) => moveUpgrade(tx, id)) || moved;
+  for (const { id } of open) {
+    moved = await aside.attempt(id, () => inTransaction(db, (tx) => moveUpgrade(tx, id))) || moved;
+  }
   return moved;
 }
 

@@ -7,6 +7,7 @@
  * A crash before the note leaves a lease that runs out: the message goes out again under the same id, so that a receiver
  * can tell. Between the two it may have been taken twice; it is never lost.
  */
+import { createAside } from "../../db/aside.ts";
 import { type ClaimedMessage, claimMessages, findAway, nextMessageIn } from "../../db/notifications/claim_messages.ts";
 import { openTarget } from "../../db/notifications/channel_secrets.ts";
 import { finishMessage, type MessageEnd } from "../../db/notifications/finish_message.ts";
@@ -22,6 +23,7 @@ import { reason } from "../../domain/reason.ts";
 import { OutgoingError } from "../gitops/outgoing_http.ts";
 import type { Leadership } from "../leadership.ts";
 import { createLoop, type Loop } from "../loop.ts";
+import { createPlaces } from "../places.ts";
 import { RefusedError, type SendDeps, sendMessage } from "./send_message.ts";
 
 export interface NotifyDeps extends SendDeps, RouteOptions {
@@ -36,12 +38,20 @@ export interface NotifyDeps extends SendDeps, RouteOptions {
   /** Instead of the usual pauses between tries; for tests. */
   nextTryIn?: typeof nextTryIn;
 }
-const AT_ONCE = 8;
+const AT_ONCE = 32;
+/** One that takes connections and never answers holds these until they time out, and no other. */
+const OF_ONE_SERVER = 8;
 /** However often it is woken: a busy installation writes events all the time, and people read slower than that. */
 const REST_SECONDS = 0.5;
 
 export function createNotifyLoop(deps: NotifyDeps): Loop {
-  return createLoop({
+  const { db, logger } = deps;
+  const aside = createAside(deps, "what is to be told (a channel, or an event)");
+  const places = createPlaces({
+    ...{ most: AT_ONCE, share: OF_ONE_SERVER, logger, what: "a message" },
+    onFree: () => loop.wake(),
+  });
+  const loop = createLoop({
     name: "notifications",
     sweepSeconds: deps.sweepSeconds,
     restSeconds: REST_SECONDS,
@@ -50,35 +60,41 @@ export function createNotifyLoop(deps: NotifyDeps): Loop {
     clock: deps.clock,
     logger: deps.logger,
     async run(isOn) {
-      while ((await routeEvents(deps.db, deps)).more && isOn());
-      while (isOn()) {
-        const taken = await claimMessages(deps.db, AT_ONCE, deps.leaseSeconds);
-        await Promise.all(taken.map((message) => tell(deps, message)));
-        if (taken.length > 0) deps.hints.announce("events");
-        if (taken.length < AT_ONCE) break;
+      while ((await routeEvents(db, { ...deps, aside })).more && isOn());
+      const room = { most: places.free(), share: OF_ONE_SERVER, held: places.held() };
+      for (const message of await claimMessages(db, room, deps.leaseSeconds)) {
+        places.begin(message.host, () => tell(deps, message));
       }
-      return await nextMessageIn(deps.db);
+      if (places.free() === 0) return;
+      return await nextMessageIn(db, places.full());
     },
   });
+  return {
+    ...loop,
+    async stop() {
+      await loop.stop();
+      await places.settled();
+    },
+  };
 }
 
 async function tell(deps: NotifyDeps, message: ClaimedMessage): Promise<void> {
   const end = await tryOnce(deps, message);
-  await finishMessage(deps.db, message, end);
+  if (await finishMessage(deps.db, message, end)) deps.hints.announce("events");
 }
 
 async function tryOnce(deps: NotifyDeps, claimed: ClaimedMessage): Promise<MessageEnd> {
   if (!claimed.enabled && claimed.event !== "test") {
     return { status: "dropped", reason: reason("notification.switched_off") };
   }
-  const message = await leaveOutWhatIsOver(deps.db, claimed);
-  if (!message) return { status: "dropped", reason: reason("notification.over") };
   try {
+    const message = await leaveOutWhatIsOver(deps.db, claimed);
+    if (!message) return { status: "dropped", reason: reason("notification.over") };
     const target = await openTarget(deps.vault, message.notificationId, message.sealed);
     const destination = await sendMessage(deps, message, target);
     return { status: "sent", reason: reason("notification.sent", { destination }) };
   } catch (error: unknown) {
-    return judge(deps, message, error);
+    return judge(deps, claimed, error);
   }
 }
 
