@@ -4,50 +4,37 @@
  * starts before its time, and every deployment ends (or is paused and asks a person).
  */
 import fc from "fast-check";
-import { beforeAll, expect, it } from "vitest";
-import { isActive, isEnded } from "../../domain/deployment_state.ts";
-import type { DeploymentState } from "../../domain/deployment_state.ts";
-import { AppError } from "../../domain/app_error.ts";
-import { isFinal } from "../../domain/task_state.ts";
-import type { OutcomeInput } from "../../protocol/operation.ts";
-import { claim, finish, playAll } from "../../tests/helpers/play_tasks.ts";
+import { beforeAll, it } from "vitest";
+import { playAll } from "../../tests/helpers/play_tasks.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
-import type { World } from "../../tests/helpers/seed_release.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../../tests/helpers/test_database.ts";
 import { modelRuns } from "../../tests/helpers/model_runs.ts";
+import { CHOICES, LEASE_SECONDS, moveClock, Step, TreeGame } from "../../tests/helpers/tree_game.ts";
+import type { Answer, Luck } from "../../tests/helpers/tree_game.ts";
 import { TreeModel } from "../../tests/helpers/tree_model.ts";
-import type { Choice, TreeTask } from "../../tests/helpers/tree_model.ts";
-import { acceptTasks } from "../tasks/accept_tasks.ts";
-import { cancelTask } from "../tasks/cancel_task.ts";
-import type { ClaimedTask } from "../tasks/claim_tasks.ts";
-import { failWatches } from "../rollouts/fail_watches.ts";
-import { decideTask } from "../tasks/decide_task.ts";
+import type { Choice } from "../../tests/helpers/tree_task.ts";
+import { approveTask } from "../approvals/vote_on_task.ts";
+import { recordMeasurement } from "../gates/record_measurement.ts";
 import { endPauses } from "../tasks/end_pauses.ts";
 import { reapTasks } from "../tasks/reap_tasks.ts";
-import { retryTask } from "../tasks/retry_task.ts";
-import { answerQuestions } from "./answer_questions.ts";
-import { cancelDeployment } from "./cancel_deployment.ts";
 import { createDeployment } from "./create_deployment.ts";
-import { endRollbacks } from "./end_rollbacks.ts";
-import { pauseDeployment, resumeDeployment } from "./pause_deployment.ts";
-import { retryDeployment } from "./retry_deployment.ts";
-import { rollbackDeployment } from "./rollback_deployment.ts";
 import { startDeployment } from "./start_deployment.ts";
-
-const EPOCH = Date.parse("2030-01-01T00:00:00Z");
-const LEASE_SECONDS = 1_000_000;
-/** Far more rounds than any plan here has tasks, attempts and batches. */
-const ENOUGH = 80;
-/** Rounds at the end in which work may still fail. */
-const UNLUCKY = 8;
-type Luck = "good" | "mixed" | "bad";
 
 let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase({ max: 1 }); // its clock is set for the session
 });
 
+const Target = fc.record({ target: fc.constantFrom<string | number>(1, "50%"), maxFailures: fc.constantFrom(0, 1) });
+const Between = fc.constantFrom(
+  { pause: "1m" },
+  { gate: { http: "https://shop.example.com/ok" } },
+  { gate: { script: "ops/gate.sh" } },
+  { approve: {} },
+);
+/** How often a hook runs; mostly there is none. */
+const On = fc.constantFrom(null, null, null, "once", "each");
 const Plan = fc.record({
   machines: fc.constantFrom(0, 0, 1, 2, 3, 3, 3), // 0: an environment without machines of its own
   apps: fc.array(
@@ -57,292 +44,58 @@ const Plan = fc.record({
   onFailure: fc.constantFrom("rollback" as const, "pause", "pause", "stop", "continue"),
   /** Of those who ask: what counts as the answer after a while. */
   answer: fc.constantFrom<Choice | null>(null, "fail", "retry", "ignore", "exclude", "rollback"),
-  strategy: fc.record({
-    type: fc.constantFrom("all", "rolling", "rolling"),
-    batch: fc.constantFrom(1, 1, 2),
-    maxFailures: fc.constantFrom(0, 1),
+  strategy: fc.oneof(
+    fc.record({
+      type: fc.constantFrom("all", "rolling", "rolling"),
+      batch: fc.constantFrom(1, 1, 2),
+      maxFailures: fc.constantFrom(0, 1),
+    }),
+    fc.record({
+      type: fc.constant("canary"),
+      steps: fc.array(fc.oneof(Target, Between), { minLength: 1, maxLength: 4 }),
+    }),
+    fc.record({ type: fc.constant("blueGreen"), steps: fc.array(Between, { maxLength: 2 }) }),
+  ),
+  hold: fc.boolean(),
+  hooks: fc.record({
+    preDeploy: On,
+    preSwitch: On,
+    postDeploy: On,
+    onRollback: On,
   }),
   wait: fc.boolean(),
   watch: fc.boolean(),
   before: fc.boolean(),
 });
 type Plan = typeof Plan extends fc.Arbitrary<infer T> ? T : never;
-const Step = fc.record({
-  act: fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom("claim", "claim", "success", "success", "failed", "accept") },
-    { weight: 1, arbitrary: fc.constantFrom("cancelled", "lost", "late", "timer") },
-    { weight: 1, arbitrary: fc.constantFrom("bad") },
-    { weight: 1, arbitrary: fc.constantFrom("unanswered", "overdue", "stuck") },
-    { weight: 2, arbitrary: fc.constantFrom("fail", "again", "ignore", "ignore", "exclude", "exclude") },
-    {
-      weight: 3,
-      arbitrary: fc.constantFrom("pause", "resume", "cancel", "rollback", "retry", "cancelTask", "retryTask"),
-    },
-  ),
-  which: fc.nat(20),
-});
-type Step = typeof Step extends fc.Arbitrary<infer T> ? T : never;
-
-interface Row extends TreeTask {
-  isLeftOut: boolean;
-  open: boolean;
-  fence: number;
-}
-
-class Game {
-  held: ClaimedTask[] = [];
-  late: ClaimedTask[] = [];
-  seen = new Map<string, Row>();
-  history: string[] = [];
-  /** What ran where before this deployment. */
-  before = "";
-  model!: TreeModel;
-  constructor(private world: World, private agents: string[], readonly id: string, private apps: number) {}
-
-  tasks = () =>
-    db.sql<Row[]>`
-      select t.id, t.name, t.parent_id, t.app_id, t.target_agent_id as target, t.position, t.is_leaf, t.is_rollback, t.type = 'gate' as is_watch,
-        t.max_failures, t.max_attempts, t.state, t.attempt, t.losses, t.run_after <= boreas_now() as due, t.state = 'skipped' and t.payload ? 'leftOut' as is_left_out, t.open, t.fence,
-        coalesce((select array_agg(d.depends_on) from task_dependency d where d.task_id = t.id), '{}') as depends_on
-      from task t where t.deployment_id = ${this.id} order by t.position`;
-  status = async () =>
-    (await db.sql<{ status: DeploymentState; locks: number }[]>`select d.status,
-      (select count(*)::int from deployment_lock l where l.deployment_id = d.id) as locks from deployment d where d.id = ${this.id}`)[
-      0
-    ]!;
-  places = async () =>
-    JSON.stringify(
-      await db
-        .sql`select application_id, target, version_id from app_state where environment_id = ${this.world.environmentId} order by 1, 2`,
-    );
-
-  /** @returns false when the act was refused with a sentence, which leaves everything as it was */
-  async act({ act, which }: Step): Promise<boolean> {
-    const { deps, actor } = this.world;
-    await setClock(++now);
-    const pick = <T>(list: readonly T[]) => list[which % Math.max(1, list.length)];
-    const onOne = ["cancelTask", "retryTask", ...Object.keys(CHOICES)].includes(act);
-    const failed = act in CHOICES ? this.model.failedOf(null) : [];
-    const one = onOne ? pick(failed.length > 0 ? failed : await this.tasks())!.id : undefined;
-    const task = pick(this.held);
-    switch (act) {
-      case "claim":
-        await this.claim(pick(this.agents)!, 1 + which % 2);
-        return true;
-      case "accept":
-        if (task) expect(await acceptTasks(db, [lease(task)])).toEqual(this.model.accept(task.id) ? [task.id] : []);
-        return true;
-      case "success":
-      case "failed":
-      case "cancelled":
-        if (task) await this.end(task, { status: act, message: act });
-        return true;
-      case "lost":
-        if (!task) return true;
-        await db.sql`update task set lease_expires_at = boreas_now() - interval '1 s' where id = ${task.id}`;
-        await reapTasks(db, { leaseSeconds: LEASE_SECONDS, graceSeconds: 0, chance: () => 0 });
-        this.model.lose(task.id);
-        this.held = this.held.filter((t) => t !== task);
-        this.late.push(task);
-        return true;
-      case "late": {
-        const late = pick(this.late);
-        if (late) expect(await finish(db, late, { status: "success", message: "late" })).toEqual([]);
-        return true;
-      }
-      case "bad": {
-        const done = (await this.tasks()).filter((t) => t.isLeaf && !t.isRollback && t.state === "success");
-        const listened = done.filter((t) => this.model.isListenedTo(t.id));
-        const part = pick(listened.length > 0 ? listened : done);
-        if (part) expect(await this.turnBad(part.id), "who listens").toBe(this.model.turnBad(part.id) ? 1 : 0);
-        return true;
-      }
-      case "timer":
-        await this.passTime();
-        return true;
-      case "unanswered":
-        return await this.waitForAnswer();
-      case "overdue":
-      case "stuck":
-        await this.overdue(act === "stuck");
-        return true;
-    }
-    const { model } = this;
-    const people: Record<typeof act, [() => Promise<void>, () => boolean]> = {
-      pause: [() => pauseDeployment(deps, this.id, actor), () => model.pause()],
-      resume: [() => resumeDeployment(deps, this.id, actor), () => model.resume()],
-      cancel: [() => cancelDeployment(deps, this.id, actor), () => model.cancel()],
-      rollback: [() => rollbackDeployment(deps, this.id, actor), () => model.rollback()],
-      retry: [() => retryDeployment(deps, this.id, actor), () => model.retry()],
-      cancelTask: [() => cancelTask(deps, one!, actor), () => model.cancelTask(one!)],
-      retryTask: [() => retryTask(deps, one!, actor), () => model.retryTask(one!)],
-      fail: [() => decideTask(deps, one!, "fail", actor), () => model.decide(one!, "fail")],
-      again: [() => decideTask(deps, one!, "retry", actor), () => model.decide(one!, "retry")],
-      ignore: [() => decideTask(deps, one!, "ignore", actor), () => model.decide(one!, "ignore")],
-      exclude: [() => decideTask(deps, one!, "exclude", actor), () => model.decide(one!, "exclude")],
-    };
-    const [wish, told] = people[act];
-    const done = await wish().then(() => true, (error: unknown) => {
-      if (error instanceof AppError) return false;
-      throw error;
-    });
-    expect(done, `${act} is ${done ? "done" : "refused"}`).toBe(told());
-    return done;
-  }
-
-  async claim(agentId: string, free: number): Promise<void> {
-    const before = new Map((await this.tasks()).map((t) => [t.id, t]));
-    const { status } = await this.status();
-    const given = await claim(db, agentId, free, LEASE_SECONDS);
-    expect(given.map((t) => t.id).sort(), "handed out").toEqual(this.model.claim(agentId, free).sort());
-    for (const task of given) {
-      const row = before.get(task.id)!;
-      expect(task.fence, "each claim has a fence of its own").toBe(row.fence + 1);
-      expect(status, "nothing is handed out unless work is wanted").toBe(row.isRollback ? "rolling_back" : "running");
-      for (const dependency of row.dependsOn.map((d) => before.get(d)!)) {
-        const tolerated = dependency.state === "failed" && before.get(dependency.parentId ?? "")?.maxFailures;
-        const over = row.isRollback && isFinal(dependency.state);
-        expect(
-          dependency.state === "success" || tolerated || over || dependency.isLeftOut,
-          `${row.name} began before ${dependency.name}`,
-        )
-          .toBeTruthy();
-      }
-      this.held.push(task);
-    }
-  }
-
-  async end(task: ClaimedTask, outcome: OutcomeInput): Promise<void> {
-    this.held = this.held.filter((t) => t !== task);
-    expect(await finish(db, task, outcome), "the word of a holder is taken").toEqual([task.id]);
-    this.model.end(task.id, outcome.status);
-    this.late.push(task);
-  }
-
-  async turnBad(id: string): Promise<number> {
-    const [at] = await db.sql<{ agentId: string; application: string; environmentId: string; version: string }[]>`
-      select t.last_agent_id as agent_id, a.name as application, t.environment_id, t.payload ->> 'version' as version
-      from task t join application a on a.id = t.app_id where t.id = ${id}`;
-    const { agentId, ...what } = at!;
-    const seen = { resources: [], differences: null, details: { turnedBad: "it answers 500" } };
-    return await failWatches(db, agentId, [{ ...what, ...seen, target: "", health: "degraded" }]);
-  }
-
-  async passTime(): Promise<void> {
-    await db.sql`update task set run_after = boreas_now() where deployment_id = ${this.id}`;
-    await endPauses(db);
-    this.model.passTime();
-  }
-
-  /** Nobody answers, until the question answers itself. @returns whether it did */
-  async waitForAnswer(): Promise<boolean> {
-    await db.sql`update deployment set ask_until = boreas_now() where id = ${this.id} and ask_until is not null`;
-    const answered = await answerQuestions(db) > 0;
-    expect(answered, "answers itself").toBe(this.model.answerItself());
-    return answered;
-  }
-
-  async overdue(long: boolean): Promise<void> {
-    await db.sql`update deployment set rollback_until = boreas_now() - make_interval(secs => ${long ? 3600 : 1})
-      where id = ${this.id} and status = 'rolling_back'`;
-    await endRollbacks(db);
-    const givenUp = this.model.overdue(long);
-    for (const task of this.held.filter((t) => givenUp.includes(t.id))) this.late.push(task);
-    this.held = this.held.filter((t) => !givenUp.includes(t.id));
-  }
-
-  async check(retried: boolean): Promise<void> {
-    const [tasks, { status, locks }] = [await this.tasks(), await this.status()];
-    this.compare(tasks, status);
-    for (const now of tasks) {
-      const was = this.seen.get(now.id);
-      if (was && isFinal(was.state) && !retried) {
-        expect({ name: now.name, state: now.state, fence: now.fence }, "what is over stays over")
-          .toEqual({ name: was.name, state: was.state, fence: was.fence });
-      }
-      if (isEnded(status)) expect([now.name, isFinal(now.state)]).toEqual([now.name, true]);
-      const parts = tasks.filter((t) => t.parentId === now.id);
-      if (parts.length > 0) {
-        expect(isFinal(now.state), "a whole is over when its parts are").toBe(parts.every((p) => isFinal(p.state)));
-      }
-    }
-    expect(locks, `locks while ${status}`).toBe(isActive(status) ? this.apps : 0);
-    this.seen = new Map(tasks.map((t) => [t.id, t]));
-  }
-
-  compare(tasks: Row[], status: DeploymentState): void {
-    const { model } = this;
-    model.adopt(tasks.filter((t) => !model.knows(t.id)));
-    const show = (t: TreeTask, open: boolean) =>
-      `${t.name} ${t.state} attempt ${t.attempt} losses ${t.losses}${isWaiting(t) ? ` open ${open}` : ""}`;
-    const isWaiting = (t: TreeTask) => t.state === "blocked" || t.state === "pending";
-    expect([status, ...tasks.map((t) => show(t, t.open))], "as the model has it")
-      .toEqual([model.status, ...model.all().map((t) => show(t, model.isOpen(t)))]);
-  }
-
-  /** Everybody does their work; whoever is asked answers. */
-  async playToTheEnd(answer: Answer, luck: Luck): Promise<void> {
-    let count = 0;
-    for (let round = 0; round < ENOUGH; round++) {
-      const { status } = await this.status();
-      if (isEnded(status)) return;
-      if (status === "paused") await this.answer(answer);
-      await this.passTime();
-      this.compare(await this.tasks(), (await this.status()).status);
-      for (const agent of this.agents) await this.claim(agent, 10);
-      const states = new Map((await this.tasks()).map((t) => [t.id, t.state]));
-      for (const task of [...this.held]) {
-        const fails = round < UNLUCKY && (luck === "bad" || (luck === "mixed" && ++count % 2 === 0));
-        const status = states.get(task.id) === "cancelling" ? "cancelled" : fails ? "failed" : "success";
-        await this.end(task, { status, message: "at the end" });
-        this.compare(await this.tasks(), (await this.status()).status);
-      }
-      if (luck === "mixed" && round < UNLUCKY) await this.act({ act: "bad", which: round });
-    }
-    const rows = (await this.tasks()).map((t) => `${t.name} ${t.state}`);
-    expect.fail(`it never ends: ${(await this.status()).status}; ${rows.join(", ")}`);
-  }
-
-  private async answer(answer: Answer): Promise<void> {
-    if (!this.model.asked) return void await this.act({ act: "resume", which: 0 });
-    if (answer === "unanswered" && await this.act({ act: answer, which: 0 })) return;
-    // One wish after the other, until one fits what has failed: a wait has no machine to leave out.
-    for (const act of answer === "unanswered" ? ["again"] as const : [answer, "ignore"] as const) {
-      if (await this.act({ act, which: 0 })) return;
-    }
-    expect.fail("nobody can answer");
-  }
-
-  async checkEnd(): Promise<void> {
-    const { status } = await this.status();
-    if (status === "rolled_back") expect(await this.places(), "everything is as it was").toBe(this.before);
-    if (status === "completed") {
-      const top = (await this.tasks()).filter((t) => t.parentId === null && !t.isRollback);
-      for (const { state } of top) expect(["success", "skipped"]).toContain(state); // skipped: its machines were excluded
-    }
+/** What a file could say: some things exclude each other there. */
+function strategyOf({ strategy, wait, hold, hooks }: Plan): Record<string, unknown> {
+  const toleratesNone = hooks.preSwitch !== null || hooks.postDeploy === "each";
+  const tolerating = (step: object) => toleratesNone ? { ...step, maxFailures: 0 } : step;
+  switch (strategy.type) {
+    case "canary":
+      return { ...strategy, steps: strategy.steps.map((step) => "target" in step ? tolerating(step) : step) };
+    case "blueGreen":
+      return { ...strategy, ...(hold ? { hold: "1m" } : {}) };
+    default:
+      return { ...tolerating(strategy), ...(wait ? { wait: "1s" } : {}) };
   }
 }
 
-/** Acts that decide about a task that failed, and what they are called there. */
-const CHOICES = { fail: "fail", again: "retry", ignore: "ignore", exclude: "exclude" } as const;
-type Answer = keyof typeof CHOICES | "unanswered";
-
-const lease = (t: ClaimedTask) => ({ taskId: t.id, fence: t.fence, agentId: t.agentId });
-
-/** The database's clock stands still but for a millisecond per act: no lease and no delay ends by itself. */
-let now = EPOCH;
-const setClock = (at: number) => db.sql`select set_config('boreas.now', ${new Date(at).toISOString()}, false)`;
-
-async function setUp(plan: Plan): Promise<Game> {
+async function setUp(plan: Plan): Promise<TreeGame> {
   const suffix = db.newId().slice(-8);
   const name = (n: number) => `app${n}-${suffix}`;
-  const { wait, strategy } = plan;
+  const hooks = Object.fromEntries(
+    Object.entries(plan.hooks).flatMap(([hook, on]) => on === null ? [] : [[hook, { run: "ops/hook.sh", on }]]),
+  );
+  const strategy = strategyOf(plan);
   const ask = plan.onFailure === "pause" && plan.answer ? { askFor: "10m", default: plan.answer } : {};
   const applications = Object.fromEntries(plan.apps.map((app, index) => [name(index), {
     // Only earlier ones, so that there is no circle.
     needs: [...new Set(app.needs.filter((n) => n < index).map(name))],
     attempts: app.attempts,
-    strategy: { ...strategy, ...(wait ? { wait: "1s" } : {}), onFailure: { action: plan.onFailure, ...ask } },
+    strategy: { ...strategy, onFailure: { action: plan.onFailure, ...ask } },
+    hooks,
     ...(plan.watch ? { healthy: { watchAfter: "1m" } } : {}),
     ...(plan.machines > 0 ? { runtime: { script: { deploy: "d.sh" } } } : {}),
   }]));
@@ -364,17 +117,24 @@ async function setUp(plan: Plan): Promise<Game> {
       await playAll(db, agents);
       await db
         .sql`update task set run_after = boreas_now() where deployment_id = ${first} and type in ('pause', 'gate')`;
-      if ((await endPauses(db)).ended === 0) break;
+      const waits = await db.sql<{ id: string; type: string; fence: number }[]>`
+        select id, type, fence from task where deployment_id = ${first} and state = 'pending' and not is_leaf
+          and type in ('gate', 'approval') and payload ->> 'kind' is distinct from 'watch'`;
+      for (const { id, type, fence } of waits) {
+        if (type === "approval") await approveTask(world.deps, id, world.actor);
+        else await recordMeasurement(db, { id, fence }, { value: 200, verdict: "pass", note: "seen" });
+      }
+      if ((await endPauses(db)).ended === 0 && waits.length === 0) break;
     }
   }
-  const game = new Game(world, agents, await deploy("v2"), plan.apps.length);
+  const game = new TreeGame(db, world, agents, await deploy("v2"), plan.apps.length);
   game.before = await game.places();
   game.model = new TreeModel(await game.tasks(), plan.onFailure, ask.default ?? null);
   return game;
 }
 
 it("holds every rule, and always ends, under any order of work, failures and wishes", async () => {
-  await setClock(++now);
+  await moveClock(db);
   await reapTasks(db, { leaseSeconds: LEASE_SECONDS, graceSeconds: 0, chance: () => 0 });
   await fc.assert(
     fc.asyncProperty(
@@ -394,6 +154,6 @@ it("holds every rule, and always ends, under any order of work, failures and wis
         await game.checkEnd();
       },
     ),
-    modelRuns("tree", 60),
+    modelRuns("tree", 40),
   );
 }, 600_000);

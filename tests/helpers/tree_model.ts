@@ -9,43 +9,8 @@
 import { expect } from "vitest";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
-
-export interface TreeTask {
-  id: string;
-  name: string;
-  parentId: string | null;
-  appId: string;
-  target: string | null;
-  position: number;
-  isLeaf: boolean;
-  /** A gate, in which a release is watched. */
-  isWatch: boolean;
-  isRollback: boolean;
-  maxFailures: number;
-  maxAttempts: number;
-  dependsOn: string[];
-  state: TaskState;
-  attempt: number;
-  losses: number;
-  /** It may be handed out; false until a retry's delay is over. */
-  due: boolean;
-  /** A person left its machine out. */
-  leftOut?: boolean;
-  /** It failed and a person said to go on: nothing was put in place there that could turn bad. */
-  ignored?: boolean;
-}
-export type Choice = "fail" | "retry" | "ignore" | "exclude" | "rollback";
-type FailureAction = "rollback" | "pause" | "stop" | "continue";
-type Ending = "success" | "failed" | "cancelled";
-
-const MAX_LOSSES = 5;
-const WAITING: readonly TaskState[] = ["blocked", "pending"];
-const HELD: readonly TaskState[] = ["leased", "running", "cancelling"];
-const OVER: readonly TaskState[] = ["success", "failed", "cancelled", "skipped"];
-const isWaiting = (t: TreeTask) => WAITING.includes(t.state);
-const isHeld = (t: TreeTask) => t.isLeaf && HELD.includes(t.state);
-const isOver = (t: TreeTask) => OVER.includes(t.state);
-const isBad = (t: TreeTask) => t.state === "failed" || t.state === "cancelled";
+import { appOrder, HELD, isBad, isHeld, isOver, isVerdict, isWaiting, MAX_LOSSES } from "./tree_task.ts";
+import type { Choice, Ending, FailureAction, TreeTask } from "./tree_task.ts";
 
 export class TreeModel {
   status: DeploymentState = "running";
@@ -103,9 +68,28 @@ export class TreeModel {
   }
   passTime(): void {
     for (const task of this.all()) task.due = true;
-    const pauses = this.all().filter((t) => this.isPause(t) && t.state === "pending" && this.isOpen(t));
+    const pauses = this.all().filter((t) => this.endsByClock(t) && t.state === "pending" && this.isOpen(t));
     for (const pause of pauses) pause.state = "success";
     this.follow();
+  }
+
+  /** What is measured now: a gate that an agent's script measures is held like other work. */
+  measurable = () => this.all().filter((t) => t.type === "gate" && !t.isLeaf && !t.isWatch && t.state === "pending");
+  /** @returns whether the measurement counted */
+  measure(id: string, passes: boolean): boolean {
+    const gate = this.get(id);
+    if (!this.isOpen(gate)) return false;
+    gate.state = passes ? "success" : "failed";
+    this.follow();
+    return true;
+  }
+  asking = () => this.all().filter((t) => t.type === "approval" && t.state === "pending");
+  vote(id: string, yes: boolean): boolean {
+    const step = this.get(id);
+    if (step.type !== "approval" || step.state !== "pending") return false;
+    step.state = yes ? "success" : "failed";
+    this.follow();
+    return true;
   }
 
   /** Somebody watches over what this part has put in place. */
@@ -122,7 +106,10 @@ export class TreeModel {
     const whole = this.wholeOf(this.get(id))!;
     // Nothing is tolerated any more, and who has not begun is spared.
     whole.maxFailures = 0;
-    for (const other of this.partsOf(whole)) if (isWaiting(other)) other.state = other.isWatch ? "failed" : "skipped";
+    for (const other of this.partsOf(whole)) {
+      if (isWaiting(other)) other.state = other.isWatch ? "failed" : "skipped";
+      else if (isHeld(other) && other.type === "gate") other.state = "cancelling"; // nothing is left to decide
+    }
     this.follow();
     return true;
   }
@@ -139,6 +126,7 @@ export class TreeModel {
   decide(id: string, choice: Choice): boolean {
     const tasks = this.asked ? this.failedOf(id) : [];
     if (tasks.length === 0 || (choice === "exclude" && tasks.some((t) => t.target === null))) return false;
+    if (choice === "ignore" && tasks.some((t) => t.type === "approval")) return false;
     this.carryOut(choice, tasks);
     return true;
   }
@@ -146,7 +134,10 @@ export class TreeModel {
   answerItself(): boolean {
     if (!this.asked || this.answer === null) return false;
     const tasks = this.failedOf(null);
-    const choice = this.answer === "exclude" && tasks.some((t) => t.target === null) ? "fail" : this.answer;
+    const doesNotFit = this.answer === "exclude"
+      ? tasks.some((t) => t.target === null)
+      : this.answer === "ignore" && tasks.some((t) => t.type === "approval");
+    const choice = doesNotFit ? "fail" : this.answer;
     if (choice === "retry") this.answer = "fail";
     this.carryOut(choice, tasks);
     return true;
@@ -194,9 +185,10 @@ export class TreeModel {
     if (rows.length === 0 && !this.reached) return;
     const { reached = [] } = this;
     const place = (t: TreeTask) => `${t.appId} ${t.target}`;
-    expect(rows.filter((t) => t.isLeaf).map(place).sort(), "every place reached is given back").toEqual(
-      reached.map(place).sort(),
-    );
+    // One place may have been reached by several parts; hooks and gates change none.
+    const changed = [...new Set(reached.filter((t) => t.type === "apply" || t.type === "deploy").map(place))];
+    expect(rows.filter((t) => t.isLeaf && t.type !== "hook").map(place).sort(), "every place reached is given back")
+      .toEqual(changed.sort());
     const forwardOrder = appOrder(this.forward(), this.get);
     const byId = new Map(rows.map((t) => [t.id, t]));
     const backwardOrder = appOrder(rows, (id) => byId.get(id) ?? this.get(id));
@@ -255,8 +247,10 @@ export class TreeModel {
     }
     for (const whole of this.forward().filter(this.isWhole)) {
       const parts = this.partsOf(whole);
-      if (!parts.filter((p) => p.isLeaf).every((p) => p.leftOut)) continue;
-      for (const wait of parts.filter((p) => !p.isLeaf && isWaiting(p))) wait.state = "skipped";
+      if (!parts.some((p) => out.includes(p)) || !parts.filter((p) => p.target !== null).every((p) => p.leftOut)) {
+        continue;
+      }
+      for (const wait of parts.filter((p) => p.target === null && isWaiting(p))) wait.state = "skipped";
     }
   }
   private allowed(when: readonly DeploymentState[], act: () => void): boolean {
@@ -265,7 +259,7 @@ export class TreeModel {
     this.follow();
     return true;
   }
-  private isPause = (t: TreeTask) => !t.isLeaf && !this.isWhole(t);
+  private endsByClock = (t: TreeTask) => t.type === "pause" || t.isWatch;
   private tryAgain = (task: TreeTask, due: boolean) => void Object.assign(task, { state: "pending", due });
   private stop(task: TreeTask, waiting: "cancelled" | "skipped"): void {
     if (isWaiting(task)) task.state = waiting;
@@ -316,6 +310,7 @@ export class TreeModel {
   private settle(): void {
     for (let changed = true; changed;) {
       changed = false;
+      for (const whole of this.all().filter(this.isWhole)) if (this.isJudged(whole)) whole.maxFailures = 0;
       for (const task of this.all()) {
         const state = this.isWhole(task) ? this.rollUp(task) : this.wake(task);
         if (state === task.state) continue;
@@ -323,6 +318,12 @@ export class TreeModel {
         changed = true;
       }
     }
+  }
+  /** What a whole tolerates are machines that fail, and no more of a canary step's than that step says. */
+  private isJudged(whole: TreeTask): boolean {
+    const failed = this.partsOf(whole).filter((p) => p.state === "failed");
+    const ofStep = (f: TreeTask) => failed.filter((o) => o.step?.number === f.step!.number).length;
+    return failed.some((f) => isVerdict(f) || (f.step !== null && ofStep(f) > f.step.maxFailures));
   }
   private wake(task: TreeTask): TaskState {
     if (task.state !== "blocked") return task.state;
@@ -379,18 +380,4 @@ export class TreeModel {
     }
     return false;
   }
-}
-
-/** @returns for an application, all that come before it, however far */
-function appOrder(tasks: readonly TreeTask[], get: (id: string) => TreeTask): (appId: string) => Set<string> {
-  const before = (appId: string, found = new Set<string>()): Set<string> => {
-    for (const task of tasks.filter((t) => t.appId === appId)) {
-      for (const { appId: next, isRollback } of task.dependsOn.map(get)) {
-        if (next === appId || isRollback !== task.isRollback || found.has(next)) continue;
-        before(next, found.add(next));
-      }
-    }
-    return found;
-  };
-  return (appId) => before(appId);
 }
