@@ -12,6 +12,12 @@ const PROCESSES: Record<string, () => Promise<number>> = {
   agent: async () => (await import("./compose/agent.ts")).runAgent(env),
   migrate: async () => (await import("./compose/migrate.ts")).runMigrate(env),
 };
+/** With words of their own after them. */
+const WITH_WORDS: Record<string, () => Promise<number>> = {
+  operator: async () => (await import("./compose/operator.ts")).runOperator(env, rest),
+  backup: async () => (await import("./compose/backup.ts")).runBackup(env, rest),
+  restore: async () => (await import("./compose/restore.ts")).runRestore(env, rest),
+};
 /** `boreas agent ...` */
 const OF_THE_AGENT: Record<string, () => Promise<number>> = {
   health: async () => (await import("./compose/agent_health.ts")).runAgentHealth(env, new Date()),
@@ -22,11 +28,9 @@ const isDoctor = rest[0] === "doctor" && rest.slice(1).every((flag) => flag === 
 // `boreas start` is the product, `boreas start DEPLOYMENT` the client's.
 const process = command === "agent" && (rest.length === 1 || isDoctor)
   ? OF_THE_AGENT[rest[0]!]
-  : command === "operator"
-  ? async () => (await import("./compose/operator.ts")).runOperator(env, rest)
-  : command !== undefined && rest.length === 0
-  ? PROCESSES[command]
-  : undefined;
+  : command === undefined
+  ? undefined
+  : WITH_WORDS[command] ?? (rest.length === 0 ? PROCESSES[command] : undefined);
 
 try {
   Deno.exit(process ? await process() : await (await import("./compose/cli.ts")).runClient(Deno.args));

@@ -1,6 +1,7 @@
 /** Opens the database of the settings: a server, or the embedded one; migrated, and checked to belong to our key. */
 import { join } from "node:path";
 import { canListen } from "../db/can_listen.ts";
+import { readRestoring } from "../db/backup/restoring.ts";
 import { openClient } from "../db/client.ts";
 import type { ConnectionTarget, Sql } from "../db/client.ts";
 import type { Database } from "../db/database.ts";
@@ -21,34 +22,24 @@ export interface OpenedDatabase extends Database {
   close(): Promise<void>;
 }
 
-export async function openDatabase(settings: Settings, say: (sentence: string) => void): Promise<OpenedDatabase> {
+/** Where PostgreSQL answers; nobody else uses the data folder until it is let go. */
+export interface OpenedServer {
+  kind: OpenedDatabase["kind"];
+  target: ConnectionTarget;
+  close(): Promise<void>;
+}
+
+export async function openServer(settings: Settings, say: (sentence: string) => void): Promise<OpenedServer> {
   await Deno.mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
   const lock = lockFolder(settings.dataDir);
   try {
     const server = settings.databaseUrl
       ? undefined
       : await startEmbeddedPostgres({ dataDir: settings.dataDir, onProgress: say });
-    const target = settings.databaseUrl ?? server!.connection;
-    let sql: Sql | undefined;
-    let listens = !settings.pooler;
-    try {
-      await migrate(target, settings);
-      // One that nobody told us of must not cost random failures: it is treated as the pooler that it is.
-      if (listens && !server) listens = await canListen(target);
-      sql = openClient(target, { max: 12, pooler: !listens, applicationName: "boreas-master" });
-    } catch (error: unknown) {
-      await server?.stop();
-      throw error;
-    }
     return {
-      sql,
-      newId,
-      recentLogs: createRecentLogs(),
-      target,
-      listens,
       kind: server ? "embedded" : "server",
+      target: settings.databaseUrl ?? server!.connection,
       async close() {
-        await sql.end({ timeout: 5 });
         await server?.stop();
         lock.release();
       },
@@ -57,6 +48,42 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
     lock.release();
     throw error;
   }
+}
+
+export async function openDatabase(settings: Settings, say: (sentence: string) => void): Promise<OpenedDatabase> {
+  const server = await openServer(settings, say);
+  const { kind, target } = server;
+  let sql: Sql;
+  let taskSql: Sql | undefined;
+  let listens = !settings.pooler;
+  try {
+    await migrate(target, settings);
+    // One that nobody told us of must not cost random failures: it is treated as the pooler that it is.
+    if (listens && kind === "server") listens = await canListen(target);
+    sql = openClient(target, { max: 12, pooler: !listens, applicationName: "boreas-master" });
+    // A pooler hands statements to any connection: none can have settings of its own.
+    if (listens) taskSql = openClient(target, { max: 4, applicationName: "boreas-tasks", plansOnce: true });
+    if (await readRestoring(sql)) {
+      await Promise.all([sql, taskSql].map((client) => client?.end({ timeout: 5 })));
+      throw new Error("A restore into this database was cut off. Run the same boreas restore again: it goes on.");
+    }
+  } catch (error: unknown) {
+    await server.close();
+    throw error;
+  }
+  return {
+    sql,
+    ...(taskSql ? { taskSql } : {}),
+    newId,
+    recentLogs: createRecentLogs(),
+    target,
+    listens,
+    kind,
+    async close() {
+      await Promise.all([sql, taskSql].map((client) => client?.end({ timeout: 5 })));
+      await server.close();
+    },
+  };
 }
 
 async function migrate(target: ConnectionTarget, settings: Settings): Promise<void> {

@@ -51,8 +51,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const dataDir = resolve(options.dataDir);
   const cluster = join(dataDir, "postgres");
   Deno.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const socketDir = makeSocketFolder(dataDir);
-  const connection = { host: socketDir, port: PORT, user: USER, database: "postgres" };
+  const connection = findConnection(dataDir);
+  const socketDir = connection.host;
 
   let user = ownerOfCluster(cluster);
   let stopping: Promise<void> | undefined;
@@ -63,7 +63,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     })();
 
   if (await readyWithin(connection, RECOVERY_SECONDS, options.onProgress)) return { connection, adopted: true, stop };
-  if (!exists(join(cluster, "PG_VERSION"))) {
+  if (!hasCluster(dataDir)) {
     options.onProgress?.("Preparing the embedded PostgreSQL (once, about a second)");
     user = await makeCluster(binaries.initdb, cluster, dataDir);
   }
@@ -114,6 +114,14 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       .trim(),
   );
 }
+
+/** How the server of a folder is reached, whether it runs or not. */
+export function findConnection(dataDir: string): EmbeddedServer["connection"] {
+  return { host: makeSocketFolder(resolve(dataDir)), port: PORT, user: USER, database: "postgres" };
+}
+
+/** Whether a server has ever been made in the folder. */
+export const hasCluster = (dataDir: string): boolean => exists(join(dataDir, "postgres", "PG_VERSION"));
 
 function serverArguments(cluster: string, socketDir: string, options: EmbeddedOptions): string[] {
   const { fsync = true, maxConnections = 60 } = options;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the image can do: `start` (master and an agent), `master`, `agent`, `redis-rest`, `healthy` (is this container's
-# master ready?), and everything else as a command of the client, as in `docker run boreas status`.
+# What the image can do: `start` (master and an agent), `master`, `agent`, `migrate`, `backup`, `restore`, `redis-rest`,
+# `healthy` (is this container's master ready?), and everything else as a command of the client, as in `docker run boreas status`.
 set -eu
 cd /app
 
@@ -15,7 +15,7 @@ done
 
 command=${1:-start}
 case "$command" in
-  start | master | agent)
+  start | master | agent | migrate | backup | restore)
     shift
     exec deno task --quiet "$command" "$@"
     ;;
