@@ -18,6 +18,8 @@ const SECONDS = isThorough() ? 60 : 10;
 /** What the sockets between the two hold is read by nobody: more than that is printed. */
 const BYTES = (isThorough() ? 200 : 60) * 1_000_000;
 const SLOW_VIEWERS = isThorough() ? 20 : 5;
+/** Until a machine that runs other things as well has taken all of it in: the case is about bounds, not about speed. */
+const PATIENCE_SECONDS = isThorough() ? 900 : 100;
 
 describe("viewers that read a kilobyte per second", () => {
   let rack: LogRack;
@@ -50,7 +52,7 @@ describe("viewers that read a kilobyte per second", () => {
     const live = await openSlowly(rack, `/live?topics=log:${taskId}`);
     const quick = rack.get(path).then(async (response) => Buffer.from(await response.arrayBuffer()));
 
-    expect(await rack.ended(taskId, "success", SECONDS * 4 + 60)).toMatchObject({ attempt: 1 });
+    expect(await rack.ended(taskId, "success", PATIENCE_SECONDS)).toMatchObject({ attempt: 1 });
     const stored = await rack.stored(taskId);
     expect(compareLog(content, await rack.printed(taskId))).toBeUndefined();
     const seen = await quick;
@@ -67,7 +69,7 @@ describe("viewers that read a kilobyte per second", () => {
       const gaps = text.toString().split("\n").filter((line) => parseGapMarker(line)?.cause === "viewer");
       expect(gaps.length).toBeGreaterThan(0);
     }
-  }, SECONDS * 6_000 + 120_000);
+  }, PATIENCE_SECONDS * 1_000 + 180_000);
 
   it("are limited in number for each user, with an answer that says so", async () => {
     const ends: (() => void)[] = [];
