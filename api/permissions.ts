@@ -36,6 +36,7 @@ const API: Record<string, Permission> = {
   "DELETE /applications/:id": "admin",
   "POST /applications/:id/approve": "deployer",
   "POST /applications/:id/dismiss": "deployer",
+  "POST /applications/:id/hand-over": "admin", // decides whose files say what runs
   "GET /applications/:id/environments": "viewer",
   "GET /applications/:id/environments/:environmentId": "viewer",
   "PUT /applications/:id/environments/:environmentId": "deployer",

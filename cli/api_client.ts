@@ -130,6 +130,8 @@ export function createApiClient(
     applications: () => list(Application, "/applications"),
     applicationsIn: (state: string) => list(Application, "/applications", { state }),
     settleApplication: (id: string, act: "approve" | "dismiss") => post(Application, `/applications/${id}/${act}`),
+    handOver: (id: string, repositoryId: string) =>
+      post(Application, `/applications/${id}/hand-over`, { repositoryId }),
     bindings: (id: string) => list(Binding, `/applications/${id}/environments`),
     /** What runs there, as its agents see it now. */
     resources: (id: string, environmentId: string) =>

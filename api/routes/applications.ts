@@ -5,6 +5,7 @@ import { parseRepositoryAddress } from "../../domain/repository_address.ts";
 import { bindEnvironment } from "../../db/applications/bind_environment.ts";
 import { createApplication } from "../../db/applications/create_application.ts";
 import { deleteApplication } from "../../db/applications/delete_application.ts";
+import { handOver } from "../../db/applications/hand_over.ts";
 import { getApplication, listApplications } from "../../db/applications/read_applications.ts";
 import { listBindings } from "../../db/applications/read_bindings.ts";
 import { listHistory } from "../../db/applications/read_history.ts";
@@ -16,6 +17,7 @@ import {
   BindEnvironment,
   Binding,
   CreateApplication,
+  HandOver,
   HistoryItem,
   Id,
   listOf,
@@ -87,6 +89,14 @@ const settle = (verb: "approve" | "dismiss", summary: string) =>
   });
 const approve = settle("approve", "Make an application of what a repository's file proposed");
 const dismiss = settle("dismiss", "Turn down what a repository's file proposed");
+const hand = createRoute({
+  ...shared,
+  method: "post",
+  path: "/applications/{id}/hand-over",
+  summary: "Give an application to another repository, archived or not; what runs of it stays",
+  request: { params: IdParams, body: jsonBody(HandOver) },
+  responses: { 200: json(Application, "As it is now"), ...problemResponses },
+});
 const bindings = createRoute({
   ...shared,
   method: "get",
@@ -159,6 +169,11 @@ export function applicationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       return c.json(await read(actorOf(c), id), 200);
     });
   }
+  router.openapi(hand, async (c) => {
+    const { id } = c.req.valid("param");
+    await handOver(deps, id, c.req.valid("json").repositoryId, actorOf(c));
+    return c.json(await read(actorOf(c), id), 200);
+  });
   router.openapi(remove, async (c) => {
     await deleteApplication(deps, c.req.valid("param").id, actorOf(c));
     return c.body(null, 204);

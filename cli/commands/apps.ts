@@ -1,20 +1,26 @@
 import type { Application } from "../../protocol/http_api.ts";
-import { command } from "../command.ts";
+import type { ApiClient } from "../api_client.ts";
+import { command, type CommandContext } from "../command.ts";
+import { findRepository } from "../find.ts";
 import { CliError, usageError } from "../host.ts";
 import { printList, printResult, sayAge } from "../print.ts";
 
-const WORDS = ["list", "approve", "dismiss"] as const;
+const WORDS = ["list", "approve", "dismiss", "hand-over"] as const;
 const STATES = ["active", "proposed", "dismissed", "archived"] as const;
 
 export const apps = command({
-  summary: "list applications, and decide on those that a repository proposes",
-  usage: "apps [list | approve APPLICATION | dismiss APPLICATION] [flags]",
+  summary: "list applications, decide on those that a repository proposes, and hand one over to another",
+  usage: "apps [list | approve APPLICATION | dismiss APPLICATION | hand-over APPLICATION --to URL] [flags]",
   details:
     `A repository whose discovery is "propose" proposes what its files declare. An application whose document is gone
-from the default branch is archived: what runs of it runs on, and boreas status --app names where.`,
-  flags: { state: { type: "string", value: "STATE", help: `list: ${STATES.join(", ")}` } },
+from the default branch is archived: what runs of it runs on, and boreas status --app names where. An application belongs to the repository that
+declared it first; hand-over gives it, archived or not, to another one, whose next push that declares it counts.`,
+  flags: {
+    state: { type: "string", value: "STATE", help: `list: ${STATES.join(", ")}` },
+    to: { type: "string", value: "URL", help: "hand-over: the repository that gets it" },
+  },
   positionals: [0, 2],
-  async run(context, [word = "list", operand], { state }) {
+  async run(context, [word = "list", operand], { state, to }) {
     if (!(WORDS as readonly string[]).includes(word)) {
       throw usageError(`Unknown word "${word}" after apps; there is ${WORDS.join(", ")}.`);
     }
@@ -43,6 +49,7 @@ from the default branch is archived: what runs of it runs on, and boreas status 
       return 0;
     }
     if (operand === undefined) throw usageError(`Say which one: boreas apps ${word} APPLICATION.`);
+    if (word === "hand-over") return await handOver(context, api, operand, to);
     const open = [...await api.applicationsIn("proposed"), ...await api.applicationsIn("dismissed")];
     const found = open.find((app) => app.name === operand || app.id === operand);
     if (!found) {
@@ -57,5 +64,25 @@ from the default branch is archived: what runs of it runs on, and boreas status 
     return 0;
   },
 });
+
+async function handOver(
+  context: CommandContext,
+  api: ApiClient,
+  operand: string,
+  to: string | undefined,
+): Promise<number> {
+  if (to === undefined) throw usageError(`Say which repository gets it: boreas apps hand-over ${operand} --to URL.`);
+  const all = [...await api.applicationsIn("active"), ...await api.applicationsIn("archived")];
+  const found = all.find((app) => app.name === operand || app.id === operand);
+  if (!found) throw new CliError(`There is no application "${operand}"; see boreas apps.`);
+  const repository = await findRepository(api, to);
+  const now = await api.handOver(found.id, repository.id);
+  printResult(
+    context,
+    now,
+    `${now.name} belongs to ${repository.url} now; the next push there that declares it counts.`,
+  );
+  return 0;
+}
 
 const stateOf = (app: Application) => app.archivedAt !== null ? "archived" : app.proposal ?? "active";

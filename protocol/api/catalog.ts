@@ -118,6 +118,9 @@ export const UpdateApplication = z.strictObject({
   type: z.enum(["microservice", "monolith"]),
   config: ApplicationConfig,
 }).partial();
+/** Whose files may say what runs under its name from now on. */
+export const HandOver = z.strictObject({ repositoryId: Id }).meta({ id: "HandOver" });
+export type HandOver = z.infer<typeof HandOver>;
 export const Application = z.object({
   id: Id,
   name: z.string(),

@@ -29,7 +29,11 @@ export function checkConfig(
     if (seen.has(name)) problems.push(problem(["name"], `${name} is declared twice; give one of them another name`));
     seen.add(name);
     const owner = surroundings.foreign.get(name);
-    if (owner !== undefined) problems.push(problem(["name"], `${name} belongs to ${owner}, which declared it first`));
+    if (owner !== undefined) {
+      problems.push(
+        problem(["name"], `${name} belongs to ${owner}, which declared it first; an admin can hand it over`),
+      );
+    }
     for (const found of checkRelease(document)) problems.push(problem(found.path, found.message));
     for (const [index, need] of (document.needs ?? []).entries()) {
       if (!isKnown(need)) {

@@ -75,7 +75,7 @@ async function checkNames(
     return isOurs ? [] : [[owner.name, theirs ?? "another repository"]];
   });
   return checkConfig(applications, plans, {
-    known: new Set(owners.map((owner) => owner.name)),
+    known: new Set(owners.flatMap((owner) => (owner.isArchived ? [] : [owner.name]))),
     foreign: new Map(foreign),
   });
 }

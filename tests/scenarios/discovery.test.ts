@@ -34,6 +34,7 @@ async function begin(prefix: string, discovery: "create" | "propose") {
       (await api.request("GET", `/applications?repositoryId=${repositoryId}${state ? `&state=${state}` : ""}`)).body,
     );
   return {
+    ...{ world, repositoryId, environment },
     environmentId,
     remote,
     list,
@@ -119,5 +120,47 @@ describe("a document that is removed", () => {
     await push(["a"]);
     expect(await list("archived")).toEqual(["hand-b"]);
     expect((await list()).sort()).toEqual(["hand-a", "hand-made"]);
+  });
+});
+
+describe("a name", () => {
+  it("that is changed in the file is a new application beside the old one, which is archived and runs on", async () => {
+    const { push, list, find, newest, environmentId, deployments } = await begin("name", "create");
+    await push(["old"]);
+    const id = await find("old");
+    await db.sql`
+      insert into app_state (environment_id, application_id, target, project_id, version_id, health, sync, details, updated_at)
+      values (${environmentId}, ${id}, 'm1', ${DEFAULT_PROJECT}, ${await newest()}, 'healthy', 'synced', '{}', boreas_now())`;
+    await push(["new"]);
+    expect([await list(), await list("archived")]).toEqual([["name-new"], ["name-old"]]);
+    expect((await deployments()).at(-1)!.applications).toEqual(["name-new"]);
+    expect((await api.request("GET", `/applications/${id}`)).body).toMatchObject({ running: 1 });
+  });
+
+  it("that two repositories declare stays with the first, also when it has archived it, until an admin hands it over", async () => {
+    const [first, second] = [await begin("one", "create"), await begin("two", "create")];
+    await first.push(["shop", "left"]);
+    const id = await first.find("shop");
+    const declare = async (names: string[]) => {
+      const file = names.map((name) =>
+        `apiVersion: boreas/v1\nkind: Application\nname: ${name}\nenvironments: { ${second.environment}: {} }\n`
+      ).join("---\n");
+      return await second.world.deliver(second.repositoryId, await second.remote.push({ "boreas.yaml": file }));
+    };
+    const taken = `one-shop belongs to ${first.remote.url}, which declared it first; an admin can hand it over`;
+    expect((await declare(["one-shop"])).reason.text).toContain(`boreas.yaml:3: name: ${taken}`);
+    await first.push(["left"]);
+    expect(await first.list("archived")).toEqual(["one-shop"]);
+    expect((await declare(["one-shop", "two-a"])).reason.text).toContain(taken);
+
+    const to = { repositoryId: second.repositoryId };
+    expect((await api.request("POST", `/applications/${id}/hand-over`, to, "deployer")).status).toBe(403);
+    const given = await api.request("POST", `/applications/${id}/hand-over`, to);
+    expect(given.body).toMatchObject({ repository: second.remote.url, archivedAt: expect.any(String) });
+    expect((await api.request("POST", `/applications/${id}/hand-over`, to)).status).toBe(409);
+    expect((await declare(["one-shop", "two-b"])).status).toBe("processed");
+    expect((await second.list()).sort()).toEqual(["one-shop", "two-b"]);
+    // Now it is the first that is told.
+    expect((await first.push(["shop", "left"])).reason.text).toContain(`belongs to ${second.remote.url}`);
   });
 });
