@@ -6,7 +6,7 @@ import type { AppRecord, BinaryShape, SlotStart } from "./app_record.ts";
 import { sha256Of } from "./fingerprint.ts";
 import type { Machine } from "./machine.ts";
 import type { Router } from "./router.ts";
-import { routedBy } from "./docker/public_port.ts";
+import { compareRoute } from "./route/compare_route.ts";
 
 export async function binaryShape(machine: Machine, start: SlotStart): Promise<BinaryShape> {
   const { command, cwd, user, env } = start;
@@ -46,13 +46,7 @@ export async function compareBinary(
     if (state) compare("unit.enabled", "yes", state.isEnabled ? "yes" : "no");
     if (state) compare("unit.overrides", "none", state.overrides || "none");
   }
-  const routed = routedBy(record, current.spec.route, current.ports);
-  if (routed && router) {
-    const { host, port } = routed.backend;
-    const serving = await router.serving(routed.route);
-    compare("route", `${host}:${port}`, serving ? `${serving.host}:${serving.port}` : "nowhere");
-  }
-  return found;
+  return [...found, ...await compareRoute({ router }, record)];
 }
 
 const describeUnit = (expected: string, actual: string | undefined) =>

@@ -60,14 +60,22 @@ describe.skipIf(!engine.available || !registry.available)(
       expect(await lastLines(pm.operator, "order", 5)).toEqual(["listening v1"]);
     });
 
-    it("deployed once more as it runs, it gets its requests back that it had lost", async () => {
+    it("deployed once more as it runs, it gets its requests back, whose loss was reported", async () => {
       const operation = pm.operationOf(pm.specOf(v1, { deadlineSeconds: 60 }), { version: "v1", versionId: "v1" });
       await pm.operator.run(operation, pm.context());
       const before = [...pm.routes];
+      const differences = async () => (await Array.fromAsync(pm.operator.observe()))[0]!.differences;
+      expect(await differences()).toEqual([]);
+      const [[listen, { host, port }]] = before as [[string, { host: string; port: number }]];
+      const route = { path: "route", expected: `${host}:${port}` };
+      pm.routes.set(listen, { host, port: port + 1 });
+      expect(await differences()).toEqual([{ ...route, actual: `${host}:${port + 1}` }]);
       pm.routes.clear();
+      expect(await differences()).toEqual([{ ...route, actual: "nowhere" }]);
       const again = await pm.operator.run({ ...operation, generation: operation.generation + 1 }, pm.context());
       expect(again).toMatchObject({ status: "success", message: expect.stringContaining("runs already") });
       expect([...pm.routes]).toEqual(before);
+      expect(await differences()).toEqual([]);
       expect(before).toHaveLength(1);
     });
 

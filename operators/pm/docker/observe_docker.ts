@@ -3,6 +3,7 @@ import type { Difference, Observed, Resource } from "../../operator.ts";
 import type { AppFolder } from "../app_folder.ts";
 import type { AppRecord } from "../app_record.ts";
 import type { PmParts } from "../pm_parts.ts";
+import { compareRoute } from "../route/compare_route.ts";
 import { askHealth } from "./container_health.ts";
 import { containerName } from "./container_plan.ts";
 import { requireEngine } from "./container_slots.ts";
@@ -30,7 +31,8 @@ export async function observeDocker(pm: PmParts, folder: AppFolder, record: AppR
   }
   const { State, RestartCount } = facts;
   const details = { ...release, container: name, pid: State.Pid || null, restarts: RestartCount };
-  const differences = current.container ? compareShapes(current.container, await shapeOf(facts)) : [];
+  const changed = current.container ? compareShapes(current.container, await shapeOf(facts)) : [];
+  const differences = [...changed, ...await compareRoute(pm, record)];
   const state: Difference[] = State.Status === "running"
     ? []
     : [{ path: "state", expected: "running", actual: State.Status }];
