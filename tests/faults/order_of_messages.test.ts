@@ -121,7 +121,7 @@ describe("F47: messages that come twice and out of order", () => {
 
   race("F47: end as on a quiet line", 30, async (_seed, random) => {
     expect(await deployOver({ random, repeat: 0.3, lateMs: 40, cuts: 0 })).toEqual(quiet);
-  }, { quick: 4 });
+  }, { quick: 2 });
 
   // A cut may swallow a dispatch: then another attempt does the same.
   const anyAttempt = ({ status, tasks, log }: typeof quiet) => ({

@@ -3,6 +3,9 @@ import { findProgram } from "./require_component.ts";
 /** Builders that every engine has: BuildKit is a plugin that may be missing. */
 const ENVIRONMENT = { DOCKER_BUILDKIT: "0", COMPOSE_DOCKER_CLI_BUILD: "0" };
 
+/** For dpkg: a system that becomes an image need not survive a power cut while it is made. */
+export const UNSYNCED = { DPKG_FORCE: "unsafe-io" };
+
 /** @returns what it printed @throws Error with all that it said, when it failed */
 export async function run(
   command: string,

@@ -43,9 +43,12 @@ export interface RunningAgent {
   output(): string;
 }
 
-const cleanups: (() => Promise<void>)[] = [];
+/** What still runs at the end of a test file: its agents go first and at once, then its masters. */
+const running: Record<"agents" | "masters", Pick<RunningAgent, "kill">[]> = { agents: [], masters: [] };
 afterAll(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const those of [running.agents, running.masters]) {
+    await Promise.all(those.splice(0).map((one) => one.kill("SIGTERM")));
+  }
 });
 
 /** @param wrap a command that the process is started by, such as `env -C folder`, or what becomes of the whole task */
@@ -106,9 +109,7 @@ export async function startMaster(
     token = JSON.parse(text).accessToken;
   };
   await launch();
-  cleanups.push(async () => {
-    await process.kill("SIGTERM");
-  });
+  running.masters.push({ kill: (signal) => process.kill(signal) });
   return {
     url,
     dataDir,
@@ -163,7 +164,7 @@ export async function startAgent(
       }`,
   );
   await process.waitFor(/agent started/);
-  cleanups.push(async () => void await process.kill("SIGTERM"));
+  running.agents.push(process);
   return {
     kill: process.kill,
     ended: () => process.ended,

@@ -13,7 +13,7 @@ import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { docker, run } from "./docker.ts";
+import { docker, run, UNSYNCED } from "./docker.ts";
 
 export interface SystemdMachine {
   /** Of the container; also its host name. */
@@ -223,7 +223,7 @@ async function makeImage(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "boreas-systemd-"));
   try {
     const root = join(folder, "root");
-    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", root]);
+    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", root], { env: UNSYNCED });
     for (const unit of QUIET) await symlink("/dev/null", join(root, "etc/systemd/system", unit));
     const without = ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"];
     const tar = join(folder, "root.tar");

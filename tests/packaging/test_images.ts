@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { docker, run } from "../helpers/docker.ts";
+import { docker, run, UNSYNCED } from "../helpers/docker.ts";
 
 export interface TestImages {
   base: string;
@@ -29,7 +29,7 @@ async function makeBase(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "boreas-base-"));
   try {
     const system = join(folder, "root");
-    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", system]);
+    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", system], { env: UNSYNCED });
     // The authorities this machine trusts: a company's proxy is met inside as it is outside.
     await copyFile("/etc/ssl/certs/ca-certificates.crt", join(system, "etc/ssl/certs/ca-certificates.crt"));
     await copyFile(Deno.execPath(), join(system, "usr/local/bin/deno"));
