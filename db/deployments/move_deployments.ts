@@ -12,6 +12,7 @@ import type { Database, Tx } from "../database.ts";
 import { askPeople } from "./ask_people.ts";
 import { beginRollback } from "./begin_rollback.ts";
 import { changeDeployment } from "./change_deployment.ts";
+import { mayMove } from "./may_move.ts";
 import { planFailureHooks, readOpenHooks } from "./plan_failure_hooks.ts";
 import { skipWaitingTasks } from "../tasks/stop_tasks.ts";
 
@@ -43,8 +44,7 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
 }
 
 /**
- * Those that may have a move to make. One that runs, where nothing has failed and the last task in order has not ended,
- * has none: so a task's end costs the same in a plan of ten tasks and of ten thousand.
+ * Those that may have a move to make.
  */
 export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Promise<Row[]> {
   if (deploymentIds.length === 0) return [];
@@ -66,8 +66,7 @@ export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Pro
     from deployment d join version v on v.id = d.version_id
     where d.id = any(${deploymentIds}::uuid[]) and d.status in ('running', 'paused', 'cancelling', 'rolling_back')
       and (d.status <> 'running'
-        or exists (select 1 from task t where t.deployment_id = d.id and t.state = 'failed')
-        or (select t.completed_at is not null from task t where t.deployment_id = d.id order by t.position desc limit 1))
+        or ${mayMove(tx, tx`d.id`)})
     order by d.id`;
 }
 
@@ -84,7 +83,13 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
   switch (nextMove(status, forward ?? {}, backward ?? {}, row.onFailure, row.waiting, row.doomed)) {
     case "none":
       return;
-    case "complete":
+    case "complete": {
+      const stranded = forward?.skipped ? await readStranded(tx, row.id) : undefined;
+      if (stranded) {
+        if ((await planFailureHooks(db, tx, row)).length > 0) return; // their end asks again
+        const said = reason("deployment.stranded", stranded);
+        return await changeDeployment(tx, row, "failed", said, { errorMessage: said.text });
+      }
       if (row.causeTaskId !== null && await isHeld(tx, row)) return;
       return await changeDeployment(
         tx,
@@ -92,6 +97,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         "completed",
         sayCompleted(forward?.success ?? 0, row),
       );
+    }
     case "fail":
       if ((await planFailureHooks(db, tx, row)).length > 0) return; // their end asks again
       return await changeDeployment(tx, row, "failed", sayFailure(forward ?? {}, params), {
@@ -139,6 +145,15 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         errorMessage: params.detail,
       });
   }
+}
+
+/** Applications that did not get the version because one that they need has it nowhere: all its machines were left out. */
+async function readStranded(tx: Tx, id: string): Promise<{ applications: string; needed: string } | undefined> {
+  const [row] = await tx<{ applications: string | null; needed: string | null }[]>`
+    select string_agg(name, ', ' order by position) filter (where reason ->> 'code' = 'task.skipped_dependency') as applications,
+      string_agg(name, ', ' order by position) filter (where reason ->> 'code' <> 'task.skipped_dependency') as needed
+    from task where deployment_id = ${id} and parent_id is null and not is_rollback and state = 'skipped'`;
+  return row?.applications ? { applications: row.applications, needed: row.needed ?? row.applications } : undefined;
 }
 
 /** Its end waits for its onFailure hooks, as a rollback's tasks do; their end asks again. */

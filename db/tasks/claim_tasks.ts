@@ -7,6 +7,7 @@
  */
 import type { Sql } from "../client.ts";
 import type { Database, Tx } from "../database.ts";
+import { mayMove } from "../deployments/may_move.ts";
 import { whenAsked } from "../retry.ts";
 
 export interface FreeSlots {
@@ -38,8 +39,9 @@ export async function claimTasks(db: Database, agents: FreeSlots[], leaseSeconds
 }
 
 /**
- * The same as part of a transaction that has made some tasks ready, for these alone. By id: a plan by deployment would
- * read all that has ended in it, one by position all that waits elsewhere.
+ * The same as part of a transaction that has made some tasks ready, for these alone, unless their deployment may have a
+ * move to make first. By id: a plan by deployment would read all that has ended in it, one by position all that waits
+ * elsewhere.
  */
 export async function claim(
   sql: Sql | Tx,
@@ -49,7 +51,9 @@ export async function claim(
 ): Promise<ClaimedTask[]> {
   const ready = agents.filter((a) => a.free > 0);
   if (ready.length === 0) return [];
-  const within = readyIds ? sql`and t.id = any(${readyIds}::uuid[])` : sql``;
+  const within = readyIds
+    ? sql`and t.id = any(${readyIds}::uuid[]) and not (${mayMove(sql, sql`t.deployment_id`)})`
+    : sql``;
   return await sql<ClaimedTask[]>`
     with wanted as (
       select w.* from unnest(${ready.map((a) => a.agentId)}::uuid[], ${ready.map((a) => a.agentName)}::text[],

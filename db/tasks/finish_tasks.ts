@@ -18,8 +18,10 @@ import { claim } from "./claim_tasks.ts";
 import type { ClaimedTask, FreeSlots } from "./claim_tasks.ts";
 import { appStateColumns, recordAppState } from "./record_app_state.ts";
 import { MAX_LOSSES } from "./lose_tasks.ts";
+import { moveOn } from "./move_on.ts";
 import { lockDeployments, settle } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
+import { wakeDependents } from "./wake_dependents.ts";
 
 export interface TaskResult {
   taskId: string;
@@ -44,7 +46,7 @@ export interface Finished {
   claimed: ClaimedTask[];
 }
 
-/** The same; and when more of these deployments has become ready, it is handed out with the same commit. */
+/** The same; and what these tasks were the last to keep waiting is handed out with the same commit. */
 export async function finishAndHandOn(
   db: Database,
   results: readonly TaskResult[],
@@ -57,7 +59,7 @@ export async function finishAndHandOn(
   return await inTransaction(db, async (tx) => {
     const [failed, others] = split([...byId.values()], (r) => r.outcome.status === "failed");
     // Statements that need nothing of each other's answers are sent together; the connection keeps their order.
-    const [deployments, ended, held] = await Promise.all([
+    const [deployments, well, held] = await Promise.all([
       lockDeployments(tx, [...byId.keys()]),
       endTasks(tx, others.map((result) => ({ ...result, ...sayEnd(result.outcome) }))),
       readFailed(tx, failed),
@@ -65,19 +67,26 @@ export async function finishAndHandOn(
     const over: Ending[] = [];
     for (const task of held) {
       const result = byId.get(task.id)!;
-      const again = await tryAgain(tx, task, result.outcome, chance);
-      if (!again) over.push({ ...result, ...sayFailure(task, result.outcome) });
+      const moved = await moveOn(tx, task, result.agentId, result.outcome);
+      const again = moved === true || !moved && await tryAgain(tx, task, result.outcome, chance);
+      if (!again) {
+        over.push({ ...result, ...(moved ? { state: "failed", reason: moved } : sayFailure(task, result.outcome)) });
+      }
     }
-    ended.push(...await endTasks(tx, over));
+    const ended = [...well.ended, ...(await endTasks(tx, over)).ended];
     await keepMeasurements(tx, ended, (id) => byId.get(id)?.outcome);
     db.crashPoint?.("finish.ended");
-    const events = await settle(tx, ended);
+    const { events, woken } = await settle(tx, ended);
+    const ready = [...well.woken, ...woken];
     db.crashPoint?.("finish.settled");
-    const [movable] = await Promise.all([readMovable(tx, deployments), recordEvents(tx, events)]);
+    // Nothing is handed on of a deployment that may have a move to make, so neither waits for the other.
+    const [movable, , claimed] = await Promise.all([
+      readMovable(tx, deployments),
+      recordEvents(tx, events),
+      ready.length > 0 ? claim(tx, agents, leaseSeconds, ready) : [],
+    ]);
     for (const row of movable) await move(db, tx, row);
     db.crashPoint?.("finish.moved");
-    const ready = events.flatMap((event) => event.kind === "task.pending" && event.subjectId ? [event.subjectId] : []);
-    const claimed = ready.length > 0 ? await claim(tx, agents, leaseSeconds, ready) : [];
     const again = held.filter((t) => !over.some((o) => o.taskId === t.id));
     return { taken: [...ended, ...again].map((t) => t.id), claimed };
   });
@@ -121,10 +130,16 @@ async function readFailed(tx: Tx, failed: readonly TaskResult[]): Promise<HeldTa
     order by t.id for update of t`;
 }
 
-/** Writes the ends of those whose lease holds, and with them what now runs where. */
-async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<EndedTask[]> {
-  if (endings.length === 0) return [];
-  const rows = endings.map((e) => ({
+interface Ended {
+  ended: EndedTask[];
+  /** Ready now: nothing they waited for is left. */
+  woken: string[];
+}
+
+/** Writes the ends of those whose lease holds, and with them what now runs where, and who goes on because of it. */
+async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<Ended> {
+  if (endings.length === 0) return { ended: [], woken: [] };
+  const said = endings.map((e) => ({
     id: e.taskId,
     fence: e.fence,
     agent: e.agentId,
@@ -132,17 +147,35 @@ async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<EndedTask[]
     reason: e.reason,
     result: e.outcome,
   }));
-  return await tx<EndedTask[]>`
+  const rows = await tx<(EndedTask & { isWoken: boolean })[]>`
     with ended as (
       update task t set state = r.state, reason = r.reason, result = r.result, agent_id = null, lease_expires_at = null,
         state_since = boreas_now(), updated_at = boreas_now(), completed_at = boreas_now()
-      from jsonb_to_recordset(${tx.json(rows as never)})
+      from jsonb_to_recordset(${tx.json(said as never)})
         as r(id uuid, fence bigint, agent uuid, state text, reason jsonb, result jsonb)
       where t.id = r.id and t.fence = r.fence and t.agent_id is not distinct from r.agent and t.state in ('leased', 'running', 'cancelling')
-      returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, ${appStateColumns(tx)}
-    ), ${recordAppState(tx)}
-    select id, project_id, deployment_id, parent_id, name, state, reason from ended`;
+      returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.position, ${
+    appStateColumns(tx)
+  }
+    ), ${recordAppState(tx)}, ${
+    wakeDependents(
+      tx,
+      tx`select d.task_id from task_dependency d where d.depends_on = any(array(select id from ended where state = 'success'))`,
+    )
+  }, changed as (
+      select 1 as turn, ${what(tx)} from ended union all select 2, ${what(tx)} from woken where state = 'pending'
+    ), noted as (
+      insert into event (project_id, topic, subject_id, deployment_id, kind, data)
+      select project_id, 'task', id, deployment_id, 'task.' || state, jsonb_build_object('name', name, 'reason', reason)
+      from changed order by turn, position, id
+    )
+    select ${what(tx)}, turn = 2 as is_woken from changed`;
+  return {
+    ended: rows.filter((row) => !row.isWoken).map((row) => ({ ...row, isTold: true })),
+    woken: rows.filter((row) => row.isWoken).map((row) => row.id),
+  };
 }
+const what = (tx: Tx) => tx`id, project_id, deployment_id, parent_id, name, state, reason, position`;
 
 async function tryAgain(tx: Tx, task: HeldTask, outcome: Outcome, chance: Chance): Promise<boolean> {
   if (outcome.status !== "failed" || task.state === "cancelling") return false;

@@ -16,7 +16,7 @@ import type { TaskState } from "../../domain/task_state.ts";
 import type { Tx } from "../database.ts";
 import { pendingEvent, recordEvents } from "../events/record_event.ts";
 import type { NewEvent } from "../events/record_event.ts";
-import { dueWhenBegun, sayBegun } from "./begin_wait.ts";
+import { wakeDependents } from "./wake_dependents.ts";
 
 export interface EndedTask {
   id: string;
@@ -28,6 +28,8 @@ export interface EndedTask {
   reason: Reason;
   /** Skipped because its machine is away: those that wait for it go on, and its whole does not count it. */
   isLeftOut?: boolean;
+  /** The statement that ended it has told of it, and has woken what waited for it when it ended well. */
+  isTold?: boolean;
 }
 
 /**
@@ -41,17 +43,26 @@ export async function lockDeployments(tx: Tx, taskIds: readonly string[]): Promi
 }
 
 export async function settleTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
-  await recordEvents(tx, await settle(tx, ended));
+  const { events } = await settle(tx, ended);
+  await recordEvents(tx, events);
 }
 
-/** The same, with the events left for the caller to record. */
-export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<NewEvent[]> {
+export interface Settled {
+  /** Left for the caller to record. */
+  events: NewEvent[];
+  /** Ready now: nothing they waited for is left. */
+  woken: string[];
+}
+
+/** The same, with events that the caller records. */
+export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<Settled> {
   const events: NewEvent[] = [];
+  const woken: string[] = [];
   let wave = [...ended];
   while (wave.length > 0) {
-    for (const task of wave) events.push(taskEvent(task));
+    for (const task of wave) if (!task.isTold) events.push(taskEvent(task));
     const { good, bad } = await sortOut(tx, wave);
-    const unblocking = unblock(tx, good, bad, events);
+    const unblocking = unblock(tx, good.filter((t) => !t.isTold), bad, events).then((ids) => woken.push(...ids));
     if (bad.length === 0) {
       // Sent behind the unblocking without waiting for its answer.
       [wave] = await Promise.all([rollUpParents(tx, wave, events), unblocking]);
@@ -62,7 +73,7 @@ export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<NewEv
     for (const task of skipped) events.push(taskEvent(task));
     wave = await rollUpParents(tx, [...wave, ...skipped], events);
   }
-  return events;
+  return { events, woken };
 }
 
 const taskEvent = (t: EndedTask): NewEvent => ({
@@ -109,29 +120,21 @@ async function endTolerance(tx: Tx, parentIds: readonly string[]): Promise<void>
  * Counts down what waits for these. A rollback goes on whatever became of the tasks before it: it must always end, and
  * it waits for them only so that the two never overlap.
  */
-async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewEvent[]): Promise<void> {
-  const rows = await tx<
-    { id: string; projectId: string; deploymentId: string; name: string; state: TaskState; reason: Reason }[]
-  >`
-    with met as (
-      select task_id, count(*)::int as n from (
+async function unblock(tx: Tx, good: EndedTask[], bad: EndedTask[], events: NewEvent[]): Promise<string[]> {
+  if (good.length + bad.length === 0) return [];
+  const rows = await tx<(Parameters<typeof pendingEvent>[0])[]>`
+    with ${
+    wakeDependents(
+      tx,
+      tx`
         select d.task_id from task_dependency d where d.depends_on = any(${good.map((t) => t.id)}::uuid[])
         union all
         select d.task_id from task_dependency d join task w on w.id = d.task_id
-          where d.depends_on = any(${bad.map((t) => t.id)}::uuid[]) and w.is_rollback
-      ) edges group by task_id
+          where d.depends_on = any(${bad.map((t) => t.id)}::uuid[]) and w.is_rollback`,
     )
-    update task t set unmet = t.unmet - met.n, updated_at = boreas_now(),
-      state = case when t.unmet = met.n then 'pending' else t.state end,
-      state_since = case when t.unmet = met.n then boreas_now() else t.state_since end,
-      run_after = case when t.unmet = met.n then ${dueWhenBegun(tx)} else t.run_after end,
-      reason = case when t.unmet = met.n then ${sayBegun(tx)} else t.reason end
-    -- Said twice: without the ids, a plan made while the table is small reads all of it for ever.
-    from met where t.id = any(array(select task_id from met)) and t.id = met.task_id and t.state = 'blocked'
-    returning t.id, t.project_id, t.deployment_id, t.name, t.state, t.reason`;
-  for (const row of rows) {
-    if (row.state === "pending") events.push(pendingEvent(row));
-  }
+  } select id, project_id, deployment_id, name, reason from woken where state = 'pending' order by position, id`;
+  events.push(...rows.map(pendingEvent));
+  return rows.map((row) => row.id);
 }
 
 /**
