@@ -27,6 +27,8 @@ const SENTENCES = {
   "deployment.started": "Started by {actor}.",
   "deployment.queued": "Waiting for deployment {deploymentId} of the same applications to end.",
   "deployment.paused": "Paused by {actor}; running tasks go on, nothing new starts.",
+  "deployment.stranded":
+    "{applications} did not get this version: every machine of {needed}, which comes first, was left out. Deploy it again when they are back.",
   "deployment.restored":
     "Paused, because Boreas was restored from the backup of {at}: look at what runs now, then resume, cancel or roll back.",
   "deployment.paused_on_failure":
@@ -128,6 +130,8 @@ const SENTENCES = {
   "task.rollback_overdue": "Not back after {seconds} s, the most that this rollback may take.",
   "task.rollback_stuck": "Did not stop after {seconds} s, the most that this rollback may take; it was given up.",
   "task.parts_failed": "{failed} of {count} parts failed, first {task}: {detail}",
+  "task.moved_on": "{detail} It goes to {agent}.",
+  "task.nobody_can": "No agent of this environment that is connected can run it. {detail}",
   "task.unclaimed": "No agent was there to run it, for as long as it may take; nothing waits for it any longer.",
   "task.retry_asked": "Tried again by {actor}.",
   // versions

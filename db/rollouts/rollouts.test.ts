@@ -238,6 +238,32 @@ describe("a machine that is away at its turn", () => {
     expect(await world.play()).toEqual(["m2"]);
     expect(await world.status(small!.id)).toBe("completed");
   });
+  it("fails what could not reach those that come behind it, and names both", async () => {
+    const runtime = { script: { deploy: "d.sh" } };
+    const world = await seedWorld(db, {
+      type: "pm",
+      applications: {
+        base: { runtime, nodes: { names: ["m-base"] } },
+        behind: { runtime, nodes: { names: ["m-behind"] } },
+      },
+      environmentConfig: { offline: { action: "skip", deadline: "0s" } },
+    });
+    const away = await world.agent("m-base");
+    await world.agent("m-behind");
+    await offline(away, 60);
+    const versionId = await world.version("stranded");
+    const wish = { versionId, environmentId: world.environmentId, mustInOrder: ["base", "behind"] };
+    const id = await createDeployment(world.deps, wish, world.actor);
+    await startDeployment(world.deps, id, world.actor);
+    await db.sql`update agent set updated_at = boreas_now() - interval '1 h' where id = ${away}`;
+    await waited(id, 60);
+    await settleMissing(db);
+    const [ended] = await db.sql`select status, reason ->> 'text' as text from deployment where id = ${id}`;
+    expect(ended).toEqual({
+      status: "failed",
+      text: expect.stringContaining("behind did not get this version: every machine of base, which comes first,"),
+    });
+  });
   it("does not catch up on what is not the newest there any more, or was reverted", async () => {
     const world = await fleet(2, { strategy: { type: "all" } }, { offline: { action: "skip", deadline: "0s" } });
     await offline(world.ids[1]!, 60);

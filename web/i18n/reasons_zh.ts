@@ -20,6 +20,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "deployment.started": "由 {actor} 启动。",
   "deployment.queued": "等待相同应用的部署 {deploymentId} 结束。",
   "deployment.paused": "已由 {actor} 暂停；进行中的任务继续，不再启动新任务。",
+  "deployment.stranded": "{applications} 未获得此版本：排在其前的 {needed} 的机器全部被略过。待其恢复后请重新部署。",
   "deployment.restored": "已暂停：Boreas 从 {at} 的备份恢复。请先查看现在运行的内容，再继续、取消或回滚。",
   "deployment.paused_on_failure": "因 {task} 失败而暂停：{detail} 请决定：判为失败、重试、忽略、排除该机器，或回滚。",
   "deployment.paused_on_failure_until":
@@ -87,6 +88,8 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "task.approval_expired": "已驳回：限期内 {count} 个审批只有 {given} 个。",
   "task.approval_expired_approved": "已批准，因为限期内无人反对：{count} 个审批中有 {given} 个。",
   "task.parts_failed": "{count} 个部分中有 {failed} 个失败，首个为 {task}：{detail}",
+  "task.moved_on": "{detail} 改由 {agent} 运行。",
+  "task.nobody_can": "该环境中没有已连接的代理可以运行它。{detail}",
   "task.unclaimed": "在其时限内没有代理可以运行它；不再为它等待。",
   "task.retry_asked": "{actor} 要求重试。",
   "version.builds_waiting": "等待 {what}，{checked} 前检查过，{until} 放弃等待。",
