@@ -34,7 +34,7 @@ const Between = fc.constantFrom(
   { approve: {} },
 );
 /** How often a hook runs; mostly there is none. */
-const On = fc.constantFrom(null, null, null, "once", "each");
+const On = fc.constantFrom(null, null, null, "once" as const, "each" as const);
 const Plan = fc.record({
   machines: fc.constantFrom(0, 0, 1, 2, 3, 3, 3), // 0: an environment without machines of its own
   apps: fc.array(
@@ -62,6 +62,7 @@ const Plan = fc.record({
     preSwitch: On,
     postDeploy: On,
     onRollback: On,
+    onFailure: On,
   }),
   wait: fc.boolean(),
   watch: fc.boolean(),
@@ -129,7 +130,9 @@ async function setUp(plan: Plan): Promise<TreeGame> {
   }
   const game = new TreeGame(db, world, agents, await deploy("v2"), plan.apps.length);
   game.before = await game.places();
-  game.model = new TreeModel(await game.tasks(), plan.onFailure, ask.default ?? null);
+  const on = plan.hooks.onFailure;
+  const failureHooks = new Map(on === null ? [] : Object.values(world.applications).map((id) => [id, on]));
+  game.model = new TreeModel(await game.tasks(), plan.onFailure, ask.default ?? null, failureHooks);
   return game;
 }
 
@@ -154,6 +157,6 @@ it("holds every rule, and always ends, under any order of work, failures and wis
         await game.checkEnd();
       },
     ),
-    modelRuns("tree", 40),
+    modelRuns("tree", 35),
   );
 }, 600_000);

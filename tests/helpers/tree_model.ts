@@ -7,9 +7,12 @@
  * seen to be the right one; what becomes of it is worked out here.
  */
 import { expect } from "vitest";
+import { isEnded } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { TaskState } from "../../domain/task_state.ts";
-import { appOrder, HELD, isBad, isHeld, isOver, isVerdict, isWaiting, MAX_LOSSES } from "./tree_task.ts";
+import { FailureHooks } from "./tree_hooks.ts";
+import type { HooksOfFailure } from "./tree_hooks.ts";
+import { appOrder, HELD, isBad, isFailureHook, isHeld, isOver, isVerdict, isWaiting, MAX_LOSSES } from "./tree_task.ts";
 import type { Choice, Ending, FailureAction, TreeTask } from "./tree_task.ts";
 
 export class TreeModel {
@@ -19,7 +22,14 @@ export class TreeModel {
   private reached: TreeTask[] | undefined;
   /** It is paused because something failed, and people are asked. */
   asked = false;
-  constructor(plan: readonly TreeTask[], public onFailure: FailureAction, public answer: Choice | null = null) {
+  private hooks: FailureHooks;
+  constructor(
+    plan: readonly TreeTask[],
+    public onFailure: FailureAction,
+    public answer: Choice | null = null,
+    hooks: HooksOfFailure = new Map(),
+  ) {
+    this.hooks = new FailureHooks(hooks);
     for (const task of plan) this.tasks.set(task.id, { ...task });
     this.follow();
   }
@@ -28,7 +38,8 @@ export class TreeModel {
   knows = (id: string) => this.tasks.has(id);
   get = (id: string) => this.tasks.get(id)!;
   partsOf = (whole: TreeTask) => this.all().filter((t) => t.parentId === whole.id);
-  isOpen = (t: TreeTask) => this.status === (t.isRollback ? "rolling_back" : "running");
+  isOpen = (t: TreeTask) =>
+    isFailureHook(t) ? !isEnded(this.status) : this.status === (t.isRollback ? "rolling_back" : "running");
   private forward = () => this.all().filter((t) => !t.isRollback);
   private wholeOf = (t: TreeTask) => t.parentId === null ? undefined : this.get(t.parentId);
   private isWhole = (t: TreeTask) => this.partsOf(t).length > 0;
@@ -181,7 +192,11 @@ export class TreeModel {
   }
 
   /** Takes over the tasks of a rollback: one for every place that was reached, in reverse order, each behind what still runs there. */
-  adopt(rows: readonly TreeTask[]): void {
+  adopt(all: readonly TreeTask[]): void {
+    const hooks = this.hooks.adopt(all);
+    for (const hook of hooks) this.tasks.set(hook.id, hook);
+    if (hooks.length > 0) this.follow();
+    const rows = all.filter((t) => !isFailureHook(t));
     if (rows.length === 0 && !this.reached) return;
     const { reached = [] } = this;
     const place = (t: TreeTask) => `${t.appId} ${t.target}`;
@@ -272,6 +287,8 @@ export class TreeModel {
     this.status = "rolling_back";
     this.asked = false;
     this.endWaiting("skipped");
+    this.settle();
+    this.hooks.plan(this.all());
     this.reached = this.forward().filter((t) => t.isLeaf && t.attempt > 0).map((t) => ({ ...t }));
   }
   /** Of what was skipped, all that can run again; while another failure stays, only what follows from the retried. */
@@ -356,27 +373,34 @@ export class TreeModel {
     const over = tops.every(isOver);
     if (this.status === "rolling_back") {
       if (!over || this.reached?.length) return false;
-      const back = this.all().filter((t) => t.isRollback && t.parentId === null);
+      const back = this.all().filter((t) => t.isRollback && t.parentId === null && !isFailureHook(t));
       const newest = back.filter((t) => !back.some((o) => o.appId === t.appId && o.position > t.position));
-      if (newest.every(isOver)) {
+      if (newest.every(isOver) && !this.hooks.areOpen(this.all())) {
         this.status = newest.some((t) => t.state !== "success") ? "rollback_failed" : "rolled_back";
       }
     } else if (this.status === "cancelling") {
-      if (over) this.status = "cancelled";
+      if (over && !this.hooks.areOpen(this.all())) this.status = "cancelled";
     } else if (this.status === "running" || this.status === "paused") {
       const beyond = (t: TreeTask) => this.partsOf(t).filter((p) => p.state === "failed").length > t.maxFailures;
       const hurries = this.onFailure === "pause" || this.onFailure === "stop";
       const failed = tops.some((t) => t.state === "failed" || (hurries && !isOver(t) && this.isWhole(t) && beyond(t)));
       if (!failed) {
-        if (over) this.status = tops.some((t) => t.state === "cancelled") ? "cancelled" : "completed";
+        if (over && !this.hooks.areOpen(this.all())) {
+          this.status = tops.some((t) => t.state === "cancelled") ? "cancelled" : "completed";
+        }
       } else if (this.onFailure === "rollback") {
         this.turnRound();
         return true;
-      } else if (this.onFailure === "pause") [this.status, this.asked] = ["paused", true];
-      else if (this.onFailure === "stop" && this.forward().some(isWaiting)) {
+      } else if (this.onFailure === "pause") {
+        [this.status, this.asked] = ["paused", true];
+        this.hooks.plan(this.all());
+      } else if (this.onFailure === "stop" && this.forward().some(isWaiting)) {
         for (const task of this.forward()) if (isWaiting(task) && !this.isWhole(task)) task.state = "skipped";
         return true;
-      } else if (over) this.status = "failed";
+      } else if (over) {
+        this.hooks.plan(this.all());
+        if (!this.hooks.areOpen(this.all())) this.status = "failed";
+      }
     }
     return false;
   }

@@ -45,11 +45,14 @@ export const isBad = (t: TreeTask) => t.state === "failed" || t.state === "cance
 export const isVerdict = (t: TreeTask) =>
   t.type === "gate" || t.type === "approval" || t.type === "rollback" || (t.type === "hook" && !t.isRollback);
 
+/** An onFailure hook looks and tells; whatever goes back, or ends, waits for it. */
+export const isFailureHook = (t: TreeTask) => t.isRollback && t.type === "hook" && t.parentId === null;
+
 /** @returns for an application, all that come before it, however far */
 export function appOrder(tasks: readonly TreeTask[], get: (id: string) => TreeTask): (appId: string) => Set<string> {
   const before = (appId: string, found = new Set<string>()): Set<string> => {
     for (const task of tasks.filter((t) => t.appId === appId)) {
-      for (const { appId: next, isRollback } of task.dependsOn.map(get)) {
+      for (const { appId: next, isRollback } of task.dependsOn.map(get).filter((t) => !isFailureHook(t))) {
         if (next === appId || isRollback !== task.isRollback || found.has(next)) continue;
         before(next, found.add(next));
       }
