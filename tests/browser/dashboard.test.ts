@@ -288,6 +288,7 @@ describe.skipIf(!chromium.available)(`the dashboard in a browser${chromium.reaso
     await page.goto(`${server.url}/repositories`);
     await page.getByRole("link", { name: "acme/shop" }).first().click();
     await page.locator("[data-delivery][data-state=failed]").getByText("boreas.yaml:14").waitFor();
+    await page.locator("[data-commit-status='boreas/prod']").getByText("was rolled back").waitFor();
   });
 
   it("shows how an upgrade of agents goes, machine by machine, and stops it", async () => {

@@ -5,6 +5,7 @@ import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type {
   Agent,
   Application,
+  CommitStatus,
   Delivery,
   DeploymentWithTasks,
   Environment,
@@ -420,6 +421,12 @@ const delivery = (age: number, status: Delivery["status"], more: Partial<Deliver
   processedAt: secondsAgo(age - 1),
   ...more,
 });
+export const commitStatuses: CommitStatus[] = [{
+  ...{ id: newId(), repositoryId: repositories[0]!.id, commit: "8c1f20aa93d40b1e5c2f7a6d9e3b4c5d6e7f8a90" },
+  ...{ context: "boreas/prod", state: "failure", description: "v1.4.2 was rolled back.", status: "sent", attempts: 1 },
+  reason: reason("notification.sent", { destination: "api.github.com" }),
+  ...{ createdAt: secondsAgo(95), changedAt: secondsAgo(60), sentAt: secondsAgo(59) },
+}];
 export const deliveries: Delivery[] = [
   delivery(95, "processed", {
     versionId: versions[0]!.id,

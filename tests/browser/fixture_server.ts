@@ -137,7 +137,7 @@ export function startFixtureServer(folder: string): FixtureServer {
     method: string,
     path: string,
     url: URL,
-    body: { name?: string; uses?: number; approveFirst?: boolean },
+    body: { name?: string; uses?: number; approveFirst?: boolean; on?: string; repositoryId?: string | null },
   ): Response {
     const [, list, id, part] = path.split("/");
     const rows: Record<string, { id: string }[]> = {
@@ -186,7 +186,12 @@ export function startFixtureServer(folder: string): FixtureServer {
       return json({ id: data.agents[0]!.id, usesLeft: body.uses, approveFirst: body.approveFirst, token, line });
     }
     if (list === "deployments" && part === "timeline") return json({ items: timeline(id!) });
+    if (list === "repositories" && part === "statuses") return json({ items: data.commitStatuses, nextCursor: null });
     if (list === "triggers" && part === "runs") return json({ items: triggerRuns, nextCursor: null });
+    if (list === "triggers" && method === "POST" && !id && body.on === "cron" && !body.repositoryId) {
+      const message = "is missing: the clock does not say whose version to take";
+      return problem(400, "trigger.invalid", `repositoryId ${message}.`, [{ path: "repositoryId", message }]);
+    }
     if (list === "triggers" && part === "fire") return json({ ...triggerRuns[1], dryRun: true });
     if (list === "notifications" && part === "deliveries") {
       return json({ items: notificationDeliveries, nextCursor: null });
@@ -288,8 +293,8 @@ export function startFixtureServer(folder: string): FixtureServer {
 
 const topicsIn = (topics: string[]) => new Set(topics.map(topicKey));
 const json = (body: unknown, headers: Record<string, string> = {}) => Response.json(body, { headers });
-const problem = (status: number, code: string, detail: string) =>
-  Response.json({ type: "about:blank", title: code, status, code, detail }, { status });
+const problem = (status: number, code: string, detail: string, errors?: { path: string; message: string }[]) =>
+  Response.json({ type: "about:blank", title: code, status, code, detail, errors }, { status });
 
 async function file(folder: string, path: string): Promise<Response> {
   const name = /\.\w+$/.test(path) ? path : "/index.html";
