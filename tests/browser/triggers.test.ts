@@ -14,7 +14,7 @@ describe.skipIf(!chromium.available)(`triggers, in a browser${chromium.reason}`,
   let page: OpenDashboard["page"];
 
   beforeAll(async () => {
-    dashboard = await openDashboard();
+    dashboard = await openDashboard(/status of 400/);
     ({ server, page } = dashboard);
   });
   afterAll(async () => {
@@ -38,6 +38,32 @@ describe.skipIf(!chromium.available)(`triggers, in a browser${chromium.reason}`,
     await page.locator("dialog [role=status]", { hasText: "Nothing to do" }).waitFor();
     await dashboard.shoot("trigger_fire");
     expect(server.calls.at(-1)).toMatchObject({ path: expect.stringMatching(/fire$/), body: { dryRun: true } });
+  });
+
+  it("are made in a form that shows the next times, and what is refused at its field", async () => {
+    await page.goto(`${server.url}/triggers`);
+    await page.locator("[data-action=add-trigger]").click();
+    const dialog = page.locator("dialog[open]");
+    const field = (label: string) =>
+      dialog.locator("label", { hasText: new RegExp(`^${label}`) }).locator("input, select");
+    await field("Name").fill("weekly");
+    await field("Fires on").selectOption("cron");
+    await field("When").fill("0 3 * * 9");
+    await dialog.locator("[data-ticks=none]", { hasText: "It never comes" }).waitFor();
+    await field("When").fill("0 3 * * 1");
+    await field("Time zone").fill("Asia/Shanghai");
+    await dialog.locator("[data-ticks='3']").waitFor();
+    await dashboard.shoot("trigger_form");
+    await dialog.locator("[data-action=submit]").click();
+    await dialog.locator(".field-error", { hasText: "the clock does not say" }).waitFor();
+    await field("Repository").selectOption({ index: 1 });
+    await dialog.locator("[data-action=submit]").click();
+    await dialog.waitFor({ state: "detached" });
+    expect(server.calls.at(-1)).toMatchObject({
+      method: "POST",
+      path: "/triggers",
+      body: { name: "weekly", on: "cron", at: "0 3 * * 1", tz: "Asia/Shanghai", repositoryId: repositories[0]!.id },
+    });
   });
 
   it("are named by the delivery and the version that they looked at", async () => {

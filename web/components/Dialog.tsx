@@ -104,7 +104,7 @@ export function ConfirmDialog(
           onClose();
         }}
       >
-        <p>{text}</p>
+        {text.split("\n\n").map((paragraph) => <p key={paragraph}>{paragraph}</p>)}
         {withNote && (
           <label class="field">
             <span>{t(withNote === "required" ? "note.required" : "note.optional")}</span>

@@ -15,6 +15,9 @@ export interface TextFieldInput {
   /** A secret of several lines: shown as dots where the browser can. */
   veiled?: boolean;
   autoFocus?: boolean;
+  readOnly?: boolean;
+  /** Why the value is refused. */
+  error?: string;
 }
 
 export function TextField(input: TextFieldInput) {
@@ -25,6 +28,8 @@ export function TextField(input: TextFieldInput) {
     minLength: input.minLength,
     class: `${input.mono ? "mono" : ""} ${input.veiled ? "veiled" : ""}`.trim() || undefined,
     autoFocus: input.autoFocus,
+    readOnly: input.readOnly,
+    "aria-invalid": input.error !== undefined,
   };
   return (
     <label class="field">
@@ -39,10 +44,12 @@ export function TextField(input: TextFieldInput) {
             onInput={(e) => input.onValue(e.currentTarget.value)}
           />
         )}
-      {input.hint && <small>{input.hint}</small>}
+      {input.error ? <FieldError text={input.error} /> : input.hint && <small>{input.hint}</small>}
     </label>
   );
 }
+
+const FieldError = ({ text }: { text: string }) => <small class="field-error" role="alert">{text}</small>;
 
 export interface SelectInput {
   label: string;
@@ -52,16 +59,17 @@ export interface SelectInput {
   hint?: string;
   /** The label is for screen readers only. */
   bare?: boolean;
+  error?: string;
 }
 
-export function SelectField({ label, value, onValue, options, hint, bare }: SelectInput) {
+export function SelectField({ label, value, onValue, options, hint, bare, error }: SelectInput) {
   return (
     <label class={bare ? "field bare" : "field"}>
       <span class={bare ? "unseen" : ""}>{label}</span>
-      <select value={value} onChange={(e) => onValue(e.currentTarget.value)}>
+      <select value={value} aria-invalid={error !== undefined} onChange={(e) => onValue(e.currentTarget.value)}>
         {options.map((option) => <option key={option.value} value={option.value}>{option.text}</option>)}
       </select>
-      {hint && <small>{hint}</small>}
+      {error ? <FieldError text={error} /> : hint && <small>{hint}</small>}
     </label>
   );
 }

@@ -14,7 +14,7 @@ interface Items {
 
 /** What repositories propose, for a person to decide; and what they no longer declare, with what still runs of it. */
 export function Proposals({ onChange }: { onChange: () => void }) {
-  const { api, feed } = useApp();
+  const { api, feed, toasts } = useApp();
   const mayDecide = useCan("deploy");
   const of = (state: string) =>
     createResource<Items>({
@@ -26,9 +26,13 @@ export function Proposals({ onChange }: { onChange: () => void }) {
   const proposed = useModel(() => of("proposed"), []);
   const archived = useModel(() => of("archived"), []);
   const settle = async (id: string, act: "approve" | "dismiss") => {
-    await api.send("POST", `/applications/${id}/${act}`, {});
-    await proposed.reload();
-    onChange();
+    try {
+      await api.send("POST", `/applications/${id}/${act}`, {});
+      await proposed.reload();
+      onChange();
+    } catch (error: unknown) {
+      toasts.problem(error);
+    }
   };
   return (
     <>
@@ -36,17 +40,18 @@ export function Proposals({ onChange }: { onChange: () => void }) {
         {({ items }) =>
           items.length > 0 && (
             <Card title={t("proposals.title")} flush>
+              <p class="card-note">{t("proposals.hint")}</p>
               <Rows items={items}>
                 {(app) =>
                   mayDecide && (
-                    <>
+                    <div class="actions">
                       <Button small look="primary" name="approve" onClick={() => settle(app.id, "approve")}>
                         {t("proposals.approve")}
                       </Button>
                       <Button small name="dismiss" onClick={() => settle(app.id, "dismiss")}>
                         {t("proposals.dismiss")}
                       </Button>
-                    </>
+                    </div>
                   )}
               </Rows>
             </Card>
@@ -77,11 +82,11 @@ function Rows({ items, children }: { items: Application[]; children: (app: Appli
         {items.map((app) => (
           <tr key={app.id} data-application={app.name}>
             <td>
-              <a href={`/applications/${app.id}`}>
+              <a class="stacked" href={`/applications/${app.id}`}>
                 <b>{app.name}</b>
+                <small>{app.repository && repositoryName(app.repository)}</small>
               </a>
             </td>
-            <td class="wide quiet">{app.repository && repositoryName(app.repository)}</td>
             <td class="end">{children(app)}</td>
           </tr>
         ))}

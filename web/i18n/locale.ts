@@ -68,7 +68,21 @@ export function tState(
   return key in en ? t(key as MessageKey) : state.replaceAll("_", " ");
 }
 
-export const reasonText = (reason: Reason): string => sayReason(reason, (void locale.value, reasons));
+/** As a person reads it: in the page's language, and instants by the person's own clock. */
+export function reasonText(reason: Reason): string {
+  void locale.value;
+  const { answer } = reason.params;
+  const params = answer === undefined ? reason.params : { ...reason.params, answer: answerText(String(answer)) };
+  return sayReason({ ...reason, params }, reasons).replace(INSTANT, instantText);
+}
+
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+
+/** What a question answers itself with. */
+function answerText(answer: string): string {
+  const key = answer === "rollback" ? "deployment.do.rollback" : `question.do.${answer}`;
+  return key in en ? t(key as MessageKey) : answer;
+}
 
 export function sayReason(reason: Reason, templates: Partial<Record<string, string>>): string {
   const template = templates[reason.code];

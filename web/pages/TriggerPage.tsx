@@ -4,18 +4,23 @@ import type { Trigger, TriggerRun } from "../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../app_context.ts";
 import { Button } from "../components/Button.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
+import { ConfirmDialog } from "../components/Dialog.tsx";
 import { FireDialog } from "../components/triggers/FireDialog.tsx";
+import { TriggerForm } from "../components/triggers/TriggerForm.tsx";
 import { RunRows } from "../components/triggers/RunRows.tsx";
 import { t } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
 import { createResource } from "../models/create_resource.ts";
 import { reloadOnChange } from "../models/reduce_live.ts";
+import { navigate } from "../router.ts";
 import { NextTick, sayOwner } from "./TriggersPage.tsx";
 
 export function TriggerPage({ id }: { id: string }) {
   const { api, feed, toasts } = useApp();
   const mayFire = useCan("deploy");
   const [fires, setFires] = useState(false);
+  const [edits, setEdits] = useState(false);
+  const [removes, setRemoves] = useState(false);
   const trigger = useModel(() =>
     createResource<Trigger>({
       feed,
@@ -36,6 +41,12 @@ export function TriggerPage({ id }: { id: string }) {
           <PageHead title={data.name} note={sayOwner(data)}>
             {mayFire && (
               <>
+                {data.source === "api" && (
+                  <>
+                    <Button look="danger" name="remove" onClick={() => setRemoves(true)}>{t("remove")}</Button>
+                    <Button name="edit" onClick={() => setEdits(true)}>{t("edit")}</Button>
+                  </>
+                )}
                 <Button name={data.enabled ? "disable" : "enable"} onClick={() => turn(!data.enabled)}>
                   {t(data.enabled ? "trigger.disable" : "trigger.enable")}
                 </Button>
@@ -45,6 +56,7 @@ export function TriggerPage({ id }: { id: string }) {
               </>
             )}
           </PageHead>
+          {data.source === "file" && <p class="quiet">{t("trigger.of.file")}</p>}
           <Card>
             <Facts
               items={[
@@ -75,6 +87,26 @@ export function TriggerPage({ id }: { id: string }) {
               )}
             </Loaded>
           </Card>
+          {edits && (
+            <TriggerForm
+              trigger={data}
+              onClose={() => setEdits(false)}
+              onDone={() => void trigger.reload()}
+            />
+          )}
+          {removes && (
+            <ConfirmDialog
+              title={t("remove")}
+              text={t("trigger.ask.remove", { name: data.name })}
+              submit={t("remove")}
+              danger
+              act={async () => {
+                await api.send("DELETE", `/triggers/${id}`);
+                navigate("/triggers");
+              }}
+              onClose={() => setRemoves(false)}
+            />
+          )}
           {fires && <FireDialog trigger={data} onClose={() => setFires(false)} />}
         </>
       )}

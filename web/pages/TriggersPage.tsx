@@ -1,20 +1,28 @@
+import { useState } from "preact/hooks";
 import type { Trigger } from "../../protocol/http_api.ts";
-import { useApp, useModel } from "../app_context.ts";
+import { useApp, useCan, useModel } from "../app_context.ts";
+import { Button } from "../components/Button.tsx";
 import { ListTable } from "../components/ListTable.tsx";
 import { Empty, PageHead } from "../components/Page.tsx";
 import { Reason } from "../components/Reason.tsx";
 import { Status } from "../components/Status.tsx";
 import { Ago } from "../components/Times.tsx";
+import { TriggerForm } from "../components/triggers/TriggerForm.tsx";
 import { t } from "../i18n/locale.ts";
 import { createList } from "../models/list_model.ts";
+import { navigate } from "../router.ts";
 import { repositoryName } from "../text/text_parts.ts";
 
 export function TriggersPage() {
   const { api, feed } = useApp();
+  const mayAdd = useCan("deploy");
+  const [adds, setAdds] = useState(false);
   const list = useModel(() => createList<Trigger>({ api, feed, path: "/triggers", topics: ["triggers"] }), []);
   return (
     <>
-      <PageHead title={t("nav.triggers")} />
+      <PageHead title={t("nav.triggers")}>
+        {mayAdd && <Button icon="plus" name="add-trigger" onClick={() => setAdds(true)}>{t("trigger.add")}</Button>}
+      </PageHead>
       <ListTable
         list={list}
         to={(trigger) => `/triggers/${trigger.id}`}
@@ -35,6 +43,7 @@ export function TriggersPage() {
           { title: t("trigger.last"), wide: true, cell: (trigger) => <LastRun trigger={trigger} /> },
         ]}
       />
+      {adds && <TriggerForm onClose={() => setAdds(false)} onDone={(made) => navigate(`/triggers/${made.id}`)} />}
     </>
   );
 }

@@ -130,8 +130,13 @@ function Head({ version }: { version: Version }) {
         <Facts
           items={[
             [t("column.status"), <Status kind="version" state={version.status} />],
-            [t("column.builds"), <Status kind="builds" state={version.builds} />],
-            [t("version.artifacts"), reasonText(version.buildsReason)],
+            [
+              t("version.artifacts"),
+              <span class="stacked">
+                <Status kind="builds" state={version.builds} />
+                <small>{reasonText(version.buildsReason)}</small>
+              </span>,
+            ],
             [t("column.commit"), version.gitCommit && <span class="mono">{version.gitCommit}</span>],
             [t("version.tag"), version.gitTag && <span class="mono">{version.gitTag}</span>],
             [t("column.repository"), version.repository && <span class="mono">{version.repository}</span>],

@@ -15,11 +15,12 @@ export interface OpenDashboard {
   close(): Promise<void>;
 }
 
-export async function openDashboard(): Promise<OpenDashboard> {
+/** @param expected errors that the test provokes on purpose */
+export async function openDashboard(expected?: RegExp): Promise<OpenDashboard> {
   const folder = await buildDashboard();
   const browser = await launchBrowser();
   const server = startFixtureServer(folder);
-  const { context, troubles, newPage } = await openContext(browser);
+  const { context, troubles, newPage } = await openContext(browser, { expected });
   const page = await newPage();
   await enterSignedIn({ context, troubles, newPage }, server.url);
   return {

@@ -70,11 +70,15 @@ export function DeploymentHead({ deployment }: { deployment: Deployment }) {
           <Button
             key={action}
             icon={SIGNS[action]}
-            look={isDangerous(action) ? "danger" : at === 0 && action !== "pause" ? "primary" : "plain"}
+            look={isDangerous(action)
+              ? "danger"
+              : at === 0 && action !== "pause" && !isFrozen(deployment)
+              ? "primary"
+              : "plain"}
             onClick={() => setAsked(action)}
             name={action}
           >
-            {t(`deployment.do.${action}`)}
+            {t(action === "start" && isFrozen(deployment) ? "freeze.start" : `deployment.do.${action}`)}
           </Button>
         ))}
       </div>
@@ -92,7 +96,7 @@ function Ask(
     return (
       <ConfirmDialog
         title={t("freeze.start")}
-        text={`${t("freeze.start.ask", { version, environment })} ${reasonText(deployment.reason)}`}
+        text={`${reasonText(deployment.reason)}\n\n${t("freeze.start.ask", { version, environment })}`}
         submit={t("freeze.start")}
         danger
         withNote="required"

@@ -19,9 +19,9 @@ export function Question({ deployment }: { deployment: DeploymentWithTasks }) {
     <Card title={t("question.title")}>
       <ul class="plain" data-question>
         {failed.map((task) => (
-          <li key={task.id}>
+          <li key={task.id} class="question">
             <p>
-              <strong>{task.name}</strong> {reasonText(task.reason)}
+              <strong>{sayWhole(deployment.tasks, task)}{task.name}</strong> {reasonText(task.reason)}
             </p>
             {mayDecide && (
               <div class="actions" role="group" aria-label={t("question.about", { task: task.name })}>
@@ -55,4 +55,10 @@ export function Question({ deployment }: { deployment: DeploymentWithTasks }) {
       )}
     </Card>
   );
+}
+
+/** A machine's name alone does not say what failed on it. */
+function sayWhole(tasks: readonly Task[], task: Task): string {
+  const whole = tasks.find((other) => other.id === task.parentId);
+  return whole && whole.name !== task.name ? `${whole.name} / ` : "";
 }

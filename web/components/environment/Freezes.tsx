@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Freeze } from "../../../protocol/http_api.ts";
 import { useApp, useCan, useModel } from "../../app_context.ts";
-import { t } from "../../i18n/locale.ts";
+import { roleText, t } from "../../i18n/locale.ts";
 import { createResource } from "../../models/create_resource.ts";
 import { reloadOnChange } from "../../models/reduce_live.ts";
 import { Button } from "../Button.tsx";
@@ -43,8 +43,11 @@ export function Freezes({ environmentId }: { environmentId: string }) {
                   </p>
                   <p class="quiet">
                     {one.createdBy && `${one.createdBy}: `}
-                    {one.reason} {one.applications && t("freeze.only", { list: one.applications.join(", ") })}{" "}
-                    {t("freeze.override", { role: one.overrideRole ?? "admin" })}
+                    {one.reason}
+                  </p>
+                  <p class="quiet">
+                    {one.applications && t("freeze.only", { list: one.applications.join(", ") })}{" "}
+                    {t("freeze.override", { role: roleText(one.overrideRole ?? "admin") })}
                   </p>
                   {mayFreeze && one.id && (
                     <Button small name="thaw" onClick={() => setEnds(one)}>{t("freeze.end")}</Button>

@@ -57,7 +57,7 @@ export function ChannelsCard() {
                       <td>
                         <span class="tag">{channel.kind}</span> <span class="mono">{channel.destination}</span>
                       </td>
-                      <td>{channel.rules.map(sayRule).join("; ")}</td>
+                      <td class="wide">{channel.rules.map(sayRule).join("; ")}</td>
                       <td title={channel.lastDelivery ? reasonText(channel.lastDelivery.reason) : undefined}>
                         {channel.lastDelivery && (
                           <>

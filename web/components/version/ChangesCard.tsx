@@ -70,12 +70,12 @@ function Shown({ of }: { of: VersionChanges }) {
       )}
       {of.applications.length === 0 && <p class="quiet">{t("changes.none")}</p>}
       {of.applications.map((app) => (
-        <section key={`${app.application} ${app.environment}`}>
+        <section class="changed-app" key={`${app.application} ${app.environment}`}>
           <p>
             <b>{app.application}</b> <span class="tag">{app.environment}</span> {t(`changes.${app.action}`)}
           </p>
           {app.action === "changed" && (
-            <table class="table" aria-label={`${app.application} ${app.environment}`}>
+            <table class="table values" aria-label={`${app.application} ${app.environment}`}>
               <thead>
                 <tr>
                   <th>{t("running.differences")}</th>
@@ -87,8 +87,8 @@ function Shown({ of }: { of: VersionChanges }) {
                 {app.values.map((value) => (
                   <tr key={value.path} data-value={value.path}>
                     <td class="mono">{value.path}</td>
-                    <td class="mono">{value.before ?? "–"}</td>
-                    <td class="mono">{value.after ?? "–"}</td>
+                    <td class="mono" title={value.before ?? undefined}>{sayValue(value.before)}</td>
+                    <td class="mono" title={value.after ?? undefined}>{sayValue(value.after)}</td>
                   </tr>
                 ))}
               </tbody>
@@ -100,3 +100,7 @@ function Shown({ of }: { of: VersionChanges }) {
     </div>
   );
 }
+
+/** A digest is told from another by its beginning; the whole is in the title. */
+const sayValue = (value: string | null) =>
+  value === null ? "–" : value.replace(/\b[0-9a-f]{64}\b/g, (digest) => `${digest.slice(0, 12)}…`);
