@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { COMMANDS, runCli } from "../../cli/run_cli.ts";
+import { component } from "../helpers/require_component.ts";
 import { SHELLS } from "../../cli/completion_script.ts";
 import { environment, type FakeApi, list, startFakeApi, uuid, version } from "./fake_api.ts";
 import { createTestHost, runAgainst } from "./test_host.ts";
@@ -183,6 +184,53 @@ describe("completion", () => {
     const parsed = await new Deno.Command(shell, { args: ["-n", file] }).output();
     await Deno.remove(file);
     expect(new TextDecoder().decode(parsed.stderr)).toBe("");
+  });
+
+  const fish = component("fish");
+  it.skipIf(!fish.available)(
+    `fish offers what may come next, and files only where one is taken${fish.reason}`,
+    async () => {
+      const { out: script } = await run("completion", "fish");
+      const lines = [
+        "dep",
+        "triggers ",
+        "triggers fire ",
+        "help ver",
+        "apps approve --st",
+        "deploy --note /et",
+        "apply -f /et",
+      ];
+      const ask = lines.map((line) => `echo '# ${line}'; complete -C 'boreas ${line}' | string replace -r '\\t.*' ''`);
+      const output = await new Deno.Command("fish", { args: ["--no-config", "-c", [script, ...ask].join("\n")] })
+        .output();
+      expect(new TextDecoder().decode(output.stderr)).toBe("");
+      const answers = new TextDecoder().decode(output.stdout).split("# ").slice(1).map((part) =>
+        part.trim().split("\n")
+      );
+      expect(answers).toEqual([
+        ["dep", "deploy"],
+        ["triggers ", "disable", "enable", "fire", "list", "runs"],
+        ["triggers fire"],
+        ["help ver", "version"],
+        ["apps approve --st", "--state"],
+        ["deploy --note /et"],
+        ["apply -f /et", "/etc/"],
+      ]);
+    },
+  );
+
+  const zsh = component("zsh");
+  it.skipIf(!zsh.available)(`zsh is told a command's words, flags and short flags${zsh.reason}`, async () => {
+    const { out: script } = await run("completion", "zsh");
+    const probe = `compdef() { }
+${script}
+_arguments() { print -l -- "$@" }
+words=(boreas triggers ''); CURRENT=3; _boreas`;
+    const output = await new Deno.Command("zsh", { args: ["-f", "-c", probe] }).output();
+    expect(new TextDecoder().decode(output.stderr)).toBe("");
+    const told = new TextDecoder().decode(output.stdout).split("\n");
+    expect(told).toContain("2:word:(list fire runs enable disable)");
+    expect(told).toContain("(-w --watch)-w[fire: follow the deployment to its end]");
   });
 
   it("asks for a shell that it knows", async () => {

@@ -28,6 +28,8 @@ const CHECKS = {
   pgbouncer: () => missing(findProgram("pgbouncer"), "pgbouncer"),
   faketime: () => missing(findFaketime(), "libfaketime, as Debian packages it"),
   prometheus: () => missing(findProgram("prometheus"), "prometheus"),
+  fish: () => missing(findProgram("fish"), "fish"),
+  zsh: () => missing(findProgram("zsh"), "zsh"),
   shellcheck: () => missing(findProgram("shellcheck"), "shellcheck"),
   netns: () =>
     missing(process.getuid?.() === 0, "root, to make network namespaces") ??

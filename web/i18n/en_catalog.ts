@@ -81,5 +81,6 @@ export const enCatalog = {
   "repository.discovery.create": "are created",
   "repository.discovery.propose": "wait for approval",
   "repository.token": "Token for the provider's API",
-  "repository.token.hint": "Writes what became of a commit beside it, and the plan of a pull request; plans use the credential when there is none",
+  "repository.token.hint":
+    "Writes what became of a commit beside it, and the plan of a pull request; plans use the credential when there is none",
 } as const;
