@@ -75,7 +75,7 @@ describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.re
       await fleet.stop();
     }
     for (const master of [told, untold]) expect(master.output()).not.toMatch(/ERROR|prepared statement/);
-  }, 180_000);
+  }, 400_000);
 });
 
 /** A proxy that can fall silent for the connections that listen, and only for them; it never says that they ended. */

@@ -20,7 +20,7 @@ describe.skipIf(!engine.available || !registry.available)(`containers${engine.re
   beforeAll(async () => {
     world = await createDockerWorld();
     image = await world.image("v1");
-  }, 60_000);
+  });
   afterAll(() => world.close());
   beforeEach(async () => void (pm = await createDockerFixture(world)));
   afterEach(() => pm.close());

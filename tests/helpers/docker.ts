@@ -4,7 +4,7 @@ import { findProgram } from "./require_component.ts";
 const ENVIRONMENT = { DOCKER_BUILDKIT: "0", COMPOSE_DOCKER_CLI_BUILD: "0" };
 
 /** For dpkg: a system that becomes an image need not survive a power cut while it is made. */
-export const UNSYNCED = { DPKG_FORCE: "unsafe-io" };
+export const UNSYNCED = { DPKG_FORCE: "security-mac,downgrade,unsafe-io" };
 
 /** @returns what it printed @throws Error with all that it said, when it failed */
 export async function run(

@@ -26,7 +26,7 @@ describe.skipIf(!engine.available || !registry.available)(
     beforeAll(async () => {
       world = await createDockerWorld();
       images = { v1: await world.image("v1"), v2: await world.image("v2") };
-    }, 60_000);
+    });
     afterAll(() => world.close());
     beforeEach(async () => {
       pm = await createDockerFixture(world);

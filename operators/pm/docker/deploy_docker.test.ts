@@ -19,7 +19,7 @@ describe.skipIf(!engine.available || !registry.available)(
     beforeAll(async () => {
       world = await createDockerWorld();
       [v1, v2] = [await world.image("v1"), await world.image("v2")];
-    }, 60_000);
+    });
     afterAll(() => world.close());
     beforeEach(async () => void (pm = await createDockerFixture(world)));
     afterEach(() => pm.close());

@@ -21,7 +21,7 @@ describe.skipIf(!engine.available || !registry.available)(
       world = await createDockerWorld();
       images = [];
       for (const version of ["v1", "v2", "v3"]) images.push(await world.image(version));
-    }, 60_000);
+    });
     afterAll(() => world.close());
     beforeEach(async () => void (pm = await createDockerFixture(world)));
     afterEach(() => pm.close());
