@@ -7,7 +7,7 @@
  *
  * A claim is a lease of LEASE_SECONDS that is renewed while the work goes on; `attempts` is its fence. A crash leaves the
  * row in `processing` until the lease ends, then the next claim takes it. One repository is worked on by one claim at a
- * time, several repositories side by side.
+ * time, several repositories side by side, few of one host: one that never answers holds its share and no other's.
  */
 import { claimDelivery, renewDelivery } from "../db/repositories/claim_delivery.ts";
 import type { ClaimedDelivery } from "../db/repositories/claim_delivery.ts";
@@ -24,30 +24,40 @@ import { planPull } from "./gitops/plan_pull.ts";
 import { processDelivery } from "./gitops/process_delivery.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
+import { createPlaces } from "./places.ts";
 
 /** Short: after a crash its repository stands still for so long. Renewed at a third of it, so a slow fetch keeps it. */
 const LEASE_SECONDS = 15;
 const MAX_ATTEMPTS = 5;
-const SIDE_BY_SIDE = 2;
+const SIDE_BY_SIDE = 8;
+const OF_ONE_HOST = 2;
 
 export function createDeliveryLoop(deps: GitopsDeps): Loop {
-  async function workOff(isOn: () => boolean): Promise<void> {
-    while (isOn()) {
-      const claim = await claimDelivery(deps.db, LEASE_SECONDS);
-      if (!claim) return;
-      await workOn(deps, claim);
-    }
-  }
-  return createLoop({
+  const places = createPlaces({
+    ...{ most: SIDE_BY_SIDE, share: OF_ONE_HOST, logger: deps.logger, what: "a delivery" },
+    onFree: () => loop.wake(),
+  });
+  const loop = createLoop({
     name: "delivery loop",
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
     wokenBy: { hints: deps.hints, topic: "deliveries" },
     run: async (isOn) => {
-      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => workOff(isOn)));
+      while (isOn() && places.free() > 0) {
+        const claim = await claimDelivery(deps.db, LEASE_SECONDS, places.full());
+        if (!claim) return;
+        places.begin(claim.host, () => workOn(deps, claim));
+      }
     },
   });
+  return {
+    ...loop,
+    async stop() {
+      await loop.stop();
+      await places.settled();
+    },
+  };
 }
 
 async function workOn(deps: GitopsDeps, claim: ClaimedDelivery): Promise<void> {
@@ -78,7 +88,8 @@ function decideRetry(deps: GitopsDeps, claim: ClaimedDelivery, error: unknown): 
     const said = `${detail} Gave up after ${claim.attempts} attempts; deliver it again when that is mended.`;
     return { status: "failed", reason: reason("delivery.failed", { detail: said }) };
   }
-  const seconds = retryDelaySeconds(claim.attempts, deps.chance());
+  const asked = error instanceof OutgoingError ? error.retryAfterSeconds ?? 0 : 0;
+  const seconds = Math.max(asked, retryDelaySeconds(claim.attempts, deps.chance()));
   const said = reason("delivery.retrying", { attempt: claim.attempts, detail, seconds: Math.ceil(seconds) });
   return { status: "received", reason: said, retrySeconds: seconds };
 }

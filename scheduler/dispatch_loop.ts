@@ -42,8 +42,10 @@ export function createDispatcher(deps: CoreDeps, sessions: Sessions): Dispatcher
     const message = error instanceof AppError
       ? error.message
       : `The master could not prepare this task: ${String(error)}`;
+    // Too old for it: another agent may not be.
+    const code = error instanceof AppError && error.code === "agent.outdated" ? error.code : "dispatch.failed";
     deps.logger.log("ERROR", "a dispatch could not be prepared", { taskId: task.id, error: String(error) });
-    const outcome = Outcome.parse({ status: "failed", code: "dispatch.failed", message });
+    const outcome = Outcome.parse({ status: "failed", code, message });
     const result = { taskId: task.id, fence: task.fence, agentId: task.agentId, outcome };
     await deps.store.finishTasks([result], deps.chance);
     deps.hints.announce("tasks"); // its end may have moved the deployment

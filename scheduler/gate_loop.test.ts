@@ -15,6 +15,7 @@ import type { CrashPoint } from "../domain/ports.ts";
 import type { GateInput, StrategyInput } from "../domain/strategy.ts";
 import { createClock } from "../host/clock.ts";
 import { createPinnedFetch } from "../host/pinned_fetch.ts";
+import { startReceiver } from "../tests/helpers/http_receiver.ts";
 import { component } from "../tests/helpers/require_component.ts";
 import { startMeteredApp, startPrometheus } from "../tests/helpers/prometheus.ts";
 import type { MeteredApp, TestPrometheus } from "../tests/helpers/prometheus.ts";
@@ -48,7 +49,7 @@ function startLoop(hints: Hints, crashPoint: CrashPoint = () => {}) {
 }
 
 /** A deployment in which a gate stands between two machines; the loop measures it. */
-async function world(gate: GateInput, options: { server?: string; crashPoint?: CrashPoint } = {}) {
+async function world(gate: GateInput, options: { server?: string; crashPoint?: CrashPoint; isIdle?: boolean } = {}) {
   const environmentId = await seed.environment();
   const appId = await seed.application();
   if (options.server) {
@@ -68,7 +69,7 @@ async function world(gate: GateInput, options: { server?: string; crashPoint?: C
     payload: { action: "deploy" },
   });
   const hints = createHints();
-  const loop = startLoop(hints, options.crashPoint);
+  const loop = options.isIdle ? undefined! : startLoop(hints, options.crashPoint);
   const state = async (id: string) =>
     (await db.sql<{ state: string; reason: { code: string; text: string }; fence: number }[]>`
       select state, reason, fence from task where id = ${id}`)[0]!;
@@ -290,3 +291,28 @@ describe("a gate that asks over HTTP", () => {
     expect((await w.rows()).length).toBe(1);
   });
 });
+
+it(
+  "a server that takes connections and never answers holds its share of the room, and other gates are measured",
+  async () => {
+    const [tarpit, good] = [await startReceiver(), await startReceiver()];
+    const opened = Promise.withResolvers<void>();
+    tarpit.answer = () => opened.promise.then(() => ({}));
+    // More than there is room for in all.
+    const stuck = [];
+    for (let n = 0; n < 18; n++) {
+      stuck.push(
+        await world({ http: `${tarpit.url}/${n}`, timeout: "1m" }, { isIdle: true }),
+      );
+    }
+    const w = await world({ http: good.url });
+    await ended(w, "success");
+    await expect.poll(() => tarpit.received.length).toBe(4);
+    opened.resolve();
+    for (const one of stuck) {
+      await expect.poll(async () => (await one.state(one.gateId)).state, { timeout: 60_000 })
+        .toBe("success");
+    }
+  },
+  120_000,
+);

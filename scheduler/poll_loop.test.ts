@@ -103,3 +103,31 @@ it("a turn is taken by one of many pollers", async () => {
     .flat();
   expect(taken.filter((r) => r.id === w.id).length).toBe(1);
 });
+
+it("a host that takes connections and never answers holds its share of the room, and others are looked at", async () => {
+  const w = await createGitopsWorld(db);
+  const remote = await createGitRemote();
+  await remote.push(file());
+  const stuck: string[] = [];
+  for (let n = 0; n < 10; n++) {
+    stuck.push(await w.repository({ ...remote, url: `https://tarpit.example/${n}.git` }, { pollSeconds: 3600 }));
+  }
+  await db.sql`update repository set next_poll_at = boreas_now() - interval '1 s' where id = any(${stuck}::uuid[])`;
+  const good = await w.repository(remote, { pollSeconds: 3600 });
+  await db.sql`update repository set next_poll_at = boreas_now() where id = ${good}`;
+  const opened = Promise.withResolvers<Map<string, string>>();
+  let held = 0;
+  const lsRemote: typeof w.deps.git.lsRemote = (asked) => {
+    if (!asked.url.includes("tarpit")) return w.deps.git.lsRemote(asked);
+    held++;
+    return opened.promise;
+  };
+  const loop = createPollLoop({ ...w.deps, git: { ...w.deps.git, lsRemote } });
+  loop.start();
+  const polledAt = async () => (await db.sql`select polled_at from repository where id = ${good}`)[0]!.polledAt;
+  await expect.poll(polledAt, { timeout: 30_000 }).not.toBeNull();
+  expect(held).toBe(3);
+  opened.resolve(new Map());
+  await expect.poll(() => held, { timeout: 30_000 }).toBe(10);
+  await loop.stop();
+});

@@ -39,7 +39,7 @@ const TELL_AFTER_MS = 2000;
 
 /** @returns whether anything ended or was said */
 export async function settleMissing(db: Database, aside: Aside = noAside): Promise<boolean> {
-  let changed = 0;
+  let changed = await giveBack(db);
   // All of them, part by part: a thousand that wait for long must not keep others from their deadline.
   for (let after = "00000000-0000-0000-0000-000000000000", isMore = true; isMore;) {
     const rows = await readMissing(db, after);
@@ -65,8 +65,17 @@ async function readMissing(db: Database, after: string): Promise<Row[]> {
       extract(epoch from greatest(t.state_since, case when a.status = 'connected' then t.state_since else a.last_seen_at end))::float8 * 1000 as since
     from task t join agent a on a.id = t.target_agent_id join environment e on e.id = t.environment_id
     where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null and (a.status <> 'connected' or a.cordoned)
-      and t.id > ${after}
+      and not t.payload ? 'cannot' and t.id > ${after}
     order by t.id limit ${AT_ONCE}`;
+}
+
+/** Of what any agent may run and another could not (`move_on.ts`): it has no machine of its own to wait for. */
+async function giveBack(db: Database): Promise<number> {
+  const rows = await db.sql`
+    update task t set target_agent_id = null, updated_at = boreas_now() from agent a
+    where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id = a.id and t.payload ? 'cannot'
+      and (a.status <> 'connected' or a.cordoned) returning t.id`;
+  return rows.length;
 }
 
 async function endMissing(db: Database, over: readonly Missing[]): Promise<number> {
@@ -102,7 +111,7 @@ async function skipItsOtherParts(tx: Tx, ended: EndedTask[]): Promise<void> {
     update task t set state = 'skipped', reason = m.reason, completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
       payload = t.payload || jsonb_build_object('leftOut', m.payload -> 'leftOut')
     from task m where m.id = any(${ids}::uuid[]) and t.parent_id = m.parent_id and t.target_agent_id = m.target_agent_id
-      and t.is_leaf and t.state in ('blocked', 'pending')
+      and t.is_leaf and t.state in ('blocked', 'pending') and not t.payload ? 'cannot'
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, true as is_left_out`,
   );
 }

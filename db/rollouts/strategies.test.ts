@@ -230,7 +230,9 @@ it("a gate that was passed over beforehand is not measured when its turn comes",
   await promoteDeployment(w.deps, id, w.actor);
   const gateNow = async () => (await w.tasks(id)).find((t) => t.type === "gate")!;
   expect((await gateNow()).step).toBe("pending");
-  expect((await claimGates(db, { most: 100, share: 100, held: {} })).map((claimed) => claimed.id)).not.toContain((await gateNow()).id);
+  expect((await claimGates(db, { most: 100, share: 100, held: {} })).map((claimed) => claimed.id)).not.toContain(
+    (await gateNow()).id,
+  );
   await endPauses(db);
   expect(await gateNow()).toMatchObject({ status: "success" });
 });
@@ -270,4 +272,46 @@ it("a wait that another application's failure cut short is made in full when the
     t.type === "pause" && t.dependencies.includes(good!.id)
   )!;
   expect(wait.step).toBe("pending");
+});
+
+it("a hook that one machine may not run goes to another that can, and fails with all refusals when none can", async () => {
+  const refused = (name: string) => ({
+    ...{ status: "failed", code: "agent.refused" } as const,
+    message: `${name} refused it: its policy allows no scripts.`,
+  });
+  const w = await release(3, {
+    hooks: { preDeploy: hook },
+    strategy: { type: "all", onFailure: { action: "stop" } },
+  });
+  const [a, b, c] = w.agents;
+  const id = await w.deploy("v1");
+  const hookOf = async () => (await w.tasks(id)).find((t) => t.type === "hook")!;
+  await finish(db, await w.one(id, a!), refused("s1"));
+  const moved = await hookOf();
+  expect(moved).toMatchObject({ step: "pending", reason: { code: "task.moved_on" } });
+  expect(moved.reason.text).toMatch(/^s1 refused it: its policy allows no scripts\. It goes to s2-/);
+  expect(await claim(db, a!, 1)).toEqual([]);
+  expect(await claim(db, c!, 1)).toEqual([]);
+  // The one that it is meant for goes away: it is anybody's again, and no machine is left out for it.
+  await db
+    .sql`update agent set status = 'disconnected', last_seen_at = boreas_now() - interval '1 day' where id = ${b!}`;
+  await settleMissing(db);
+  await finish(db, await w.one(id, c!), success);
+  expect(await hookOf()).toMatchObject({ status: "success" });
+
+  await db.sql`update agent set status = 'connected' where id = ${b!}`;
+  for (const agent of w.agents) await finish(db, await w.one(id, agent), success);
+  expect(await w.status(id)).toBe("completed");
+  const again = await w.deploy("v2");
+  for (const agent of [a, b, c]) {
+    const [task] = await claim(db, agent!, 1);
+    expect(task!.payload.action).toBe("hook");
+    await finish(db, task!, refused(agent!));
+  }
+  const failed = (await w.tasks(again)).find((t) => t.type === "hook")!;
+  expect(failed).toMatchObject({ status: "failed", reason: { code: "task.nobody_can" } });
+  for (const agent of w.agents) expect(failed.reason.text).toContain(`${agent} refused it`);
+  // Once that is mended, a person tries it again, and whoever is free may take it.
+  await retryDeployment(w.deps, again, w.actor);
+  expect((await w.one(again, a!)).payload).toMatchObject({ action: "hook" });
 });

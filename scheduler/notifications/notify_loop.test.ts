@@ -84,6 +84,55 @@ describe("a webhook", () => {
   });
 });
 
+it(
+  "a server that takes connections and never answers holds its share of the room, and others are told meanwhile",
+  async () => {
+    const [tarpit, receiver] = [await startReceiver(), await startReceiver()];
+    const opened = Promise.withResolvers<void>();
+    tarpit.answer = () => opened.promise.then(() => ({}));
+    const rules = { rules: [{ events: ["deployment.completed"] }] };
+    // Five channels of one server, and more messages than there is room for in all.
+    const stuck = await Promise.all(
+      Array.from({ length: 5 }, () => world.channel({ kind: "slack", url: tarpit.url }, rules)),
+    );
+    for (const id of stuck) {
+      for (let n = 0; n < 8; n++) await world.api.request("POST", `/notifications/${id}/test`);
+    }
+    const id = await world.channel({ kind: "slack", url: receiver.url }, onlyFailures);
+    world.notifier({ leaseSeconds: 120 });
+    await world.deploymentEvent(await world.deployment(), "deployment.failed", failure);
+    await world.delivered(id, "sent");
+    await expect.poll(() => tarpit.received.length).toBe(8);
+    tarpit.answer = () => ({});
+    opened.resolve();
+    for (const one of stuck) {
+      await expect.poll(async () => (await world.deliveries(one)).every((d) => d.status === "sent"), {
+        timeout: 60_000,
+      }).toBe(true);
+    }
+  },
+  120_000,
+);
+
+it("what cannot be told to one channel keeps neither others nor what comes later", async () => {
+  const receiver = await startReceiver();
+  const rules = { rules: [{ events: ["deployment.rolled_back"] }] };
+  const broken = await world.channel({ kind: "slack", url: receiver.url }, rules);
+  const good = await world.channel({ kind: "slack", url: receiver.url }, rules);
+  await db.sql.unsafe(`
+    create function refuse_message() returns trigger language plpgsql as $$ begin raise exception 'poisoned'; end $$;
+    create trigger poison before insert on notification_delivery for each row
+      when (new.notification_id = '${broken}') execute function refuse_message();`);
+  const said: Record<string, unknown>[] = [];
+  world.notifier({ logger: { log: (level, _message, context) => level === "ERROR" && said.push(context!) } });
+  await world.deploymentEvent(await world.deployment(), "deployment.rolled_back", failure);
+  await world.delivered(good, "sent");
+  expect(said).toEqual([expect.objectContaining({ id: broken, error: expect.stringContaining("poisoned") })]);
+  await db.sql.unsafe("drop trigger poison on notification_delivery");
+  await world.deploymentEvent(await world.deployment(), "deployment.rolled_back", failure);
+  await world.delivered(broken, "sent");
+});
+
 describe("a rule", () => {
   it("lets through what fits in event, environment, application and label, and nothing else", async () => {
     const receiver = await startReceiver();
