@@ -185,6 +185,13 @@ export const SEEDED_BUGS: SeededBug[] = [
   },
   {
     kind: "tree",
+    name: "a verdict on the release is tolerated like a machine",
+    file: "db/tasks/settle_tasks.ts",
+    text: "f.type in ('gate', 'approval', 'rollback') or ",
+    without: "",
+  },
+  {
+    kind: "tree",
     name: "what can never begin waits for ever",
     file: "db/tasks/settle_tasks.ts",
     text: "await skipDependents(tx, bad)",
