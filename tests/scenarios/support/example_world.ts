@@ -59,6 +59,7 @@ export async function openExample(db: TestDatabase, folder: string): Promise<Exa
   const run = await startScheduler(db, { hints, vault, planners: stagePlanners, sweepSeconds: 1 });
   const cacheDir = await Deno.makeTempDir({ prefix: "boreas-example-" });
   const gitops = createGitops({
+    publicUrl: "http://127.0.0.1",
     ...run.deps,
     git: createGit({ gitPath: "git", cacheDir, allowFile: true }),
     fetch: () => Promise.reject(new TypeError("examples call nobody")),
