@@ -28,7 +28,7 @@ export interface EndedTask {
   reason: Reason;
   /** Skipped because its machine is away: those that wait for it go on, and its whole does not count it. */
   isLeftOut?: boolean;
-  /** The statement that ended it has told of it, and has woken what waited for it when it ended well. */
+  /** The statement that ended it has told of it, and, if it succeeded, has woken what waited for it. */
   isTold?: boolean;
 }
 
@@ -62,7 +62,9 @@ export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<Settl
   while (wave.length > 0) {
     for (const task of wave) if (!task.isTold) events.push(taskEvent(task));
     const { good, bad } = await sortOut(tx, wave);
-    const unblocking = unblock(tx, good.filter((t) => !t.isTold), bad, events).then((ids) => woken.push(...ids));
+    const unblocking = unblock(tx, good.filter((t) => !t.isTold || t.state !== "success"), bad, events).then((ids) =>
+      woken.push(...ids)
+    );
     if (bad.length === 0) {
       // Sent behind the unblocking without waiting for its answer.
       [wave] = await Promise.all([rollUpParents(tx, wave, events), unblocking]);
