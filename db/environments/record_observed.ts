@@ -142,17 +142,19 @@ async function noteChanges(tx: Tx, { projectId }: Observer, written: readonly Ju
   }));
 }
 
-/** Rows of what was deployed to this agent in environments it is bound to; all of them, or those that were observed. */
+/** Rows of what was deployed to this agent in environments it is bound to: those it observed, and those it sees no more. */
 async function readRows(
   sql: Sql | Tx,
   { agentId, projectId }: Observer,
   { observed, present }: Report,
   held: Fragment = sql``,
 ): Promise<StateRow[]> {
-  const wanted = present ? sql`true` : sql`(s.environment_id::text, a.name) in (
-    select * from unnest(${observed.map((o) => o.environmentId)}::text[], ${
-    observed.map((o) => o.application)
-  }::text[]))`;
+  const isAmong = (places: readonly Present[]) =>
+    sql`(s.environment_id::text, a.name) in (
+      select * from unnest(${places.map((p) => p.environmentId)}::text[], ${
+      places.map((p) => p.application)
+    }::text[]))`;
+  const wanted = present ? sql`(${isAmong(observed)} or not ${isAmong(present)})` : isAmong(observed);
   return await sql<StateRow[]>`
     select s.environment_id, s.application_id, a.name as application, s.target, s.version_id, v.version, s.health, s.sync,
       s.observed_version, s.resources, s.differences, s.drift, s.details, s.xmin::text as revision,
