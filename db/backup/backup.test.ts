@@ -159,6 +159,8 @@ it("makes an older state safe: no lease, no fence and no generation of the time 
     lease_expires_at = boreas_now() where id = (select id from task where is_leaf and state = 'pending' order by id limit 1)`;
   await from.sql`update agent set ticket = '\\x00', session_id = id, status = 'connected' where id = ${agentId}`;
   await from.sql`update event set xid = '9000000000'::xid8`;
+  await from.sql`insert into setting (key, value) select key, '{"xid": "9000000000", "id": 1}'
+    from unnest(array['notifications.cursor', 'statuses.cursor']) key`;
   const takenAt = await load(to, await dump(from));
   const before = Date.now() - 60_000;
   const settled = await to.sql.begin((tx) =>
@@ -178,6 +180,7 @@ it("makes an older state safe: no lease, no fence and no generation of the time 
     { status: "disconnected", ticket: null, sessionId: null },
   ]);
   expect(await to.sql`select 1 from event where xid >= pg_snapshot_xmin(pg_current_snapshot())`).toHaveLength(0);
+  expect(await to.sql`select key from setting where key like '%.cursor'`).toEqual([]);
   expect(await readUse(to.sql)).toMatchObject({ restoring: undefined });
   expect(await to.sql`select action from audit where action = 'database.restore'`).toHaveLength(1);
 });

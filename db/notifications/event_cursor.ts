@@ -19,13 +19,13 @@ export async function startReading(tx: Tx): Promise<void> {
 /** Held until the transaction ends: what is read after it is written down once. A cursor of another database's past is no cursor. */
 export async function lockCursor(tx: Tx, key: CursorKey = KEY): Promise<EventCursor> {
   const read = () =>
-    tx<{ cursor: EventCursor }[]>`
-      select case when (value ->> 'xid')::xid8 > pg_snapshot_xmin(pg_current_snapshot())
-        then jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0) else value end as cursor
+    tx<{ cursor: EventCursor; isAhead: boolean }[]>`
+      select value as cursor, (value ->> 'xid')::xid8 > pg_snapshot_xmin(pg_current_snapshot()) as is_ahead
       from setting where key = ${key} for update`;
   const [row] = await read();
-  if (row) return row.cursor;
-  await startAtPresent(tx, key);
+  if (row && !row.isAhead) return row.cursor;
+  // Written down, or the present would be another one each time and nothing ever be behind it.
+  await (row ? restartAtPresent(tx, key) : startAtPresent(tx, key));
   return (await read())[0]!.cursor;
 }
 
