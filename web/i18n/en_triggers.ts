@@ -61,7 +61,7 @@ export const enTriggers = {
   "trigger.field.match.hint": "A pattern such as v*; any when empty",
   "trigger.filters": "More filters",
   "trigger.field.paths": "Files",
-  "trigger.field.paths.hint": "Patterns; fires only when one of these files changed",
+  "trigger.field.paths.hint": "One pattern a line; fires only when a file that matches has changed",
   "trigger.field.applications": "Applications",
   "trigger.field.applications.hint": "Deploys only these; all when empty",
   "trigger.is.enabled": "On: it makes deployments",

@@ -60,7 +60,7 @@ export const zhTriggers: Record<keyof typeof enTriggers, string> = {
   "trigger.field.match.hint": "模式，例如 v*；留空为任意标签",
   "trigger.filters": "更多过滤条件",
   "trigger.field.paths": "文件",
-  "trigger.field.paths.hint": "模式；仅当其中有文件变化时触发",
+  "trigger.field.paths.hint": "每行一个模式；仅当匹配的文件有变化时触发",
   "trigger.field.applications": "应用",
   "trigger.field.applications.hint": "只部署这些；留空为全部",
   "trigger.is.enabled": "启用：会创建部署",

@@ -49,7 +49,8 @@ function Fields({ trigger, environments, repositories, onClose, onDone }: FormIn
   const { api, toasts } = useApp();
   const [input, setInput] = useState<TriggerInput>(() => {
     const first = inputOf(trigger, Intl.DateTimeFormat().resolvedOptions().timeZone);
-    return { ...first, environmentId: first.environmentId || (environments[0]?.id ?? "") };
+    // Of one whose environment is gone, a person has to choose another.
+    return trigger ? first : { ...first, environmentId: environments[0]?.id ?? "" };
   });
   const [errors, setErrors] = useState<Record<string, string>>({});
   const field = <K extends keyof TriggerInput>(key: K) => ({

@@ -41,7 +41,7 @@ export function inputOf(trigger: Trigger | undefined, timeZone: string): Trigger
   const rule = (trigger?.rule ?? {}) as Partial<Record<RuleKey, string | string[]>>;
   const text = (key: RuleKey, unless = "") => {
     const value = rule[key];
-    return Array.isArray(value) ? value.join("\n") : value ?? unless;
+    return Array.isArray(value) ? value.join(key === "paths" ? "\n" : ", ") : value ?? unless;
   };
   return {
     name: trigger?.name ?? "",
@@ -63,13 +63,15 @@ export function inputOf(trigger: Trigger | undefined, timeZone: string): Trigger
   };
 }
 
-const list = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+/** Of patterns one a line, for `{a,b}` and a blank may stand in one. */
+const list = (key: "paths" | "applications", text: string) =>
+  text.split(key === "paths" ? /\n/ : /[\s,]+/).map((part) => part.trim()).filter(Boolean);
 
 export function ruleOf(input: TriggerInput): Record<string, unknown> {
   const given = RULE_KEYS[input.on].map((key): [string, unknown] => {
     const text = input[key].trim();
     if (text === "") return [key, undefined];
-    return [key, key === "paths" || key === "applications" ? list(text) : text];
+    return [key, key === "paths" || key === "applications" ? list(key, text) : text];
   });
   return { on: input.on, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) };
 }
