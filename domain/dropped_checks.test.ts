@@ -24,6 +24,13 @@ describe("another strategy", () => {
     expect(dropped(OWN, canary({ target: 2 }, gate, approve))).toEqual(LOST);
     expect(dropped(OWN, canary({ target: 1 }, gate, { target: "50%" }, approve))).toEqual(LOST.slice(1));
   });
+  it("drops them too where no target is named, so that any agent takes it", () => {
+    const own = canary(approve, { target: "100%" });
+    expect(findDropped({ own, given: { type: "all" }, targets: [] }, planStages)).toEqual([
+      "approval by 1 of lead, ops after 0 of 1",
+    ]);
+    expect(findDropped({ own, given: own, targets: [] }, planStages)).toEqual([]);
+  });
   it("that asks for as much or more, as early or earlier, drops nothing", () => {
     for (
       const given of [

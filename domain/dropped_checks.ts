@@ -22,14 +22,17 @@ export function findDropped(
   { own, given, targets }: { own: StrategyInput; given: StrategyInput; targets: StageTarget[] },
   planStages: PlanStages,
 ): string[] {
-  const kept = placeChecks(planStages({ targets, strategy: given }));
+  // What any agent may take goes to one place, as when it is planned.
+  const places = targets.length > 0 ? targets : [{ id: "", name: "" }];
+  const checksOf = (strategy: StrategyInput) => placeChecks(planStages({ targets: places, strategy }));
+  const kept = checksOf(given);
   let from = 0;
-  return placeChecks(planStages({ targets, strategy: own })).flatMap(({ check, reached }) => {
+  return checksOf(own).flatMap(({ check, reached }) => {
     const at = kept.findIndex((other, index) =>
       index >= from && other.reached <= reached && asksNoLess(other.check, check)
     );
     if (at >= 0) from = at + 1;
-    return at >= 0 ? [] : [`${sayCheck(check)} after ${reached} of ${Math.max(1, targets.length)}`];
+    return at >= 0 ? [] : [`${sayCheck(check)} after ${reached} of ${places.length}`];
   });
 }
 
