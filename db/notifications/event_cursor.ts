@@ -18,15 +18,17 @@ export async function startReading(tx: Tx): Promise<void> {
 
 /** Held until the transaction ends: what is read after it is written down once. A cursor of another database's past is no cursor. */
 export async function lockCursor(tx: Tx, key: CursorKey = KEY): Promise<EventCursor> {
-  const read = () =>
-    tx<{ cursor: EventCursor; isAhead: boolean }[]>`
+  const read = async () =>
+    (await tx<{ cursor: EventCursor; isAhead: boolean }[]>`
       select value as cursor, (value ->> 'xid')::xid8 > pg_snapshot_xmin(pg_current_snapshot()) as is_ahead
-      from setting where key = ${key} for update`;
-  const [row] = await read();
+      from setting where key = ${key} for update`)[0];
+  let row = await read();
+  // Whoever waited for the row looks with an older snapshot at where it was moved meanwhile: asked again, now that it is held.
+  if (row?.isAhead) row = await read();
   if (row && !row.isAhead) return row.cursor;
   // Written down, or the present would be another one each time and nothing ever be behind it.
   await (row ? restartAtPresent(tx, key) : startAtPresent(tx, key));
-  return (await read())[0]!.cursor;
+  return (await read())!.cursor;
 }
 
 const startAtPresent = (tx: Tx, key: CursorKey) =>
