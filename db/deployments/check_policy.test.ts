@@ -59,6 +59,16 @@ describe("a policy on branches", () => {
     expect(await w.deploy(id)).toBe("planned");
   });
 
+  it("takes what a master of the release before has recorded, as soon as its commit is seen again", async () => {
+    const w = await start({ branches: ["main"] });
+    await w.push(w.commit);
+    const id = await w.idOf(`main-${w.commit.slice(0, 12)}`);
+    await db.sql`update version set seen_ref = null where id = ${id}`;
+    expect(await w.deploy(id)).toContain("never seen at the remote");
+    await w.push(w.commit);
+    expect(await w.deploy(id)).toBe("planned");
+  });
+
   it("does not take a version that was only posted, whatever it calls itself, also not after a deployment of it and a push of its commit", async () => {
     const w = await start({ branches: ["main"], tags: ["v*"] });
     await w.push(await w.remote.push({ "boreas.yaml": `${FILE.replace("NAME", w.app)}labels: { team: trade }\n` }));

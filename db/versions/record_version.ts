@@ -119,6 +119,9 @@ async function adoptPosted(tx: Tx, input: VersionToRecord): Promise<string | Rec
     return { kind: "moved", commit: there.gitCommit };
   }
   if (there.fromGit || there.lockedAt !== null || there.status === "revert") {
+    // A master of the release before notes no ref. Only what was read from a commit knows its author or its Plan.
+    await tx`update version set seen_ref = ${input.ref}
+      where id = ${there.id} and seen_ref is null and (author_email is not null or plan <> '{}')`;
     return { kind: "known", versionId: there.id, status: there.status, reason: there.reason };
   }
   await tx`update version set git_commit = ${input.commit}, git_tag = coalesce(git_tag, ${input.tag}),
