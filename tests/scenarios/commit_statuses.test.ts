@@ -121,7 +121,7 @@ describe("beside a commit", () => {
 
   it("stands the last word when the provider was away, told once for all that happened meanwhile", async () => {
     const { forge, push, deploy, told } = await begin("away", { nextTryIn: () => 0.5 });
-    forge.trouble.push(...Array.from({ length: 60 }, () => ({ status: 503 })));
+    forge.trouble.push(...Array.from({ length: 1000 }, () => ({ status: 503 })));
     const commit = await push("info");
     await expect.poll(async () => (await told("boreas/away"))?.reason.text, PATIENCE).toContain("answers 503");
     await deploy();
