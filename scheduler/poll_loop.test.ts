@@ -125,9 +125,9 @@ it("a host that takes connections and never answers holds its share of the room,
   const loop = createPollLoop({ ...w.deps, git: { ...w.deps.git, lsRemote } });
   loop.start();
   const polledAt = async () => (await db.sql`select polled_at from repository where id = ${good}`)[0]!.polledAt;
-  await expect.poll(polledAt, { timeout: 30_000 }).not.toBeNull();
+  await expect.poll(polledAt).not.toBeNull();
   expect(held).toBe(3);
   opened.resolve(new Map());
-  await expect.poll(() => held, { timeout: 30_000 }).toBe(10);
+  await expect.poll(() => held).toBe(10);
   await loop.stop();
 });

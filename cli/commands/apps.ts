@@ -13,8 +13,9 @@ export const apps = command({
   usage: "apps [list | approve APPLICATION | dismiss APPLICATION | hand-over APPLICATION --to URL] [flags]",
   details:
     `A repository whose discovery is "propose" proposes what its files declare. An application whose document is gone
-from the default branch is archived: what runs of it runs on, and boreas status --app names where. An application belongs to the repository that
-declared it first; hand-over gives it, archived or not, to another one, whose next push that declares it counts.`,
+from the default branch is archived: what runs of it runs on, and boreas status --app names where.
+An application belongs to the repository that declared it first; hand-over gives it, archived or not, to another one,
+whose next push that declares it counts.`,
   flags: {
     state: { type: "string", value: "STATE", help: `list: ${STATES.join(", ")}` },
     to: { type: "string", value: "URL", help: "hand-over: the repository that gets it" },
