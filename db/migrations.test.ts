@@ -36,12 +36,19 @@ const HOLDS_UP: [RegExp, string][] = [
 function findFaults(migration: Migration): string[] {
   const made = new Set<string>();
   const faults: string[] = [];
+  let holds = false;
   for (const text of migration.statements) {
     const statement = text.toLowerCase().replaceAll(/\s+/g, " ");
     const [, created] = /^create table (?:if not exists )?"?(\w+)"?/.exec(statement) ?? [];
     if (created) made.add(created);
     const [, table] = /^(?:alter table (?:only )?|create .*?\bon )"?(\w+)"?/.exec(statement) ?? [];
     if (created || (table && made.has(table))) continue; // nobody else knows it yet
+    holds ||= /^alter table\b/.test(statement);
+    if (holds && /^(update|insert|with)\b/.test(statement)) {
+      faults.push(
+        `${migration.name} writes rows while it holds a table; put that into a file of its own: ${statement}`,
+      );
+    }
     const held = HOLDS_UP.filter(([pattern]) => pattern.test(statement));
     const taken = migration.contract ? [] : TAKES_AWAY.filter(([pattern]) => pattern.test(statement));
     for (const [, what] of [...held, ...taken]) faults.push(`${migration.name} ${what}: ${statement}`);
@@ -92,6 +99,12 @@ describe("what that test can see", () => {
     `create or replace function boreas_now() returns timestamptz language sql as 'select clock_timestamp()'`,
   ])("%s is fine beside an older release", (statement) => {
     expect(faultsOf(statement)).toBe(0);
+  });
+
+  it("rows are written in a file that holds no table", () => {
+    const [alter, write] = [`ALTER TABLE "task" ADD COLUMN "note" text;`, `UPDATE "task" SET "note" = "name";`];
+    expect(faultsOf(alter, write)).toBe(1);
+    expect(faultsOf(write)).toBe(0);
   });
 
   it("a table is free until it is shared", () => {
