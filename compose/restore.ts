@@ -12,7 +12,7 @@ import { BackupError, createBackupReader, createSeal } from "../db/backup/backup
 import type { BackupHeader, BackupReader } from "../db/backup/backup_format.ts";
 import { loadTables } from "../db/backup/load_tables.ts";
 import { readHeader } from "../db/backup/read_header.ts";
-import { readUse } from "../db/backup/restoring.ts";
+import { isAhead, readUse } from "../db/backup/restoring.ts";
 import { settleRestored } from "../db/backup/settle_restored.ts";
 import type { Settled } from "../db/backup/settle_restored.ts";
 import { openClient } from "../db/client.ts";
@@ -100,7 +100,12 @@ async function isLoaded(target: ConnectionTarget, header: BackupHeader): Promise
   try {
     const { restoring, used } = await readUse(sql);
     if (restoring?.takenAt === header.takenAt) return true;
-    if (used.length === 0) return false;
+    if (used.length === 0) {
+      if (!await isAhead(sql, header)) return false;
+      throw new Error(
+        "The database is empty, and its schema is newer than the backup's: what later releases do to older rows would never be done. Restore into a database without a schema, or set BOREAS_DATA_DIR to a fresh folder. Nothing was changed.",
+      );
+    }
     const some = used.slice(0, 3).join(", ");
     throw new Error(
       `The database is in use (it has rows in ${some}${

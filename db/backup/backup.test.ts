@@ -15,7 +15,7 @@ import { createBackupReader, createSeal } from "./backup_format.ts";
 import { dumpTables } from "./dump_tables.ts";
 import { loadTables } from "./load_tables.ts";
 import { readHeader } from "./read_header.ts";
-import { readUse } from "./restoring.ts";
+import { isAhead, readUse } from "./restoring.ts";
 import { settleRestored } from "./settle_restored.ts";
 import { readStoredTables } from "./stored_tables.ts";
 
@@ -134,7 +134,10 @@ it("takes an older schema and brings it up to date, and refuses a newer one", as
     await a!.sql`insert into app_user (id, username, password_hash) values (${newId()}, 'ada', 'none')`;
     await a!.sql`insert into agent (id, project_id, name, kind, embedded, status, reason, created_by)
       select ${newId()}, id, 'm1', 'pm', true, 'connected', '{}', 'test' from project`;
-    const takenAt = await load(b!, await dump(a!));
+    const backup = await dump(a!);
+    const older = JSON.parse(backup.subarray(0, backup.indexOf("\n")).toString());
+    expect([await isAhead(b!.sql, older), await isAhead(admin.sql, older)]).toEqual([false, true]);
+    const takenAt = await load(b!, backup);
     await migrateDatabase(b!.target, PRODUCT_VERSION);
     const restored = { takenAt, product: "0.0.9", goOn: false, leaseSeconds: 30 };
     await b!.sql.begin((tx) => settleRestored(b!, tx, restored));

@@ -20,6 +20,15 @@ export async function readRestoring(sql: Sql | Tx): Promise<Mark | undefined> {
   return (await sql<{ value: Mark }[]>`select value from setting where key = ${KEY}`)[0]?.value;
 }
 
+/** Whether its schema, though empty, has more than the backup's: what a migration does with rows would never reach these. */
+export async function isAhead(sql: Sql, { migrations }: Pick<BackupHeader, "migrations">): Promise<boolean> {
+  const [notes] = await sql<{ there: boolean }[]>`
+    select to_regclass('drizzle.__drizzle_migrations') is not null as there`;
+  if (!notes!.there) return false;
+  const rows = await sql<{ at: number }[]>`select created_at::float8 as at from drizzle.__drizzle_migrations`;
+  return rows.some(({ at }) => !migrations.includes(at));
+}
+
 /** The tables that hold something, and whether a restore was cut off. A database without our tables is as good as empty. */
 export async function readUse(sql: Sql): Promise<{ restoring?: Mark; used: string[] }> {
   const [schema] = await sql<{ there: boolean }[]>`select to_regclass('setting') is not null as there`;
