@@ -55,9 +55,12 @@ export function openForge(
   if (host === "" && place.apiUrl === null) throw new RefusedCall("a folder has no API; set the repository's apiUrl");
   const base = (place.apiUrl ?? forge.base(host.replace(/:\d+$/, ""))).replace(/\/+$/, "");
   const apiHost = new URL(base).host;
+  const authorization = forge.authorize(token);
+  // Also as the header has it, of a pair in base64, whatever stands before it there.
+  const secrets = [authorization.slice(authorization.indexOf(" ") + 1), token, bareToken(token)].filter(Boolean);
   const call = async (method: "GET" | ForgeCall["method"], path: string, body?: unknown) => {
     const headers = {
-      authorization: forge.authorize(token),
+      authorization,
       accept: "application/json",
       "user-agent": "boreas",
       ...(body !== undefined && { "content-type": "application/json" }),
@@ -68,7 +71,7 @@ export function openForge(
       const text = await readText(response, ANSWER_BYTES);
       if (response.status >= 200 && response.status < 300) return parse(text);
       if (forge.isThere?.(response.status, text)) return undefined;
-      const said = sayAnswer(text, [forge.authorize(token), token, bareToken(token)]);
+      const said = sayAnswer(text, secrets);
       const what = `the provider's API answers ${response.status} at ${apiHost}${said}`;
       throw judge(deps, response, what, forge.needs[purpose]);
     });

@@ -149,6 +149,12 @@ describe.each(PROVIDERS)("%s", (provider) => {
   });
 });
 
+it.each(["gitea", "forgejo", "bitbucket"] as const)("%s is not quoted with what its header had", async (provider) => {
+  const { forge, set } = play(provider, "ada:CANARY");
+  forge.trouble.push({ status: 403, body: sayError(provider, 403, `${btoa("ada:CANARY")} may not, nor may CANARY`) });
+  expect((await caught(set("success"))).message).toContain('("*** may not, nor may ***")');
+});
+
 it("a generic repository, a folder without apiUrl and an address that cannot be read have no API", async () => {
   for (
     const place of [
