@@ -23,8 +23,10 @@ export async function createBackupFile(path: string): Promise<BackupTarget> {
   const sink = { write: async (bytes: Uint8Array) => await writeAll(file, bytes) };
   const written = gzip.readable.pipeTo(new WritableStream<Uint8Array>(sink));
   written.catch(() => {}); // told to whoever writes next, or keeps it
+  let isOpen = file !== Deno.stdout;
   const close = () => {
-    if (file !== Deno.stdout) file.close();
+    if (isOpen) file.close();
+    isOpen = false;
   };
   return {
     async put(bytes) {
