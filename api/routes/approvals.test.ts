@@ -191,6 +191,8 @@ describe("a link that carries an answer", () => {
     expect(page.body).not.toMatch(/Waiting for|Approve|Reject|Commit/);
     const forged = await w.api.request("GET", "http://localhost/approve?link=x", undefined, null, inChinese);
     expect(forged.body).toContain("此链接无效");
+    const style = await w.api.app.request(/href="(\/approve\.css)"/.exec(page.body)![1]!);
+    expect([style.status, style.headers.get("content-type")]).toEqual([200, "text/css; charset=utf-8"]);
   });
 
   it("is dead when it is forged, expired, or the plan is another", async () => {
