@@ -39,7 +39,7 @@ it(
       for (const { group } of await processesOf(held!.id)) Deno.kill(-group, "SIGKILL");
     });
 
-    const backedUp = await run("backup", master.dataDir, file, "--with-key");
+    const backedUp = await run("backup", master.dataDir, "--with-key", file);
     expect(backedUp).toMatchObject({ code: 0, said: expect.stringContaining("whoever reads it reads every secret") });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(["boreas.backup"]);
