@@ -337,6 +337,21 @@ webhookSecret: \${env.BOREAS_SHOP_SECRET}
     expect(odd.err).toContain("first 4 digits");
   });
 
+  it("apps hand-over gives an application, archived or not, to the repository that is named", async () => {
+    const application = {
+      ...{ id: uuid(4), name: "order", description: "", repository: "https://git.example.com/old.git", config: {} },
+      ...{ repositoryId: uuid(8), type: "microservice", environments: [], archivedAt: "2026-01-01T00:00:00Z" },
+      ...{ createdAt: "2026-01-01T00:00:00Z", updatedAt: "2026-01-01T00:00:00Z" },
+    };
+    api.on("GET /repositories", () => list(repository))
+      .on("GET /applications", ({ query }) => query.get("state") === "archived" ? list(application) : list())
+      .on(`POST /applications/${uuid(4)}/hand-over`, () => ({ ...application, repositoryId: uuid(5) }));
+    const given = await runAgainst(api.url, ["apps", "hand-over", "order", "--to", repository.url]);
+    expect(given).toMatchObject({ code: 0, out: expect.stringContaining(`order belongs to ${repository.url} now`) });
+    expect(writes()).toEqual([[`POST /applications/${uuid(4)}/hand-over`, { repositoryId: uuid(5) }]]);
+    expect((await runAgainst(api.url, ["apps", "hand-over", "order"])).err).toContain("--to URL");
+  });
+
   it("can-i answers with its exit code, by the server's own table", async () => {
     api.on(
       "GET /auth/me",
