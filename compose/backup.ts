@@ -52,6 +52,13 @@ export async function runBackup(env: Env, args: readonly string[]): Promise<numb
     await file.keep();
     const where = path === "-" ? "the standard output" : path;
     say(`Backed up as of ${header.takenAt} to ${where} (${total()} before compression).`);
+    if (settings.databaseUrl && !authority) {
+      say(
+        `No certificate authority is in it, because ${
+          join(settings.dataDir, "tls")
+        } has none: if the master made its own, back up with its BOREAS_DATA_DIR, or its agents will not know a restored one.`,
+      );
+    }
     say(
       header.secretKey
         ? "It holds BOREAS_SECRET_KEY: whoever reads it reads every secret."
