@@ -19,9 +19,10 @@ const sources = (folder: string) =>
 /** Instants by which work is handed out, taken back or led. */
 const DUE = /\b(lease_expires_at|run_after|expires_at)\s*=\s*(?!=)([^\n]*)/g;
 const BY_DATABASE =
-  /^(null\b|boreas_now\(\)|excluded\.|case when .* then boreas_now\(\)|greatest\(boreas_now\(\), case when .* then boreas_now\(\))/;
+  /^(null\b|boreas_now\(\)|excluded\.|case when .* then boreas_now\(\)|greatest\(run_after, boreas_now\(\)|greatest\(boreas_now\(\), case when .* then boreas_now\(\))/;
 /** Not due dates of work, but of sign-ins, messages and the like: how long those live is nobody's lease. */
-const NO_LEASES = /^db\/(sessions|tokens|enrollment|idempotency|users|blobs|notifications|agents\/enroll_agent)/;
+const NO_LEASES =
+  /^db\/(sessions|tokens|enrollment|idempotency|users|blobs|notifications|statuses|agents\/enroll_agent)/;
 /** A tick of a cron trigger is an instant that a time zone has: reckoned here from the database's clock. */
 const TICKS = "db/triggers/claim_ticks.ts";
 
