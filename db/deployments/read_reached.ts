@@ -101,4 +101,4 @@ function placeOf(rows: Row[], heldBy: string[]): ReachedPlace {
   };
 }
 
-const OF_ONE_PART = ["previous", "batch", "step", "hold", "hook", "hooks", "gate", "leftOut", "reapply"];
+const OF_ONE_PART = ["previous", "batch", "step", "hold", "hook", "hooks", "gate", "leftOut", "reapply", "cannot"];
