@@ -5,6 +5,7 @@ import { ApiProblem } from "../../api/api_client.ts";
 import { useApp, useModel } from "../../app_context.ts";
 import { t } from "../../i18n/locale.ts";
 import { createResource } from "../../models/create_resource.ts";
+import { readAll } from "../../models/list_model.ts";
 import { repositoryName } from "../../text/text_parts.ts";
 import { Dialog, DialogForm } from "../Dialog.tsx";
 import { CheckField, SelectField, TextField } from "../Field.tsx";
@@ -30,10 +31,9 @@ export function TriggerForm(props: FormInput) {
       feed,
       topics: [],
       async load() {
-        const all = <T,>(path: string) => api.get<{ items: T[] }>(`${path}?limit=200`).then(({ items }) => items);
         const [environments, repositories] = await Promise.all([
-          all<Environment>("/environments"),
-          all<Repository>("/repositories"),
+          readAll<Environment>(api, "/environments"),
+          readAll<Repository>(api, "/repositories"),
         ]);
         return { environments, repositories };
       },
