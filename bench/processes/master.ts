@@ -86,16 +86,26 @@ async function holdBack(held: boolean) {
     await sql`create or replace function bench_hold() returns trigger language plpgsql as 'begin return null; end'`;
     await sql`create or replace trigger bench_hold before update of state on task for each row
       when (new.state = 'leased') execute function bench_hold()`;
-  } else await sql`drop trigger if exists bench_hold on task`;
-  present().deps.hints.announce("tasks");
+  } else await letGo();
+}
+
+/** @returns the instant from which work goes out: whoever looks after the table is waited for before it */
+async function letGo(): Promise<string> {
+  const { db, hints } = present().deps;
+  const at = await db.sql.begin(async (tx) => {
+    await tx`drop trigger if exists bench_hold on task`;
+    const [row] = await tx<{ at: string }[]>`select boreas_now()::text as at`;
+    return row!.at;
+  });
+  hints.announce("tasks");
+  return at;
 }
 
 /** The clock runs from before the agents are let go until the last deployment has ended in the database. */
 async function runRelease(ids: string[]) {
   const { deps } = present();
   const { sql } = deps.db;
-  const [{ at }] = await sql<[{ at: string }]>`select boreas_now()::text as at`;
-  await holdBack(false);
+  const at = await letGo();
   while (true) {
     const [left] = await sql<{ open: number; wrong: number; seconds: number }[]>`
       select count(*) filter (where status = 'running')::int as open,
