@@ -76,8 +76,8 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
     it("gives no more than there is room for, in the order of the plan, what is meant for one before what is for all", async () => {
       for (const id of [A, B, C]) await task(id);
       await task(D, { targetAgentId: ONE });
-      expect((await claim(ONE, 2)).map((t) => t.id).sort()).toEqual([A, D]);
-      expect((await claim(TWO, 9)).map((t) => t.id).sort()).toEqual([B, C]);
+      expect((await claim(ONE, 2)).map((t) => t.id)).toEqual([A, D]);
+      expect((await claim(TWO, 9)).map((t) => t.id)).toEqual([B, C]);
     });
     it("never gives away what is meant for another agent, or for another environment's", async () => {
       await task(A, { targetAgentId: TWO });
@@ -120,6 +120,17 @@ export function describeStore(name: string, open: () => Promise<StoreWorld>): vo
       }]);
       const { tasks } = await world.read();
       expect(tasks.map((t) => t.state)).toEqual(["success", "leased", "pending"]);
+    });
+    it("hands nothing on where something has failed: the deployment may have a move to make first", async () => {
+      await task(WHOLE, { isLeaf: false, maxFailures: 1 });
+      for (const id of [A, B]) await task(id, { parentId: WHOLE });
+      await task(C, { dependsOn: [WHOLE] });
+      const [first, last] = await claim(ONE, 2);
+      await finish(first!, failure);
+      const result = { ...leaseOf(last!), outcome: Outcome.parse(success) };
+      const room = [{ agentId: ONE, agentName: "one", free: 5 }];
+      expect(await world.store.finishAndHandOn([result], half, room, LEASE)).toEqual({ taken: [B], claimed: [] });
+      expect((await claim(ONE)).map((t) => t.id)).toEqual([C]);
     });
   });
 

@@ -7,7 +7,7 @@ import type { Chance } from "../../../domain/ports.ts";
 import { retryDelaySeconds } from "../../../domain/retry_delay.ts";
 import type { Outcome } from "../../../protocol/operation.ts";
 import { claimTasks } from "./lease_verbs.ts";
-import { moveDeployments, settleTasks } from "./settling.ts";
+import { mayMove, moveDeployments, settleTasks } from "./settling.ts";
 import { byId, liveTask, moveTask } from "./tables.ts";
 import type { Tables, TaskRow } from "./tables.ts";
 
@@ -37,7 +37,7 @@ export function finishAndHandOn(
 ): Finished {
   const blocked = [...tables.tasks.values()].filter((task) => task.state === "blocked");
   const taken = finishTasks(tables, results, chance);
-  const ready = new Set(blocked.filter((task) => task.state === "pending"));
+  const ready = new Set(blocked.filter((t) => t.state === "pending" && !mayMove(tables, t.deploymentId)));
   if (ready.size === 0) return { taken, claimed: [] };
   return { taken, claimed: claimTasks(tables, agents, leaseSeconds, (task) => ready.has(task)) };
 }

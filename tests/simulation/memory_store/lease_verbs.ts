@@ -20,8 +20,9 @@ export function claimTasks(
   for (const want of wanted.sort((a, b) => (a.agentId < b.agentId ? 1 : -1))) {
     for (const task of pickFor(tables, want, isMeant)) picked.set(task.id, want);
   }
-  return [...picked].map(([id, { agentId }]) => {
-    const task = tables.tasks.get(id)!;
+  const inOrder = [...picked.keys()].map((id) => tables.tasks.get(id)!).sort((a, b) => a.position - b.position);
+  return inOrder.map((task) => {
+    const { agentId } = picked.get(task.id)!;
     task.events.push("task.leased");
     Object.assign(task, {
       state: "leased",

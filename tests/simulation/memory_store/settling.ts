@@ -81,6 +81,13 @@ function countStates(tasks: readonly TaskRow[]): StateCounts {
   return counts;
 }
 
+/** `db/deployments/may_move.ts`: something has failed, or the last task in order has ended. */
+export function mayMove(tables: Tables, id: string): boolean {
+  const tasks = [...tables.tasks.values()].filter((task) => task.deploymentId === id);
+  const last = tasks.reduce((a, b) => (b.position > a.position ? b : a));
+  return isFinal(last.state) || tasks.some((task) => task.state === "failed");
+}
+
 export function moveDeployments(tables: Tables, ids: readonly string[]): void {
   for (const id of [...new Set(ids)].sort()) moveDeployment(tables, id);
 }
