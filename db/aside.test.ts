@@ -111,9 +111,13 @@ it.each(Object.entries(SWEEPS))("%s: one that cannot be ended keeps no other fro
   expect(aside.ids()).toEqual([]);
 });
 
-it("while the database is away nothing is put aside, and the sweep ends", async () => {
+it.each([
+  ["is away", "ECONNREFUSED"],
+  ["has no name any more", "ENOTFOUND"],
+  ["has a full disk", "53100"],
+])("while the database %s (%s) nothing is put aside, and the sweep ends", async (_why, code) => {
   const { aside, said } = watched();
-  const away = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+  const away = Object.assign(new Error("no"), { code });
   await expect(aside.attempt("a", () => Promise.reject(away))).rejects.toBe(away);
   await expect(aside.attemptAll(["a", "b"], () => Promise.reject(away))).rejects.toBe(away);
   expect([aside.ids(), said]).toEqual([[], []]);

@@ -57,10 +57,22 @@ export function retryableError(error: unknown): RetryableError | undefined {
   return undefined;
 }
 
+/** Nothing that a caller should try again at once, and nothing that any row is to blame for. */
+const EVERYBODYS: ReadonlySet<string> = new Set([
+  "53100", // the disk is full
+  "58030", // it cannot be read or written
+  "28000", // who we are is not known there any more
+  "28P01", // the password was changed
+  "3D000", // the database is not there
+  "ENOTFOUND", // nor the name of the server
+  "CONNECTION_ENDED", // we close
+]);
+
 /** Not something between two transactions: the server itself is away, or takes nothing from anybody. */
 export function isOutage(error: unknown): boolean {
   const found = retryableError(error);
-  return found !== undefined && !isConflict(error) && found !== TABLE["55P03"];
+  if (found === undefined) return EVERYBODYS.has(String((error as { code?: unknown } | null)?.code));
+  return !isConflict(error) && found !== TABLE["55P03"];
 }
 
 /** Two transactions met and ours was rolled back whole: it may run again at once. */
