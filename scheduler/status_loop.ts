@@ -22,10 +22,13 @@ import { tellCommit } from "./gitops/forges/tell_commit.ts";
 import { OutgoingError } from "./gitops/outgoing_http.ts";
 import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
+import { createPlaces } from "./places.ts";
 
 /** Longer than any call. */
 const LEASE_SECONDS = 60;
-const AT_ONCE = 8;
+const AT_ONCE = 32;
+/** One that takes connections and never answers holds these until they time out, and no other. */
+const OF_ONE_HOST = 8;
 /** However often it is woken: a busy installation writes events all the time. */
 const REST_SECONDS = 0.5;
 
@@ -37,7 +40,11 @@ export interface StatusDeps extends GitopsDeps {
 }
 
 export function createStatusLoop(deps: StatusDeps): Loop {
-  return createLoop({
+  const places = createPlaces({
+    ...{ most: AT_ONCE, share: OF_ONE_HOST, logger: deps.logger, what: "a commit status" },
+    onFree: () => loop.wake(),
+  });
+  const loop = createLoop({
     name: "commit statuses",
     sweepSeconds: deps.sweepSeconds,
     restSeconds: REST_SECONDS,
@@ -47,19 +54,25 @@ export function createStatusLoop(deps: StatusDeps): Loop {
     logger: deps.logger,
     async run(isOn) {
       while ((await routeDeployments(deps.db)).more && isOn());
-      while (isOn()) {
-        const taken = await claimStatuses(deps.db, AT_ONCE, LEASE_SECONDS);
-        await Promise.all(taken.map((status) => tell(deps, status)));
-        if (taken.length > 0) deps.hints.announce("events");
-        if (taken.length < AT_ONCE) break;
+      const room = { most: places.free(), share: OF_ONE_HOST, held: places.held() };
+      for (const status of await claimStatuses(deps.db, room, LEASE_SECONDS)) {
+        places.begin(status.host, () => tell(deps, status));
       }
-      return await nextStatusIn(deps.db);
+      if (places.free() === 0) return;
+      return await nextStatusIn(deps.db, places.full());
     },
   });
+  return {
+    ...loop,
+    async stop() {
+      await loop.stop();
+      await places.settled();
+    },
+  };
 }
 
 async function tell(deps: StatusDeps, status: ClaimedStatus): Promise<void> {
-  await finishStatus(deps.db, status, await tryOnce(deps, status));
+  if (await finishStatus(deps.db, status, await tryOnce(deps, status))) deps.hints.announce("events");
 }
 
 async function tryOnce(deps: StatusDeps, status: ClaimedStatus): Promise<StatusEnd> {

@@ -1,6 +1,8 @@
 import type { CommitSaying } from "../../domain/commit_status.ts";
 import { reason } from "../../domain/reason.ts";
+import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
+import { hostOf, type Room } from "../host_of.ts";
 import { whenAsked } from "../retry.ts";
 
 /** A status in the hands of one sender. `claim` is its fence, `revision` says which word it has. */
@@ -11,31 +13,49 @@ export interface ClaimedStatus extends CommitSaying {
   attempts: number;
   claim: number;
   revision: number;
+  /** Where it is told. */
+  host: string;
 }
 
 /**
  * Takes statuses that are due, and those that somebody took and never spoke of again. The lease must outlast the longest
- * call: one whose sender died after the provider had taken it is told once more, and nothing changes there.
+ * call: one whose sender died after the provider had taken it is told once more, and nothing changes there. No provider
+ * gets more than its share of them at once.
  */
-export async function claimStatuses(db: Database, limit: number, leaseSeconds: number): Promise<ClaimedStatus[]> {
+export async function claimStatuses(db: Database, room: Room, leaseSeconds: number): Promise<ClaimedStatus[]> {
+  const { most, share, held } = room;
+  if (most <= 0) return [];
+  const { sql } = db;
   return await whenAsked(() =>
-    db.sql<ClaimedStatus[]>`
-    with due as (
-      select id from commit_status where status in ('waiting', 'sending') and run_after <= boreas_now()
-      order by run_after, id limit ${limit} for update skip locked
+    sql<ClaimedStatus[]>`
+    with waiting as (
+      select c.id, c.run_after, ${provider(sql)} as host ${openStatuses(sql)} and c.run_after <= boreas_now()
+    ), placed as (
+      select *, row_number() over (partition by host order by run_after, id) as place from waiting
+    ), room as (
+      select id, host from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
+      order by run_after, id limit ${most}
+    ), due as (
+      select c.id, room.host from commit_status c join room on room.id = c.id
+      where c.status in ('waiting', 'sending') and c.run_after <= boreas_now() for update of c skip locked
     )
     update commit_status c set status = 'sending', attempts = c.attempts + 1, claim = c.claim + 1,
       run_after = boreas_now() + make_interval(secs => ${leaseSeconds}),
-      reason = ${db.sql.json(reason("notification.sending") as never)}
+      reason = ${sql.json(reason("notification.sending") as never)}
     from due where c.id = due.id
-    returning c.id, c.repository_id, c.commit, c.context, c.state, c.description, c.path, c.attempts, c.claim, c.revision`
+    returning c.id, c.repository_id, c.commit, c.context, c.state, c.description, c.path, c.attempts, c.claim, c.revision, due.host`
   );
 }
 
-/** Seconds until the next one is due; undefined when none waits. */
-export async function nextStatusIn(db: Database): Promise<number | undefined> {
-  const [row] = await db.sql<{ seconds: number | null }[]>`
-    select extract(epoch from min(run_after) - boreas_now())::float8 as seconds from commit_status
-    where status in ('waiting', 'sending')`;
+const openStatuses = (sql: Sql) =>
+  sql`from commit_status c join repository r on r.id = c.repository_id where c.status in ('waiting', 'sending')`;
+const provider = (sql: Sql) => hostOf(sql, sql`coalesce(r.api_url, r.url)`);
+
+/** Seconds until the next one is due, other than of providers that are busy; undefined when none waits. */
+export async function nextStatusIn(db: Database, busy: readonly string[] = []): Promise<number | undefined> {
+  const { sql } = db;
+  const [row] = await sql<{ seconds: number | null }[]>`
+    select extract(epoch from min(c.run_after) - boreas_now())::float8 as seconds ${openStatuses(sql)}
+      and ${provider(sql)} <> all(${[...busy]}::text[])`;
   return row?.seconds ?? undefined;
 }

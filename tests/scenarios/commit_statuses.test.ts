@@ -2,13 +2,17 @@
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { DEFAULT_PROJECT, systemActor } from "../../db/database.ts";
 import { startDeployment } from "../../db/deployments/start_deployment.ts";
+import type { Clock } from "../../domain/ports.ts";
 import { createOutgoingCheck } from "../../domain/outgoing_check.ts";
+import { reason } from "../../domain/reason.ts";
 import { planStages } from "../../domain/strategy.ts";
+import { createClock } from "../../host/clock.ts";
 import type { CommitStatus } from "../../protocol/http_api.ts";
 import { createStatusLoop } from "../../scheduler/status_loop.ts";
 import type { StatusDeps } from "../../scheduler/status_loop.ts";
 import { createGitRemote } from "../helpers/git_remote.ts";
 import { createGitopsWorld } from "../helpers/gitops_world.ts";
+import { startReceiver } from "../helpers/http_receiver.ts";
 import { playForge } from "../helpers/play_forge.ts";
 import type { PlayedForge } from "../helpers/play_forge.ts";
 import { failure, playAll, success } from "../helpers/play_tasks.ts";
@@ -165,6 +169,35 @@ describe("beside a commit", () => {
     ]);
     await expect.poll(async () => (await log()).map(({ status }) => status), PATIENCE).toEqual(["sent", "sent"]);
     expect(Object.keys(shown(forge, commit)).sort()).toEqual(["boreas", "boreas/twice"]);
+  });
+
+  it("is told by others while a provider takes connections and never answers", async () => {
+    const tarpit = await startReceiver();
+    const opened = Promise.withResolvers<void>();
+    tarpit.answer = () => opened.promise.then(() => ({ status: 201, body: "{}" }));
+    const stuck = await begin("stuck", { loops: 0 });
+    await db.sql`update repository set api_url = ${tarpit.url} where id = ${stuck.repositoryId}`;
+    await db
+      .sql`insert into commit_status (id, project_id, repository_id, commit, context, state, description, path, status, reason)
+      select gen_random_uuid(), project_id, id, ${
+      "a".repeat(40)
+    }, 'boreas/' || n, 'success', 'Deployed.', '/', 'waiting',
+        ${
+      db.sql.json(reason("notification.waiting") as never)
+    } from repository, generate_series(1, 20) n where id = ${stuck.repositoryId}`;
+    // No call is given up meanwhile, however slow the machine is.
+    const real = createClock();
+    const clock: Clock = { ...real, after: (ms, call) => real.after(ms < 10_000 ? ms : ms * 60, call) };
+    try {
+      const { push, told } = await begin("quick", { clock });
+      await push("info");
+      await expect.poll(async () => (await told("boreas"))?.status, PATIENCE).toBe("sent");
+      await expect.poll(() => tarpit.received.length, PATIENCE).toBe(8);
+    } finally {
+      tarpit.answer = () => ({ status: 201, body: "{}" });
+      opened.resolve();
+    }
+    await expect.poll(async () => (await stuck.log()).every((one) => one.status === "sent"), PATIENCE).toBe(true);
   });
 
   it("S33: nothing is told to an address inside, and the log says which and how to allow it", async () => {
