@@ -88,7 +88,7 @@ function createRunner(deps: GitopsDeps, onFree: () => void): Runner {
       const busy = () => [...places.full(), ...lines.ids()];
       const due = places.free() > 0 ? await readDueLines(db, places.free(), busy()) : [];
       for (const line of due) places.begin(line, async () => void await lines.attempt(line, () => workOff(line, isOn)));
-      return places.free() > 0 ? await nextDueSeconds(db, busy()) : undefined;
+      return places.free() > 0 ? await nextDueSeconds(db, busy(), ticks.ids()) : undefined;
     },
     settled: places.settled,
   };

@@ -40,11 +40,20 @@ export async function readDueRuns(db: Database, line: string, limit: number): Pr
       r.actor, r.actor_id ${dueRuns(db.sql)} and ${lineOf(db.sql)} = ${line} order by r.due_at, r.id limit ${limit}`;
 }
 
-/** Seconds until the next tick or the end of the next soak, other than of these lines; undefined when nothing is waited for. */
-export async function nextDueSeconds(db: Database, except: readonly string[] = []): Promise<number | undefined> {
+/**
+ * Seconds until the next tick or the end of the next soak, other than of these lines and of the ticks of these triggers;
+ * undefined when nothing is waited for.
+ */
+export async function nextDueSeconds(
+  db: Database,
+  except: readonly string[] = [],
+  ticksAside: readonly string[] = [],
+): Promise<number | undefined> {
   const [row] = await db.sql<{ seconds: number | null }[]>`
     select extract(epoch from least(
-      (select min(next_due_at) from trigger where enabled and next_due_at is not null),
+      (select min(next_due_at) from trigger where enabled and next_due_at is not null and id <> all(${[
+    ...ticksAside,
+  ]}::uuid[])),
       (select min(r.due_at) from trigger_run r left join trigger t on t.id = r.trigger_id where r.outcome = 'waiting'
         and ${lineOf(db.sql)} <> all(${[...except]}::uuid[]))) - boreas_now())::float8 as seconds`;
   return row?.seconds === null ? undefined : Math.max(0, row!.seconds);
