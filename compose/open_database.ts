@@ -9,6 +9,7 @@ import { lockFolder } from "../db/embedded/lock_folder.ts";
 import { startEmbeddedPostgres } from "../db/embedded/embedded_postgres.ts";
 import { createRecentLogs } from "../db/logs/recent_logs.ts";
 import { migrateDatabase, SchemaError } from "../db/migrate.ts";
+import { retryableError } from "../db/retryable_errors.ts";
 import type { Vault } from "../db/secrets/vault.ts";
 import { newId } from "../host/new_id.ts";
 import { PRODUCT_VERSION } from "./product_version.ts";
@@ -62,7 +63,7 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
     if (listens && kind === "server") listens = await canListen(target);
     sql = openClient(target, { max: 12, pooler: !listens, applicationName: "boreas-master" });
     // A pooler hands statements to any connection: none can have settings of its own.
-    if (listens) taskSql = openClient(target, { max: 4, applicationName: "boreas-tasks", plansOnce: true });
+    if (listens) taskSql = await openTaskClient(target, say);
     if (await readRestoring(sql)) {
       await Promise.all([sql, taskSql].map((client) => client?.end({ timeout: 5 })));
       throw new Error("A restore into this database was cut off. Run the same boreas restore again: it goes on.");
@@ -84,6 +85,24 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
       await server.close();
     },
   };
+}
+
+/** @returns undefined where a connection may have no settings of its own: a pooler of sessions refuses those it does not know */
+export async function openTaskClient(
+  target: ConnectionTarget,
+  say: (sentence: string) => void,
+): Promise<Sql | undefined> {
+  const client = openClient(target, { max: 4, applicationName: "boreas-tasks", plansOnce: true });
+  try {
+    await client`select 1`;
+    return client;
+  } catch (error: unknown) {
+    await client.end({ timeout: 1 });
+    if (retryableError(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    say(`The statements of tasks are planned anew each time, which costs a little: ${why}.`);
+    return undefined;
+  }
 }
 
 async function migrate(target: ConnectionTarget, settings: Settings): Promise<void> {

@@ -2,6 +2,7 @@
 import net from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openTaskClient } from "../../compose/open_database.ts";
 import type { Sql } from "../../db/client.ts";
 import { component } from "../helpers/require_component.ts";
 import { eventually, startMaster } from "../helpers/start_product.ts";
@@ -77,6 +78,23 @@ describe.skipIf(!pgbouncer.available)(`behind a transaction pooler${pgbouncer.re
     for (const master of [told, untold]) expect(master.output()).not.toMatch(/ERROR|prepared statement/);
   }, 400_000);
 });
+
+it.skipIf(!pgbouncer.available)(
+  `behind a pooler of sessions tasks go without connections whose settings it refuses${pgbouncer.reason}`,
+  async () => {
+    await postgres.database("sessions");
+    const pooler = await startTransactionPooler(postgres, "session");
+    ends.push(pooler.stop);
+    const said: string[] = [];
+    expect(await openTaskClient(postgres.url("sessions", pooler.port), (words) => said.push(words))).toBeUndefined();
+    expect(said).toEqual([expect.stringMatching(/planned anew each time.*unsupported startup parameter/)]);
+    const direct = await openTaskClient(postgres.url("sessions"), (words) => said.push(words));
+    const [row] = await direct!`select current_setting('plan_cache_mode') as mode`;
+    expect([row!.mode, said.length]).toEqual(["force_generic_plan", 1]);
+    await direct!.end({ timeout: 5 });
+  },
+  60_000,
+);
 
 /** A proxy that can fall silent for the connections that listen, and only for them; it never says that they ended. */
 async function startListenSilencer(to: { host: string; port: number }) {

@@ -1,4 +1,4 @@
-/** Debian's pgbouncer, which lends each connection to PostgreSQL for one transaction. */
+/** Debian's pgbouncer, which lends each connection to PostgreSQL for one transaction, or for a session. */
 import { join } from "node:path";
 import { findProgram } from "../../helpers/require_component.ts";
 import { freePorts } from "../../helpers/free_ports.ts";
@@ -13,7 +13,10 @@ export interface TransactionPooler {
   stop(): Promise<void>;
 }
 
-export async function startTransactionPooler(postgres: OwnPostgres): Promise<TransactionPooler> {
+export async function startTransactionPooler(
+  postgres: OwnPostgres,
+  mode: "transaction" | "session" = "transaction",
+): Promise<TransactionPooler> {
   const folder = await temporaryFolder("pooler");
   const [port] = freePorts(1);
   const settings = [
@@ -25,7 +28,8 @@ export async function startTransactionPooler(postgres: OwnPostgres): Promise<Tra
     "unix_socket_dir =",
     "auth_type = trust",
     `auth_file = ${join(folder, "users")}`,
-    "pool_mode = transaction",
+    `pool_mode = ${mode}`,
+    ...(mode === "session" ? ["ignore_startup_parameters = statement_timeout"] : []),
     "default_pool_size = 6",
     "max_client_conn = 200",
   ];
