@@ -43,7 +43,7 @@ export const say = (outcome: OutcomeInput) => JSON.stringify(outcome);
 
 async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let looks = 0; !await condition(); looks++) {
-    check(looks < 1000, `${what} did not happen within 10 s`);
+    check(looks < 3000, `${what} did not come about within 30 s`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
