@@ -73,7 +73,7 @@ describe("connections that plan a statement once", () => {
     expect(ended).toBe(2);
     await db.sql`
       insert into task (id, project_id, deployment_id, environment_id, app_id, name, type, position, state, reason, is_leaf, unmet, payload, completed_at, target_agent_id, last_agent_id)
-      select gen_random_uuid(), t.project_id, t.deployment_id, t.environment_id, t.app_id, t.name, t.type, 100 + n, t.state, t.reason, t.is_leaf, 0, t.payload, t.completed_at, t.target_agent_id, t.last_agent_id
+      select gen_random_uuid(), t.project_id, t.deployment_id, t.environment_id, t.app_id, t.name, t.type, 100 + n, case when n % 2 = 0 then 'failed' else t.state end, t.reason, t.is_leaf, 0, t.payload, t.completed_at, t.target_agent_id, t.last_agent_id
       from (select * from task where is_leaf and state = 'success' limit 1) t, generate_series(1, ${OLD}::int) n`;
     const grown = await readRows();
     expect(await release("v3")).toBe(2);
