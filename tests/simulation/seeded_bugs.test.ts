@@ -20,7 +20,7 @@ it.each(SEEDED)("misses $without within 300 seeds", async ({ without, off, break
   const { count, broken } = await (await load()).runSeeds(1, SEEDS, off);
   expect(broken, `${without} is not missed in ${SEEDS} seeds`).toBeDefined();
   console.log(`without ${without}: seed ${count} of ${SEEDS} breaks: ${broken!.violations[0]}`);
-  expect(broken!.violations[0]).toMatch(breaks);
+  expect(broken!.violations).toContainEqual(expect.stringMatching(breaks)); // one break has several faces
 }, 600_000);
 
 it("misses the trust window, when an agent believes in its lease for ever, within 300 seeds", async () => {
