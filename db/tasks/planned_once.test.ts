@@ -21,6 +21,7 @@ describe("connections that plan a statement once", () => {
   beforeAll(async () => {
     db = await createTestDatabase();
     sql = openClient(db.target, { max: 1, plansOnce: true });
+    await sql`select 1`; // as in createTestDatabase
     w = await seedWorld(db, { applications: { front: { needs: ["back"] }, back: {} } });
     agentId = await w.agent("worker");
     return () => sql.end({ timeout: 5 });
