@@ -12,3 +12,15 @@ export interface Room {
   /** How many of each key are at it. */
   held: Record<string, number>;
 }
+
+/**
+ * Parts of a statement that choose, out of `waiting` (`id`, `run_after`, `host`), the longest due that there is room for:
+ * `room` (`id`, `host`).
+ */
+export const chooseWithin = (sql: Sql | Tx, { most, share, held }: Room): Fragment =>
+  sql`placed as (
+      select *, row_number() over (partition by host order by run_after, id) as place from waiting
+    ), room as (
+      select id, host from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
+      order by run_after, id limit ${most}
+    )`;

@@ -1,5 +1,6 @@
 /** What people outside are told of, who is told, and when many things become one message. Pure. */
 import { matchesName } from "./match_glob.ts";
+import { reason } from "./reason.ts";
 import type { Reason } from "./reason.ts";
 
 export const CHANNEL_KINDS = ["webhook", "slack", "lark", "dingtalk", "wecom", "email"] as const;
@@ -154,3 +155,20 @@ export const MOST_TRIES = 8;
 const PAUSES = [5, 15, 60, 300, 900, 3600, 7200];
 /** @returns seconds until the next try after this many; undefined when it was the last */
 export const nextTryIn = (tries: number): number | undefined => tries >= MOST_TRIES ? undefined : PAUSES[tries - 1];
+
+export interface Trouble {
+  /** So many tries were made. */
+  attempts: number;
+  detail: string;
+  /** Until the next one; undefined when it was the last. */
+  pause: number | undefined;
+}
+/** What becomes of a message after a try that failed for now. */
+export const afterTrouble = ({ attempts, detail, pause }: Trouble) =>
+  pause === undefined
+    ? { status: "failed" as const, reason: reason("notification.given_up", { attempt: attempts, detail }) }
+    : {
+      status: "waiting" as const,
+      reason: reason("notification.retrying", { attempt: attempts, detail, seconds: pause }),
+      againInSeconds: pause,
+    };

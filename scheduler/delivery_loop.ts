@@ -22,9 +22,8 @@ import type { GitopsDeps } from "./gitops/deps.ts";
 import { OutgoingError } from "./gitops/outgoing_http.ts";
 import { planPull } from "./gitops/plan_pull.ts";
 import { processDelivery } from "./gitops/process_delivery.ts";
-import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-import { createPlaces } from "./places.ts";
+import { createPlacedLoop } from "./placed_loop.ts";
 
 /** Short: after a crash its repository stands still for so long. Renewed at a third of it, so a slow fetch keeps it. */
 const LEASE_SECONDS = 15;
@@ -33,17 +32,13 @@ const SIDE_BY_SIDE = 8;
 const OF_ONE_HOST = 2;
 
 export function createDeliveryLoop(deps: GitopsDeps): Loop {
-  const places = createPlaces({
-    ...{ most: SIDE_BY_SIDE, share: OF_ONE_HOST, logger: deps.logger, what: "a delivery" },
-    onFree: () => loop.wake(),
-  });
-  const loop = createLoop({
-    name: "delivery loop",
+  return createPlacedLoop({
+    ...{ name: "delivery loop", what: "a delivery", most: SIDE_BY_SIDE, share: OF_ONE_HOST },
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
     wokenBy: { hints: deps.hints, topic: "deliveries" },
-    run: async (isOn) => {
+    run: async (places, isOn) => {
       while (isOn() && places.free() > 0) {
         const claim = await claimDelivery(deps.db, LEASE_SECONDS, places.full());
         if (!claim) return;
@@ -51,13 +46,6 @@ export function createDeliveryLoop(deps: GitopsDeps): Loop {
       }
     },
   });
-  return {
-    ...loop,
-    async stop() {
-      await loop.stop();
-      await places.settled();
-    },
-  };
 }
 
 async function workOn(deps: GitopsDeps, claim: ClaimedDelivery): Promise<void> {

@@ -12,9 +12,8 @@ import { recordMeasurement } from "../db/gates/record_measurement.ts";
 import type { SchedulerDeps } from "./deps.ts";
 import { measureGate } from "./gates/measure_gate.ts";
 import type { OutgoingDeps } from "./gitops/outgoing_http.ts";
-import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-import { createPlaces } from "./places.ts";
+import { createPlacedLoop } from "./placed_loop.ts";
 
 const AT_ONCE = 16;
 const OF_ONE_HOST = 4;
@@ -25,11 +24,6 @@ export type GateLoopDeps =
 
 export function createGateLoop(deps: GateLoopDeps): Loop {
   const { db, hints, logger } = deps;
-  const places = createPlaces({
-    ...{ most: AT_ONCE, share: OF_ONE_HOST, logger, what: "a gate" },
-    onFree: () => loop.wake(),
-  });
-
   async function measure(gate: ClaimedGate): Promise<void> {
     try {
       const measured = await measureGate(deps, gate);
@@ -43,26 +37,18 @@ export function createGateLoop(deps: GateLoopDeps): Loop {
     }
   }
 
-  const loop = createLoop({
-    name: "gate loop",
+  return createPlacedLoop({
+    ...{ name: "gate loop", what: "a gate", most: AT_ONCE, share: OF_ONE_HOST },
     sweepSeconds: deps.sweepSeconds,
     onlyLeader: deps.leadership,
     clock: deps.clock,
     logger,
     wokenBy: { hints, topic: "tasks" },
-    async run() {
-      const room = { most: places.free(), share: OF_ONE_HOST, held: places.held() };
-      for (const gate of await claimGates(db, room)) places.begin(gate.host, () => measure(gate));
+    async run(places) {
+      for (const gate of await claimGates(db, places.room())) places.begin(gate.host, () => measure(gate));
       // With no room left, the next one is looked for when one has ended.
       if (places.free() === 0) return;
       return await nextGateIn(db, places.full()) ?? undefined;
     },
   });
-  return {
-    ...loop,
-    async stop() {
-      await loop.stop();
-      await places.settled();
-    },
-  };
 }

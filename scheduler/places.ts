@@ -3,12 +3,13 @@
  * no more than its share. One that takes connections and never answers holds its share until its calls time out, and
  * nobody else's.
  */
+import type { Room } from "../db/host_of.ts";
 import type { Logger } from "../domain/ports.ts";
 
 export interface Places {
   free(): number;
-  /** How many of each key are at it. */
-  held(): Record<string, number>;
+  /** What more may begin. */
+  room(): Room;
   /** Keys that have their share. */
   full(): string[];
   /** Begins at once; what it throws is logged, with its key. */
@@ -38,7 +39,7 @@ export function createPlaces({ most, share, logger, what, onFree }: PlacesOption
   }
   return {
     free: () => most - working.size,
-    held: () => Object.fromEntries(held),
+    room: () => ({ most: most - working.size, share, held: Object.fromEntries(held) }),
     full: () => [...held].filter(([, count]) => count >= share).map(([key]) => key),
     begin(key, work) {
       held.set(key, (held.get(key) ?? 0) + 1);

@@ -17,9 +17,8 @@ import { whyNotFollowed } from "../domain/match_trigger.ts";
 import { reason } from "../domain/reason.ts";
 import type { GitopsDeps } from "./gitops/deps.ts";
 import { openRemote } from "./gitops/read_source.ts";
-import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-import { createPlaces } from "./places.ts";
+import { createPlacedLoop } from "./placed_loop.ts";
 
 const AT_ONCE = 8;
 const OF_ONE_HOST = 3;
@@ -27,34 +26,22 @@ const OF_ONE_HOST = 3;
 const SHORTEST_SLEEP_SECONDS = 1;
 
 export function createPollLoop(deps: GitopsDeps): Loop {
-  const places = createPlaces({
-    ...{ most: AT_ONCE, share: OF_ONE_HOST, logger: deps.logger, what: "a look at a repository" },
-    onFree: () => loop.wake(),
-  });
-  const loop = createLoop({
-    name: "poll loop",
+  return createPlacedLoop({
+    ...{ name: "poll loop", what: "a look at a repository", most: AT_ONCE, share: OF_ONE_HOST },
     onlyLeader: deps.leadership,
     sweepSeconds: deps.sweepSeconds,
     clock: deps.clock,
     logger: deps.logger,
     // Registering, changing and syncing a repository say "deliveries" and make its turn due.
     wokenBy: { hints: deps.hints, topic: "deliveries" },
-    run: async () => {
-      const room = { most: places.free(), share: OF_ONE_HOST, held: places.held() };
-      for (const { host, ...repository } of await claimPolls(deps.db, room)) {
+    run: async (places) => {
+      for (const { host, ...repository } of await claimPolls(deps.db, places.room())) {
         places.begin(host, () => poll(deps, repository));
       }
       const next = await nextPollSeconds(deps.db, places.full());
       return next === undefined ? undefined : Math.max(SHORTEST_SLEEP_SECONDS, next);
     },
   });
-  return {
-    ...loop,
-    async stop() {
-      await loop.stop();
-      await places.settled();
-    },
-  };
 }
 
 async function poll(deps: GitopsDeps, repository: RepositoryRow): Promise<void> {

@@ -14,15 +14,14 @@ import type { ClaimedStatus } from "../db/statuses/claim_statuses.ts";
 import { finishStatus } from "../db/statuses/finish_status.ts";
 import type { StatusEnd } from "../db/statuses/finish_status.ts";
 import { routeDeployments } from "../db/statuses/route_deployments.ts";
-import { nextTryIn } from "../domain/notification.ts";
+import { afterTrouble, nextTryIn } from "../domain/notification.ts";
 import { reason } from "../domain/reason.ts";
 import type { GitopsDeps } from "./gitops/deps.ts";
 import { RefusedCall } from "./gitops/forges/call_forge.ts";
 import { tellCommit } from "./gitops/forges/tell_commit.ts";
 import { OutgoingError } from "./gitops/outgoing_http.ts";
-import { createLoop } from "./loop.ts";
 import type { Loop } from "./loop.ts";
-import { createPlaces } from "./places.ts";
+import { createPlacedLoop } from "./placed_loop.ts";
 
 /** Longer than any call. */
 const LEASE_SECONDS = 60;
@@ -40,35 +39,23 @@ export interface StatusDeps extends GitopsDeps {
 }
 
 export function createStatusLoop(deps: StatusDeps): Loop {
-  const places = createPlaces({
-    ...{ most: AT_ONCE, share: OF_ONE_HOST, logger: deps.logger, what: "a commit status" },
-    onFree: () => loop.wake(),
-  });
-  const loop = createLoop({
-    name: "commit statuses",
+  return createPlacedLoop({
+    ...{ name: "commit statuses", what: "a commit status", most: AT_ONCE, share: OF_ONE_HOST },
     sweepSeconds: deps.sweepSeconds,
     restSeconds: REST_SECONDS,
     onlyLeader: deps.leadership,
     wokenBy: { hints: deps.hints, topic: "events" },
     clock: deps.clock,
     logger: deps.logger,
-    async run(isOn) {
+    async run(places, isOn) {
       while ((await routeDeployments(deps.db)).more && isOn());
-      const room = { most: places.free(), share: OF_ONE_HOST, held: places.held() };
-      for (const status of await claimStatuses(deps.db, room, LEASE_SECONDS)) {
+      for (const status of await claimStatuses(deps.db, places.room(), LEASE_SECONDS)) {
         places.begin(status.host, () => tell(deps, status));
       }
       if (places.free() === 0) return;
       return await nextStatusIn(deps.db, places.full());
     },
   });
-  return {
-    ...loop,
-    async stop() {
-      await loop.stop();
-      await places.settled();
-    },
-  };
 }
 
 async function tell(deps: StatusDeps, status: ClaimedStatus): Promise<void> {
@@ -96,13 +83,6 @@ function judge(deps: StatusDeps, { attempts, id }: ClaimedStatus, error: unknown
   if (!isForeseen) deps.logger.log("ERROR", "a commit status could not be told", { id, error: String(error) });
   const detail = isForeseen ? error.message.replace(/\.$/, "") : "the master could not send it; its log says why";
   const pause = (deps.nextTryIn ?? nextTryIn)(attempts);
-  if (pause === undefined) {
-    return { status: "failed", reason: reason("notification.given_up", { attempt: attempts, detail }) };
-  }
-  const seconds = Math.ceil(Math.max(pause, isForeseen ? error.retryAfterSeconds ?? 0 : 0));
-  return {
-    status: "waiting",
-    reason: reason("notification.retrying", { attempt: attempts, detail, seconds }),
-    againInSeconds: seconds,
-  };
+  const asked = isForeseen ? error.retryAfterSeconds ?? 0 : 0;
+  return afterTrouble({ attempts, detail, pause: pause === undefined ? undefined : Math.ceil(Math.max(pause, asked)) });
 }

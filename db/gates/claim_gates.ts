@@ -3,7 +3,7 @@ import type { MeasuredGate } from "../../domain/judge_gate.ts";
 import { timingOf } from "../../domain/judge_gate.ts";
 import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
-import { hostOf, type Room } from "../host_of.ts";
+import { chooseWithin, hostOf, type Room } from "../host_of.ts";
 
 export interface ClaimedGate {
   id: string;
@@ -24,18 +24,13 @@ const SLACK_SECONDS = 30;
  * Takes gates whose next measurement is due, for this master alone: their time is moved on, and the fence grows. Waits
  * for nobody's lock, so it never stands in the way of what ends or cancels them. No host gets more than its share.
  */
-export async function claimGates(db: Database, { most, share, held }: Room): Promise<ClaimedGate[]> {
-  if (most <= 0) return [];
+export async function claimGates(db: Database, room: Room): Promise<ClaimedGate[]> {
+  if (room.most <= 0) return [];
   const { sql } = db;
   return await sql<ClaimedGate[]>`
     with waiting as (
       select t.id, t.run_after, ${hostOf(sql, asked(sql))} as host ${waitingGates(sql)} and t.run_after <= boreas_now()
-    ), placed as (
-      select *, row_number() over (partition by host order by run_after, id) as place from waiting
-    ), room as (
-      select id, host from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
-      order by run_after, id limit ${most}
-    ), due as (
+    ), ${chooseWithin(sql, room)}, due as (
       select t.id, r.host from task t join room r on r.id = t.id
       where t.state = 'pending' and t.open and t.run_after <= boreas_now() for update of t skip locked
     ), claimed as (

@@ -2,7 +2,7 @@ import type { NotificationItem } from "../../domain/notification.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
-import { hostOf, type Room } from "../host_of.ts";
+import { chooseWithin, hostOf, type Room } from "../host_of.ts";
 import { whenAsked } from "../retry.ts";
 
 /** A message in the hands of one sender. `attempts` is its fence. */
@@ -30,18 +30,12 @@ export interface ClaimedMessage {
  * gets more than its share of them at once.
  */
 export async function claimMessages(db: Database, room: Room, leaseSeconds: number): Promise<ClaimedMessage[]> {
-  const { most, share, held } = room;
-  if (most <= 0) return [];
+  if (room.most <= 0) return [];
   return await whenAsked(() =>
     db.sql<ClaimedMessage[]>`
     with waiting as (
       select d.id, d.run_after, ${receiver(db.sql)} as host ${openMessages(db.sql)} and d.run_after <= boreas_now()
-    ), placed as (
-      select *, row_number() over (partition by host order by run_after, id) as place from waiting
-    ), room as (
-      select id, host from placed where place + coalesce((${db.sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
-      order by run_after, id limit ${most}
-    ), due as (
+    ), ${chooseWithin(db.sql, room)}, due as (
       select d.id, r.host from notification_delivery d join room r on r.id = d.id
       where d.status in ('waiting', 'sending') and d.run_after <= boreas_now() for update of d skip locked
     ), taken as (

@@ -1,5 +1,5 @@
 import type { Database } from "../database.ts";
-import { hostOf, type Room } from "../host_of.ts";
+import { chooseWithin, hostOf, type Room } from "../host_of.ts";
 import type { RepositoryRow } from "./repository_row.ts";
 
 /**
@@ -9,19 +9,16 @@ import type { RepositoryRow } from "./repository_row.ts";
  */
 export async function claimPolls(
   db: Database,
-  { most, share, held }: Room,
+  room: Room,
 ): Promise<(RepositoryRow & { host: string })[]> {
-  if (most <= 0) return [];
+  if (room.most <= 0) return [];
   const { sql } = db;
   return await sql<(RepositoryRow & { host: string })[]>`
-    with due as (
-      select id, next_poll_at, ${hostOf(sql, sql`url`)} as host from repository where next_poll_at <= boreas_now()
-    ), placed as (
-      select *, row_number() over (partition by host order by next_poll_at, id) as place from due
-    ), room as (
-      select id from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
-      order by next_poll_at, id limit ${most}
-    )
+    with waiting as (
+      select id, next_poll_at as run_after, ${
+    hostOf(sql, sql`url`)
+  } as host from repository where next_poll_at <= boreas_now()
+    ), ${chooseWithin(sql, room)}
     update repository set next_poll_at = case when poll_seconds > 0
       then boreas_now() + make_interval(secs => poll_seconds) end
     where id in (select id from repository where id in (select id from room) and next_poll_at <= boreas_now()

@@ -2,7 +2,7 @@ import type { CommitSaying } from "../../domain/commit_status.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Sql } from "../client.ts";
 import type { Database } from "../database.ts";
-import { hostOf, type Room } from "../host_of.ts";
+import { chooseWithin, hostOf, type Room } from "../host_of.ts";
 import { whenAsked } from "../retry.ts";
 
 /** A status in the hands of one sender. `claim` is its fence, `revision` says which word it has. */
@@ -23,19 +23,13 @@ export interface ClaimedStatus extends CommitSaying {
  * gets more than its share of them at once.
  */
 export async function claimStatuses(db: Database, room: Room, leaseSeconds: number): Promise<ClaimedStatus[]> {
-  const { most, share, held } = room;
-  if (most <= 0) return [];
+  if (room.most <= 0) return [];
   const { sql } = db;
   return await whenAsked(() =>
     sql<ClaimedStatus[]>`
     with waiting as (
       select c.id, c.run_after, ${provider(sql)} as host ${openStatuses(sql)} and c.run_after <= boreas_now()
-    ), placed as (
-      select *, row_number() over (partition by host order by run_after, id) as place from waiting
-    ), room as (
-      select id, host from placed where place + coalesce((${sql.json(held)}::jsonb ->> host)::int, 0) <= ${share}
-      order by run_after, id limit ${most}
-    ), due as (
+    ), ${chooseWithin(sql, room)}, due as (
       select c.id, room.host from commit_status c join room on room.id = c.id
       where c.status in ('waiting', 'sending') and c.run_after <= boreas_now() for update of c skip locked
     )

@@ -17,13 +17,13 @@ import type { Hints } from "../../db/hints.ts";
 import type { Vault } from "../../db/secrets/vault.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { MailError } from "../../domain/mail.ts";
-import { nextTryIn } from "../../domain/notification.ts";
+import { afterTrouble, nextTryIn } from "../../domain/notification.ts";
 import type { Logger } from "../../domain/ports.ts";
 import { reason } from "../../domain/reason.ts";
 import { OutgoingError } from "../gitops/outgoing_http.ts";
 import type { Leadership } from "../leadership.ts";
-import { createLoop, type Loop } from "../loop.ts";
-import { createPlaces } from "../places.ts";
+import type { Loop } from "../loop.ts";
+import { createPlacedLoop } from "../placed_loop.ts";
 import { RefusedError, type SendDeps, sendMessage } from "./send_message.ts";
 
 export interface NotifyDeps extends SendDeps, RouteOptions {
@@ -45,37 +45,25 @@ const OF_ONE_SERVER = 8;
 const REST_SECONDS = 0.5;
 
 export function createNotifyLoop(deps: NotifyDeps): Loop {
-  const { db, logger } = deps;
+  const { db } = deps;
   const aside = createAside(deps, "what is to be told (a channel, or an event)");
-  const places = createPlaces({
-    ...{ most: AT_ONCE, share: OF_ONE_SERVER, logger, what: "a message" },
-    onFree: () => loop.wake(),
-  });
-  const loop = createLoop({
-    name: "notifications",
+  return createPlacedLoop({
+    ...{ name: "notifications", what: "a message", most: AT_ONCE, share: OF_ONE_SERVER },
     sweepSeconds: deps.sweepSeconds,
     restSeconds: REST_SECONDS,
     onlyLeader: deps.leadership,
     wokenBy: { hints: deps.hints, topic: "events" },
     clock: deps.clock,
     logger: deps.logger,
-    async run(isOn) {
+    async run(places, isOn) {
       while ((await routeEvents(db, { ...deps, aside })).more && isOn());
-      const room = { most: places.free(), share: OF_ONE_SERVER, held: places.held() };
-      for (const message of await claimMessages(db, room, deps.leaseSeconds)) {
+      for (const message of await claimMessages(db, places.room(), deps.leaseSeconds)) {
         places.begin(message.host, () => tell(deps, message));
       }
       if (places.free() === 0) return;
       return await nextMessageIn(db, places.full());
     },
   });
-  return {
-    ...loop,
-    async stop() {
-      await loop.stop();
-      await places.settled();
-    },
-  };
 }
 
 async function tell(deps: NotifyDeps, message: ClaimedMessage): Promise<void> {
@@ -118,14 +106,7 @@ function judge(deps: NotifyDeps, { attempts, notificationId }: ClaimedMessage, e
   if (error instanceof RefusedError) {
     return { status: "failed", reason: reason("notification.refused", { detail: said }) };
   }
-  const seconds = (deps.nextTryIn ?? nextTryIn)(attempts);
-  return seconds === undefined
-    ? { status: "failed", reason: reason("notification.given_up", { attempt: attempts, detail: said }) }
-    : {
-      status: "waiting",
-      reason: reason("notification.retrying", { attempt: attempts, detail: said, seconds }),
-      againInSeconds: seconds,
-    };
+  return afterTrouble({ attempts, detail: said, pause: (deps.nextTryIn ?? nextTryIn)(attempts) });
 }
 
 /** In words for people; undefined of what nobody foresaw. */
