@@ -1,5 +1,5 @@
 /** The whole way of a log, over real sockets that are cut, and through a proxy that repeats and reorders messages. */
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Dialer, Link } from "../domain/ports.ts";
 import { createClock } from "../host/clock.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import { type FromAgent, LOG_CHUNK_BYTES, LOG_WINDOW_CHUNKS } from "../protocol/agent_messages.ts";
 import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";

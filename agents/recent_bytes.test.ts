@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import { expect, it } from "vitest";
 import { createRecentBytes } from "./recent_bytes.ts";
 

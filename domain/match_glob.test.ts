@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import picomatch from "picomatch";
 import { describe, expect, it } from "vitest";
 import { matchesName, pathMatcher } from "./match_glob.ts";

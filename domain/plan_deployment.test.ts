@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import { planDeployment } from "./plan_deployment.ts";
 import type { PlanInput, PlannedTask } from "./plan_deployment.ts";

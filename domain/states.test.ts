@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import { expect, it } from "vitest";
 import { canMoveDeployment, DEPLOYMENT_STATES, isActive, isEnded } from "./deployment_state.ts";
 import { parseDuration, parseSize } from "./duration.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
+import fc from "../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import { documentLayers, mergeLayers } from "./config/merge_overlay.ts";
 import { configJsonSchema, parseConfigFile, sayProblem } from "./config_file.ts";

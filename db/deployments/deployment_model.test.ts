@@ -3,7 +3,7 @@
  * what the model (`tests/helpers/tree_model.ts`) says they are. And, without the model: what is over stays over, nothing
  * starts before its time, and every deployment ends (or is paused and asks a person).
  */
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { beforeAll, it } from "vitest";
 import { playAll } from "../../tests/helpers/play_tasks.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";

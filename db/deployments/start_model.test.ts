@@ -4,7 +4,7 @@
  * version, in a freeze that nobody passed, or beside the other; locks are held by what is active and by nothing else; and
  * when everything is answered both end.
  */
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { beforeAll, expect, it } from "vitest";
 import { AppError } from "../../domain/app_error.ts";
 import { canMoveDeployment, isActive, isEnded } from "../../domain/deployment_state.ts";

@@ -1,6 +1,6 @@
 /** A log that outgrows its cap, seen by every reader. */
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { expect, it } from "vitest";
 import { parseGapMarker } from "../../domain/log_marker.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";

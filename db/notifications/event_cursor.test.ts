@@ -8,17 +8,25 @@ it("skips nothing when two look at once: who waited goes on where the other one 
   const waits = async () =>
     (await db.sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
       .length;
+  /** Whether everything that began before it has ended, whoever else uses this server: only then is an event looked at. */
+  const isSettled = async (xid: string) =>
+    (await db.sql`select 1 where pg_snapshot_xmin(pg_current_snapshot()) > ${xid}::text::xid8`).length;
+
+  const old = await db.sql.reserve();
+  await old`begin`;
+  await old`select pg_current_xact_id()`;
+  const [event] = await db.sql`insert into event (project_id, topic, kind) select id, 'agent', 'x' from project
+    returning xid::text as xid, id`;
+  const cursor = { xid: event!.xid as string, id: event!.id as number };
   let second: Promise<unknown> | undefined;
-  const moved = await db.sql.begin(async (tx) => {
+  await db.sql.begin(async (tx) => {
     await lockCursor(tx);
-    second = db.sql.begin((other) => lockCursor(other));
-    await expect.poll(waits, { timeout: 30_000 }).toBe(1);
-    // Happened after the other one's snapshot and before its turn.
-    const [event] = await db.sql`insert into event (project_id, topic, kind) select id, 'agent', 'x' from project
-      returning xid::text as xid, id`;
-    const cursor = { xid: event!.xid as string, id: event!.id as number };
+    second = db.sql.begin((other) => lockCursor(other)); // its snapshot still has the old one's work as open
+    await expect.poll(waits).toBe(1);
+    await old`commit`;
+    old.release();
+    await expect.poll(() => isSettled(cursor.xid)).toBe(1);
     await moveCursor(tx, cursor);
-    return cursor;
   });
-  expect(await second).toEqual(moved);
+  expect(await second).toEqual(cursor);
 });

@@ -2,7 +2,7 @@
  * Verbs that meet on the same rows, statement by statement in every order that fast-check thinks of, each on a connection
  * of its own. Whoever comes first: one of them has its way, the other is told so, and the tree adds up.
  */
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createStage } from "../../tests/helpers/interleave.ts";
 import type { Act, Stage } from "../../tests/helpers/interleave.ts";

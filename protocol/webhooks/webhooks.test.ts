@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import { COMMIT, samplePush, SECRET, standardHeaders } from "../../tests/helpers/webhook_samples.ts";
 import type { SampleHook } from "../../tests/helpers/webhook_samples.ts";

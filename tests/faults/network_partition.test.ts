@@ -12,7 +12,8 @@ import { component } from "../helpers/require_component.ts";
 import type { RunningAgent } from "../helpers/start_product.ts";
 import { expectSound } from "./support/history.ts";
 import { openGate } from "./support/ledger_apps.ts";
-import { firstSeed, isThorough, randomOf } from "./support/races.ts";
+import { firstSeed } from "../helpers/seed.ts";
+import { isThorough, randomOf } from "./support/races.ts";
 import { startRack } from "./support/rack.ts";
 import type { Rack } from "./support/rack.ts";
 

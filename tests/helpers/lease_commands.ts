@@ -3,7 +3,7 @@
  * real PostgreSQL, answers compared at once and everything that can be seen after it. The database's clock stands still
  * (`boreas.now`) and moves only by command, so the model knows every instant to the millisecond.
  */
-import fc from "fast-check";
+import fc from "./fast_check.ts";
 import { expect } from "vitest";
 import { AppError } from "../../domain/app_error.ts";
 import { Outcome } from "../../protocol/operation.ts";

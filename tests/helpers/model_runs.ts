@@ -4,6 +4,8 @@
  *   BOREAS_MODEL_SHRINK=0   that there is a failure is all one wants to know
  *   BOREAS_SEED=… [BOREAS_PATH=… BOREAS_REPLAY=…]   the same run again, or only its smallest failing case
  */
+import { firstSeed } from "./seed.ts";
+
 export interface ModelRuns {
   numRuns: number;
   seed: number;
@@ -13,8 +15,7 @@ export interface ModelRuns {
 }
 
 export function modelRuns(what: string, ordinary: number): ModelRuns {
-  const given = Deno.env.get("BOREAS_SEED");
-  const seed = given === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1 : Number(given);
+  const seed = firstSeed();
   const path = Deno.env.get("BOREAS_PATH");
   const runs = path ? 1 : Number(Deno.env.get("BOREAS_MODEL_RUNS") ?? ordinary);
   console.log(`${what}: ${runs} runs, BOREAS_SEED=${seed}${path ? ` BOREAS_PATH=${path}` : ""}`);

@@ -2,7 +2,7 @@
  * A game on one deployment: agents, people and timers act on the real SQL, and after each act every task and the deployment
  * are what the model (`tree_model.ts`) says they are.
  */
-import fc from "fast-check";
+import fc from "./fast_check.ts";
 import { expect } from "vitest";
 import { approveTask, rejectTask } from "../../db/approvals/vote_on_task.ts";
 import { answerQuestions } from "../../db/deployments/answer_questions.ts";

@@ -2,7 +2,7 @@
  * The same random acts, done to PostgreSQL and to the twin: every answer and all that can be seen must be equal, so the
  * simulation tells of the product and not of a model of it.
  */
-import fc from "fast-check";
+import fc from "../helpers/fast_check.ts";
 import { expect, it } from "vitest";
 import type { HeldLease } from "../../db/tasks/accept_tasks.ts";
 import { Outcome } from "../../protocol/operation.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import type { Task } from "../../protocol/http_api.ts";
 import { deriveGraph, mostTelling, stagesOf } from "./derive_graph.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import { createLogSearch, markMatches } from "./search_log.ts";
 import { createLineRows, createWrappedRows, sliceSpans } from "./wrap_rows.ts";

@@ -1,5 +1,6 @@
 /** Races: many runs, each with a seed that is printed when it fails and replays it with BOREAS_SEED. */
 import { it } from "vitest";
+import { firstSeed } from "../../helpers/seed.ts";
 
 /** `deno task fault` and `deno task attack`: every race as often as it should run, and long forms of what has a short one. */
 export const isThorough = (): boolean => Deno.env.get("BOREAS_FAULT") === "1";
@@ -17,14 +18,6 @@ export function randomOf(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-/** BOREAS_SEED, or one that nobody chose. */
-export function firstSeed(): number {
-  const given = Deno.env.get("BOREAS_SEED");
-  if (given === undefined) return crypto.getRandomValues(new Uint32Array(1))[0]!;
-  if (!/^\d{1,10}$/.test(given)) throw new Error(`BOREAS_SEED must be a whole number, not ${given}`);
-  return Number(given);
 }
 
 export interface RaceOptions {
