@@ -171,6 +171,7 @@ create table application_environment (
   config jsonb default '{}'::jsonb not null,
   generation bigint default 0 not null,
   created_at timestamp with time zone default boreas_now() not null,
+  removed_at timestamp with time zone,
   constraint application_environment_application_id_environment_id_pk PRIMARY KEY (application_id, environment_id),
   constraint application_environment_application_id_application_id_fk FOREIGN KEY (application_id) REFERENCES application(id) ON DELETE CASCADE,
   constraint application_environment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE
@@ -331,6 +332,7 @@ create table deployment (
   author_id uuid,
   approvals_since timestamp with time zone,
   strategy_override jsonb,
+  removes boolean default false not null,
   constraint deployment_pkey PRIMARY KEY (id),
   constraint deployment_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id),
   constraint deployment_project_id_project_id_fk FOREIGN KEY (project_id) REFERENCES project(id),

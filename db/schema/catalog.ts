@@ -139,6 +139,8 @@ export const applicationEnvironment = pgTable("application_environment", {
   config: jsonb("config").$type<Record<string, unknown>>().notNull().default({}),
   /** Grows with every deployment started here: what an agent compares, so that an older one never lands after a newer. */
   generation: bigint("generation", { mode: "number" }).notNull().default(0),
+  /** A person took it away from here: nothing deploys it here until a person names it again. */
+  removedAt: instant("removed_at"),
   createdAt: createdAt(),
 }, (t) => [primaryKey({ columns: [t.applicationId, t.environmentId] })]);
 

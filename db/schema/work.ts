@@ -143,6 +143,8 @@ export const deployment = pgTable("deployment", {
   completedAt: instant("completed_at"),
   /** Applied anew also where the same release runs already. */
   reapply: boolean("reapply").notNull().default(false),
+  /** It takes its applications away from where they run; its version is what ran there. */
+  removes: boolean("removes").notNull().default(false),
   /** Retention has taken its logs. */
   logsRemovedAt: instant("logs_removed_at"),
   /** Retention has let go of it: it is shown and acted on no more, and its rows go batch by batch. */
