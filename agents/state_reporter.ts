@@ -48,6 +48,8 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
   const { operators, clock, logger } = options;
   /** What this connection was told, as JSON; undefined before its first report. */
   let told: Map<string, string> | undefined;
+  /** Places that are told again even if they look the same; that nothing is there is told, too. */
+  let doubted = new Set<string>();
   let isUp = false;
   let running = false;
   let again = false;
@@ -101,15 +103,17 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
   }
 
   function tell(seen: ReadonlyMap<string, Observed>, requests: readonly string[]) {
-    const before = told;
+    const [before, doubts] = [told, doubted];
     told = new Map();
+    doubted = new Set();
     const news: Observed[] = [];
     for (const [key, one] of seen) {
       const text = JSON.stringify(one);
       told.set(key, text);
-      if (before?.get(key) !== text) news.push(one);
+      if (before?.get(key) !== text || doubts.has(keyOf(one))) news.push(one);
     }
-    const hasLess = !before || [...before.keys()].some((key) => !seen.has(key));
+    const places = new Set([...seen.values()].map(keyOf));
+    const hasLess = !before || [...before.keys()].some((key) => !seen.has(key)) || !doubts.isSubsetOf(places);
     const reports = inMessages(news);
     if (hasLess && seen.size <= MAX_PRESENT) {
       const present = [...seen.values()].map(({ environmentId, application }) => ({ environmentId, application }));
@@ -118,12 +122,6 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
     }
     for (const report of reports) options.send(report);
     for (const requestId of requests) options.send({ type: "state.report", observed: [], requestId });
-  }
-
-  /** Told of nothing there, it stands as told nevertheless: that it is not there then is news. */
-  function forget(place: string) {
-    const keys = [...told?.keys() ?? []].filter((key) => key.startsWith(place));
-    for (const key of keys.length > 0 ? keys : [place]) told?.set(key, "");
   }
 
   return {
@@ -138,7 +136,7 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
       asked = [];
     },
     look(about) {
-      if (about) forget(keyOf(about));
+      if (about) doubted.add(keyOf(about));
       else told = undefined;
       wake(about ? REST_MS : 0); // a result says itself how it went, and rarely comes alone
     },
