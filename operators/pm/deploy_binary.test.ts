@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findTagged } from "../../host/process_table.ts";
+import { freePorts } from "../../tests/helpers/free_ports.ts";
 import { createPmFixture, operationOf, SERVER, serverCommand, specOf } from "../../tests/helpers/pm_fixture.ts";
 import type { PmFixture } from "../../tests/helpers/pm_fixture.ts";
 import type { RenderedSpec } from "../../protocol/operation.ts";
@@ -227,15 +228,8 @@ describe("deploying a binary", () => {
 });
 
 describe("fixed ports", () => {
-  const freePort = () => {
-    const listener = Deno.listen({ port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    listener.close();
-    return port;
-  };
-
   it("stops the old one first, says so, and brings it back when the new one fails", async () => {
-    const http = freePort();
+    const [http] = freePorts(1) as [number];
     const first = await pm.operator.run(operationOf(await serverSpec({}, { ports: { http } })), pm.context());
     expect((await ask(first.details)).BOREAS_VERSION).toBe("v1");
     const context = pm.context();

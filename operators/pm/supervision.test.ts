@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Clock } from "../../domain/ports.ts";
 import { findTagged, sendSignal } from "../../host/process_table.ts";
+import { freePorts } from "../../tests/helpers/free_ports.ts";
 import { clock, createPmFixture, lastLines, operationOf, specOf } from "../../tests/helpers/pm_fixture.ts";
 import type { PmFixture } from "../../tests/helpers/pm_fixture.ts";
 import type { Operation, RenderedSpec } from "../../protocol/operation.ts";
@@ -195,10 +196,7 @@ describe("kill -9 of the agent", () => {
   });
 
   it("in a deploy that nobody takes up again: its program is ended, and the old release comes back", async () => {
-    const listener = Deno.listen({ port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    listener.close();
-    const ports = { http: port };
+    const ports = { http: freePorts(1)[0]! };
     const binary = async (text: string, over: Partial<RenderedSpec> = {}) => {
       const bin = await pm.freeze({ app: { text: `#!/bin/sh\n${text}\n`, mode: 0o755 } });
       return specOf({ mode: "binary", artifact: "bin", exec: ["./app"], ports }, { artifacts: { bin }, ...over });

@@ -6,6 +6,7 @@ import net from "node:net";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { type Relay, type RelayLimits, startRelay } from "../../host/connect_relay.ts";
 import { resolveMaster } from "../../host/master_address.ts";
+import { freePorts } from "../helpers/free_ports.ts";
 import { createNamespace } from "../helpers/network_namespace.ts";
 import type { Namespace } from "../helpers/network_namespace.ts";
 import { component } from "../helpers/require_component.ts";
@@ -118,7 +119,7 @@ describe.skipIf(!netns.available)(`a machine behind a relay${netns.reason}`, () 
     });
     const url = `https://${site.hostAddress}:${new URL(rack.master.url).port}`;
     const master = await resolveMaster({ url, caFingerprint: rack.master.fingerprint! });
-    let relay = await startRelay({ host: site.hostAddress, port: 0, master });
+    let relay = await startRelay({ host: site.hostAddress, port: freePorts(1)[0]!, master });
     undo.push(() => relay.stop());
     const port = Number(relay.address.split(":")[1]);
     const onlyRelay = `add rule inet cut o oifname != lo tcp dport != ${port} drop`;

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBridge } from "../../deploy/redis_rest_bridge/create_bridge.ts";
 import { openRedis } from "../../deploy/redis_rest_bridge/redis_connection.ts";
+import { freePorts } from "./free_ports.ts";
 
 export interface TestRedis {
   /** redis://127.0.0.1:port */
@@ -23,7 +24,7 @@ export interface TestRedisRest extends TestRedis {
 /** A real redis-server of this test's own, in memory only. */
 export async function startRedis(options: { port?: number; password?: string } = {}): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), "boreas-redis-"));
-  const port = options.port ?? await freePort();
+  const port = options.port ?? freePorts(1)[0]!;
   const secret = options.password ? ["--requirepass", options.password] : [];
   const child = new Deno.Command("redis-server", {
     args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder, ...secret],
@@ -81,11 +82,4 @@ export async function startRedisRest(): Promise<TestRedisRest> {
 async function listen(server: Server): Promise<string> {
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const url = await listen(server);
-  await new Promise((done) => server.close(done));
-  return Number(new URL(url).port);
 }
