@@ -7,6 +7,7 @@ import type {
   Notification,
   Repository,
   Task,
+  Token,
   Trigger,
   Version,
 } from "../protocol/http_api.ts";
@@ -50,6 +51,17 @@ export const findRepository = async (api: ApiClient, wanted: string): Promise<Re
 
 export const findNotification = async (api: ApiClient, wanted: string): Promise<Notification> =>
   pick("channel", wanted, await api.notifications(), (n) => n.name, (n) => n.id);
+
+/** Several people may each have one of a name. */
+export async function findToken(api: ApiClient, wanted: string): Promise<Token> {
+  const all = await api.tokens();
+  const named = all.filter((token) => token.name === wanted);
+  if (named.length > 1) {
+    const ids = named.map((token) => `  ${token.id}  ${token.username}`);
+    throw new CliError([`${named.length} tokens are called "${wanted}"; name one by its id:`, ...ids].join("\n"));
+  }
+  return pick("token", wanted, all, (token) => token.name, (token) => token.id);
+}
 
 /** Two repositories may each have one of a name, and so may a person. */
 export async function findTrigger(api: ApiClient, wanted: string): Promise<Trigger> {

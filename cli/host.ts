@@ -21,6 +21,8 @@ export interface CliHost {
   fetch(url: string, init?: RequestInit): Promise<Response>;
   /** A person reads the answer: colours and questions make sense. */
   isTerminal: boolean;
+  /** How wide the terminal is that shows the answer; undefined when none does. */
+  columns?: number;
   /** Asks the person at the terminal; `secret` does not show what is typed. */
   prompt(question: string, secret?: boolean): Promise<string>;
   /** Calls once when the person interrupts (Ctrl-C); returns how to stop listening. */

@@ -1,26 +1,6 @@
 /** How answers look at a terminal: aligned columns, short ids, ages; JSON when asked. */
 import type { CommandContext } from "./command.ts";
-
-/** Columns are as wide as their widest cell; the last one is not padded. */
-export function sayTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = heads.map((head, i) => Math.max(width(head), ...rows.map((row) => width(row[i] ?? ""))));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => i === heads.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell))).join("  ")
-      .trimEnd();
-  return [heads.map((h) => h.toUpperCase()), ...rows].map(line).join("\n") + "\n";
-}
-
-/** Columns a text takes: East Asian characters take two. */
-function width(text: string): number {
-  let columns = 0;
-  for (const character of text) {
-    columns +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(character)
-        ? 2
-        : 1;
-  }
-  return columns;
-}
+import { sayTable } from "./table.ts";
 
 /** `--json` prints the value as the API gave it, else the table, else the sentence for nothing. */
 export function printList<T>(
@@ -32,7 +12,7 @@ export function printList<T>(
 ): void {
   if (json) printJson(host, items);
   else if (items.length === 0) host.write(`${none}\n`);
-  else host.write(sayTable(heads, items.map(row)));
+  else host.write(sayTable(host, heads, items.map(row)));
 }
 
 export const printJson = (host: CommandContext["host"], value: unknown): void =>

@@ -2,17 +2,19 @@
 import { createApiClient } from "./api_client.ts";
 import { nearest, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { cancel, pause, promote, resume, rollback, skip } from "./commands/act.ts";
+import { cancel, pause, promote, resume, retry, rollback, skip } from "./commands/act.ts";
 import { agents } from "./commands/agents.ts";
 import { apply } from "./commands/apply.ts";
 import { approvals, approve, reject } from "./commands/approvals.ts";
 import { apps } from "./commands/apps.ts";
+import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
 import { canI } from "./commands/can_i.ts";
 import { changes } from "./commands/changes.ts";
 import { completionOf } from "./commands/completion.ts";
 import { decide } from "./commands/decide.ts";
 import { deploy } from "./commands/deploy.ts";
+import { environments } from "./commands/environments.ts";
 import { freeze } from "./commands/freeze.ts";
 import { login } from "./commands/login.ts";
 import { logs } from "./commands/logs.ts";
@@ -22,16 +24,22 @@ import { render } from "./commands/render.ts";
 import { repositories } from "./commands/repositories.ts";
 import { runtime } from "./commands/runtime.ts";
 import { secret } from "./commands/secret.ts";
+import { logout, whoami } from "./commands/session.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
+import { tokens } from "./commands/tokens.ts";
 import { triggers } from "./commands/triggers.ts";
 import { version } from "./commands/version.ts";
 import { CliError, type CliHost, usageError } from "./host.ts";
+import { sayPairs, wrapText } from "./table.ts";
 import { findSignIn, keepSignIn } from "./sign_in.ts";
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
   login,
+  whoami,
+  logout,
   apply,
+  environments,
   apps,
   plan,
   render,
@@ -49,6 +57,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   batch,
   cancel,
   decide,
+  retry,
   rollback,
   freeze,
   agents,
@@ -59,6 +68,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   notifications,
   version,
   changes,
+  audit,
+  tokens,
   "can-i": canI,
   completion: completionOf(() => ({ commands: COMMANDS, common: COMMON })),
 };
@@ -82,7 +93,7 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
 async function run([name, ...rest]: readonly string[], host: CliHost): Promise<number> {
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     if (name === "help" && rest[0] !== undefined) return printHelp(host, rest[0]);
-    host.write(sayCommands());
+    host.write(sayCommands(host));
     return name === undefined ? 2 : 0;
   }
   const command = find(name);
@@ -115,15 +126,13 @@ function find(name: string): Command {
 }
 
 /** For the one place that lists all of the program's commands. */
-export function sayCommands(): string {
-  const widest = Math.max(...Object.keys(COMMANDS).map((c) => c.length));
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(widest)}  ${summary}`);
+export function sayCommands(host: Pick<CliHost, "columns">): string {
   return `Usage: boreas COMMAND [--json] [--help]
 
-${lines.join("\n")}
-
+${sayPairs(host, Object.entries(COMMANDS).map(([name, { summary }]) => [`  ${name}`, summary]))}
 BOREAS_URL and BOREAS_TOKEN stand above the kept sign-in.
-The product itself: boreas start (without a deployment), boreas agent, boreas migrate.
+The product itself: boreas start (without a deployment), agent, migrate;
+its data: deno task backup FILE, deno task restore FILE.
 `;
 }
 
@@ -133,11 +142,10 @@ function printHelp(host: CliHost, name: string): number {
     const value = "value" in spec && spec.value ? ` ${spec.value}` : "";
     return [`  ${"short" in spec && spec.short ? `-${spec.short}, ` : "    "}--${flag}${value}`, spec.help] as const;
   });
-  const widest = Math.max(...flags.map(([left]) => left.length));
+  const summary = `${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.`;
   host.write(
-    `boreas ${command.usage}\n\n${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.\n\n` +
-      flags.map(([left, help]) => `${left.padEnd(widest)}  ${help}\n`).join("") +
-      (command.details ? `\n${command.details}\n` : ""),
+    `${wrapText(host, `boreas ${command.usage}`)}\n\n${wrapText(host, summary)}\n\n${sayPairs(host, flags)}` +
+      (command.details ? `\n${wrapText(host, command.details)}\n` : ""),
   );
   return 0;
 }

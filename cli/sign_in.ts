@@ -35,6 +35,10 @@ export async function findSignIn(host: CliHost): Promise<SignIn> {
 export const keepSignIn = (host: CliHost, signIn: SignIn): Promise<void> =>
   host.writePrivateFile(host.configPath, `${JSON.stringify(signIn, null, 2)}\n`);
 
+/** Which server it was stays known: the next sign-in may leave it out. */
+export const forgetSignIn = (host: CliHost, url: string): Promise<void> =>
+  host.writePrivateFile(host.configPath, `${JSON.stringify({ url }, null, 2)}\n`);
+
 export function cleanUrl(text: string): string {
   let url: URL;
   try {

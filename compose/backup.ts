@@ -1,5 +1,5 @@
 /**
- * `boreas backup FILE [--with-key]`: everything a master needs to go on elsewhere, taken while it works.
+ * `deno task backup FILE [--with-key]`: everything a master needs to go on elsewhere, taken while it works.
  *
  *   look for the server -> (start it, when no master runs) -> snapshot -> FILE.part -> whole and durable -> FILE
  */
@@ -21,7 +21,8 @@ import type { Env, Settings } from "./settings.ts";
 export const AUTHORITY = "backup:authority";
 export const KEY_CHECK = "backup:key_check";
 export const PROGRESS_MS = 1000;
-const USAGE = "Say where to: boreas backup FILE (- for the standard output), with --with-key to put the key into it.";
+const USAGE =
+  "Say where to: deno task backup FILE (- for the standard output), with --with-key to put the key into it.";
 
 export async function runBackup(env: Env, args: readonly string[]): Promise<number> {
   const flags = args.filter((arg) => arg.startsWith("--"));

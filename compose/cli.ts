@@ -1,6 +1,6 @@
 /** The client's commands over this terminal, these files and this network. */
 import { dirname, join } from "node:path";
-import type { CliHost } from "../cli/host.ts";
+import { CliError, type CliHost } from "../cli/host.ts";
 import { runCli } from "../cli/run_cli.ts";
 
 /** @returns the exit code */
@@ -18,8 +18,8 @@ export function createCliHost(): CliHost {
   return {
     write: (data) => writeAll(Deno.stdout, data),
     writeError: (text) => writeAll(Deno.stderr, text),
-    readFile: (path) => ifThere(Deno.readTextFile(path)),
-    readBytes: (path) => ifThere(Deno.readFile(path)),
+    readFile: (path) => ifThere(path, Deno.readTextFile(path)),
+    readBytes: (path) => ifThere(path, Deno.readFile(path)),
     readInput: () => new Response(Deno.stdin.readable).text(),
     writePrivateFile,
     configPath: findConfigPath(),
@@ -27,6 +27,7 @@ export function createCliHost(): CliHost {
     env: new Proxy({}, { get: (_, name) => typeof name === "string" ? Deno.env.get(name) : undefined }),
     fetch: (url, init) => fetch(url, init),
     isTerminal: Deno.stdin.isTerminal() && Deno.stdout.isTerminal(),
+    columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns || undefined : undefined,
     prompt: (question, secret = false) => secret ? askSecret(question) : Promise.resolve(prompt(question) ?? ""),
     onInterrupt(call) {
       Deno.addSignalListener("SIGINT", call);
@@ -47,12 +48,13 @@ export function createCliHost(): CliHost {
   };
 }
 
-async function ifThere<T>(read: Promise<T>): Promise<T | undefined> {
+async function ifThere<T>(path: string, read: Promise<T>): Promise<T | undefined> {
   try {
     return await read;
   } catch (error: unknown) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    const why = error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/, "") : String(error);
+    throw new CliError(`${path} cannot be read: ${why}.`);
   }
 }
 

@@ -2,7 +2,7 @@ import { openDatabase } from "./open_database.ts";
 import { readSettings } from "./settings.ts";
 import type { Env } from "./settings.ts";
 
-/** `boreas migrate`: brings the schema up to date and ends. */
+/** `deno task migrate`: brings the schema up to date and ends. */
 export async function runMigrate(env: Env): Promise<number> {
   const db = await openDatabase(readSettings(env, true), (sentence) => console.log(sentence));
   await db.close();

@@ -66,7 +66,7 @@ export async function openDatabase(settings: Settings, say: (sentence: string) =
     if (listens) taskSql = await openTaskClient(target, say);
     if (await readRestoring(sql)) {
       await Promise.all([sql, taskSql].map((client) => client?.end({ timeout: 5 })));
-      throw new Error("A restore into this database was cut off. Run the same boreas restore again: it goes on.");
+      throw new Error("A restore into this database was cut off. Run the same deno task restore again: it goes on.");
     }
   } catch (error: unknown) {
     await server.close();

@@ -1,5 +1,5 @@
 /**
- * `boreas restore FILE [--go-on]`: a backup into a database that nobody has used, before its master starts.
+ * `deno task restore FILE [--go-on]`: a backup into a database that nobody has used, before its master starts.
  *
  *   header -> key fits? schema known? database empty? -> schema of then -> files of the folder -> all rows, checked (one
  *   transaction) -> schema of now -> made safe (one transaction)
@@ -31,7 +31,7 @@ import { readSettings } from "./settings.ts";
 import type { Env, Settings } from "./settings.ts";
 
 const USAGE =
-  "Say which: boreas restore FILE (- for the standard input), with --go-on to neither pause nor freeze anything.";
+  "Say which: deno task restore FILE (- for the standard input), with --go-on to neither pause nor freeze anything.";
 
 export async function runRestore(env: Env, args: readonly string[]): Promise<number> {
   const flags = args.filter((arg) => arg.startsWith("--"));

@@ -117,7 +117,7 @@ async function apply(client: postgres.Sql, migration: Migration): Promise<Applie
     // Lock not available, deadlock: all was rolled back, and the others' work goes before ours.
     if (code === "55P03" || code === "40P01") return "in use";
     if (!(error instanceof postgres.PostgresError) || retryableError(error)?.effect === "unknown") throw error;
-    const owner = code === "42501" ? ` Run "boreas migrate" once as the owner of the tables.` : "";
+    const owner = code === "42501" ? ` Run "deno task migrate" once as the owner of the tables.` : "";
     throw new SchemaError(
       `The schema is behind this release (it lacks ${migration.name}) and could not be changed: ${message}. Nothing of it was kept.${owner}`,
       { cause: error },

@@ -9,7 +9,7 @@ const WATCH_GOAL: Partial<Record<Act, DeploymentWithTasks["status"]>> = {
   rollback: "rolled_back",
   cancel: "cancelled",
 };
-type Act = "pause" | "resume" | "skip" | "promote" | "cancel" | "rollback";
+type Act = "pause" | "resume" | "skip" | "promote" | "cancel" | "rollback" | "retry";
 
 const actCommand = (act: Act, summary: string) =>
   command({
@@ -45,3 +45,4 @@ export const promote = actCommand(
 );
 export const cancel = actCommand("cancel", "stop a deployment; waits for the agents' word");
 export const rollback = actCommand("rollback", "bring back what ran before a deployment");
+export const retry = actCommand("retry", "take up again what failed, of a deployment that failed or is paused on it");

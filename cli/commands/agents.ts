@@ -16,7 +16,8 @@ export const agents = command({
   details: `cordon: it finishes what it has and takes nothing new. drain: the same, and says when it is empty; uncordon
 takes both back. approve: lets a machine work whose token asks for that. rotate: it makes new keys, nothing that runs
 notices. revoke: it is cut off for good. upgrade: they take the master's version, one first, and go back if that fails.
-Example: boreas agents token create --environments staging --labels role=order`,
+Example:
+  boreas agents token create --environments staging --labels role=order`,
   flags: {
     labels: { type: "list", value: "K=V,..", help: "token create: labels of the machines that enrol with it" },
     environments: { type: "list", value: "A,B", help: "token create: environments they take tasks of" },

@@ -53,7 +53,11 @@ const answer = (decision: "approve" | "reject", summary: string) =>
       const body = flags.note ? { note: flags.note } : {};
       if (request.taskId) await api.actOnTask(request.taskId, decision, body);
       else await api.actOnDeployment(request.deploymentId, decision, body);
-      if (flags.watch) return await watchToEnd(context, api, request.deploymentId);
+      if (flags.watch) {
+        // A whole deployment that is refused has ended as was wished.
+        const goal = decision === "reject" && !request.taskId ? "cancelled" : "completed";
+        return await watchToEnd(context, api, request.deploymentId, goal);
+      }
       const now = request.taskId ? await api.task(request.taskId) : await api.deployment(request.deploymentId);
       const what = `${request.version} to ${request.environment}${request.name ? `, ${request.name}` : ""}`;
       printResult(context, now, `${what}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`);

@@ -1,7 +1,9 @@
 import type { VersionChanges } from "../../protocol/http_api.ts";
 import { command } from "../command.ts";
 import { findVersion } from "../find.ts";
-import { printJson, sayTable } from "../print.ts";
+import type { CliHost } from "../host.ts";
+import { printJson } from "../print.ts";
+import { sayTable } from "../table.ts";
 
 const MOST_COMMITS = 200;
 const RELATION = {
@@ -32,17 +34,17 @@ export const changes = command({
       ),
     };
     if (context.json) printJson(context.host, shown);
-    else context.host.write(sayChanges(shown));
+    else context.host.write(sayChanges(context.host, shown));
     return 0;
   },
 });
 
-export function sayChanges({ from, to, relation, ...rest }: VersionChanges): string {
+function sayChanges(host: CliHost, { from, to, relation, ...rest }: VersionChanges): string {
   const commits = rest.commits.map((c) => `  ${c.commit.slice(0, 12)}  ${c.subject} (${c.author})\n`).join("");
   const more = rest.nextCommitsFrom === null ? "" : "  and more\n";
   const applications = rest.applications.map(({ application, environment, action, values, more }) =>
     `\n${application} in ${environment}: ${action}\n` +
-    (action === "changed" ? sayTable(["key", "before", "after"], values.map(sayValue)) : "") +
+    (action === "changed" ? sayTable(host, ["key", "before", "after"], values.map(sayValue)) : "") +
     (more > 0 ? `and ${more} more\n` : "")
   );
   return `${to.version} is ${RELATION[relation]} ${from.version}\n` +

@@ -10,9 +10,10 @@ export const completionOf = (
   command({
     summary: "print completion for bash, zsh or fish",
     usage: "completion [bash | zsh | fish]",
-    details: `bash: source <(boreas completion bash)
-zsh:  boreas completion zsh > "\${fpath[1]}/_boreas"
-fish: boreas completion fish > ~/.config/fish/completions/boreas.fish`,
+    details: `To load it:
+  bash: source <(boreas completion bash)
+  zsh:  boreas completion zsh > "\${fpath[1]}/_boreas"
+  fish: boreas completion fish > ~/.config/fish/completions/boreas.fish`,
     flags: {},
     positionals: [0, 1],
     run({ host }, [shell]) {

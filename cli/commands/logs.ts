@@ -3,7 +3,7 @@ import type { ApiClient } from "../api_client.ts";
 import { command, type CommandContext } from "../command.ts";
 import { readEventStream } from "../event_stream.ts";
 import { findTask } from "../find.ts";
-import { CliError } from "../host.ts";
+import { CliError, usageError } from "../host.ts";
 import { ApiError, sayNetworkError } from "../http.ts";
 import { printJson } from "../print.ts";
 import { printOutput } from "./running.ts";
@@ -11,13 +11,15 @@ import { printOutput } from "./running.ts";
 export const logs = command({
   summary: "print the log of a task byte by byte, or what a running application prints",
   usage: "logs TASK | DEPLOYMENT/APPLICATION | --app APPLICATION [flags]",
-  details: "Examples: boreas logs latest/order-service -f; boreas logs -f --app order --env prod --target m1",
+  details: `Examples:
+  boreas logs latest/order-service -f
+  boreas logs -f --app order --env prod --target m1`,
   flags: {
     follow: { type: "boolean", short: "f", help: "go on until the task or the application ends" },
-    app: { type: "string", help: "what this application prints now" },
-    env: { type: "string", help: "with --app: in this environment" },
-    target: { type: "string", help: "with --app: on this machine" },
-    tail: { type: "string", help: "with --app: so many lines to begin with, 200 unless told" },
+    app: { type: "string", value: "NAME", help: "what this application prints now" },
+    env: { type: "string", value: "NAME", help: "with --app: in this environment" },
+    target: { type: "string", value: "NAME", help: "with --app: on this machine" },
+    tail: { type: "string", value: "COUNT", help: "with --app: so many lines to begin with, 200 unless told" },
   },
   positionals: [0, 1],
   async run(context, [wanted], flags) {
@@ -26,7 +28,7 @@ export const logs = command({
       const { app, env, target, tail, follow = false } = flags;
       return await printOutput(context, api, { app, env, target, tail, follow });
     }
-    if (wanted === undefined) throw new CliError("Name a task (DEPLOYMENT/APPLICATION), or an application with --app.");
+    if (wanted === undefined) throw usageError("Name a task (DEPLOYMENT/APPLICATION), or an application with --app.");
     const { id } = await findTask(api, wanted);
     if (!flags.follow) await printStored(context, api, id);
     else {

@@ -17,7 +17,8 @@ export const notifications = command({
   details: `add asks for the address, or reads it from BOREAS_NOTIFICATION_URL, and what it signs or signs in with from
 BOREAS_NOTIFICATION_SECRET: an address of a chat robot is a password, and no password stands in a command line. Without a
 secret a webhook gets one, which is shown once.
-Example: boreas notifications add ops --kind slack --events deployment.failed,agent.offline --environments prod`,
+Example:
+  boreas notifications add ops --kind slack --events deployment.failed,agent.offline --environments prod`,
   flags: {
     kind: { type: "string", value: "KIND", help: "add: webhook, slack, lark, dingtalk, wecom or email" },
     events: { type: "list", value: "A,B", help: "add: which; all unless told" },

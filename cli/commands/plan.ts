@@ -2,9 +2,10 @@ import type { ApplicationDocument, ConfigDocument, PlanDocument, Trigger } from 
 import type { Preview } from "../../protocol/http_api.ts";
 import { command, type CommandContext } from "../command.ts";
 import { findEnvironment, findRepository, findVersion } from "../find.ts";
-import { usageError } from "../host.ts";
-import { printJson, sayTable } from "../print.ts";
-import { readConfig } from "./read_config.ts";
+import { type CliHost, usageError } from "../host.ts";
+import { printJson } from "../print.ts";
+import { sayTable } from "../table.ts";
+import { readConfig, readStrategy } from "./read_config.ts";
 
 export const plan = command({
   summary: "check a boreas.yaml, or show what a deployment would do",
@@ -20,6 +21,11 @@ With --repository and --ref or --commit it plans what no version stands for yet,
     environment: { type: "string", short: "e", value: "NAME", help: "where it would go" },
     apps: { type: "list", value: "A,B", help: "only these applications" },
     order: { type: "list", value: "A,B", help: "deploy these one after another" },
+    strategy: {
+      type: "string",
+      value: "FILE",
+      help: "how it would go over its targets, instead of the applications' own",
+    },
   },
   positionals: [0, 1],
   async run(context, [file], flags) {
@@ -28,14 +34,17 @@ With --repository and --ref or --commit it plans what no version stands for yet,
       return await planCommit(context, flags);
     }
     if (!flags.version && !flags.environment) {
-      if (flags.apps || flags.order) throw usageError("--apps and --order go with --version and --environment.");
+      if (flags.apps || flags.order || flags.strategy) {
+        throw usageError("--apps, --order and --strategy go with --version and --environment.");
+      }
       const documents = await readConfig(context.host, file);
       if (context.json) printJson(context.host, documents);
-      else context.host.write(sayConfig(documents));
+      else context.host.write(sayConfig(context.host, documents));
       return 0;
     }
     if (!flags.version || !flags.environment) throw usageError("--version and --environment go together.");
     if (file !== undefined) throw usageError("A file is checked without --version and --environment.");
+    const strategy = flags.strategy ? await readStrategy(context.host, flags.strategy) : undefined;
     const api = await context.api();
     const [version, environment] = [
       await findVersion(api, flags.version),
@@ -46,9 +55,10 @@ With --repository and --ref or --commit it plans what no version stands for yet,
       environmentId: environment.id,
       applications: flags.apps,
       mustInOrder: flags.order,
+      strategy,
     });
     if (context.json) printJson(context.host, preview);
-    else context.host.write(`${version.version} to ${environment.name}\n${sayPreview(preview)}`);
+    else context.host.write(`${version.version} to ${environment.name}\n${sayPreview(context.host, preview)}`);
     return 0;
   },
 });
@@ -71,11 +81,11 @@ async function planCommit(context: CommandContext, flags: CommitFlags): Promise<
   const environment = await findEnvironment(api, flags.environment);
   const preview = await api.previewCommit({ repositoryId: repository.id, environmentId: environment.id, ref, commit });
   if (context.json) printJson(context.host, preview);
-  else context.host.write(`${ref ?? commit} to ${environment.name}\n${sayPreview(preview)}`);
+  else context.host.write(`${ref ?? commit} to ${environment.name}\n${sayPreview(context.host, preview)}`);
   return 0;
 }
 
-function sayApplications(preview: Preview): string {
+function sayApplications(host: CliHost, preview: Preview): string {
   const rows = preview.summary.map((app) => [
     app.application,
     app.action.replace("_", " "),
@@ -91,11 +101,11 @@ function sayApplications(preview: Preview): string {
   const changes = preview.summary.flatMap((app) =>
     app.changes.map(({ path, before, after }) => [app.application, path, before ?? "-", after ?? "-"])
   );
-  return (rows.length > 0 ? sayTable(["application", "action", "strategy", "with"], rows) + "\n" : "") +
-    (changes.length > 0 ? sayTable(["application", "key", "runs now", "then"], changes) + "\n" : "");
+  return (rows.length > 0 ? sayTable(host, ["application", "action", "strategy", "with"], rows) + "\n" : "") +
+    (changes.length > 0 ? sayTable(host, ["application", "key", "runs now", "then"], changes) + "\n" : "");
 }
 
-export function sayPreview(preview: Preview): string {
+function sayPreview(host: CliHost, preview: Preview): string {
   const names = new Map(preview.tasks.map((t) => [t.key, t.name]));
   const rows = preview.tasks.map((task) => [
     `${task.parentKey === null ? "" : "  "}${task.name}`,
@@ -104,11 +114,11 @@ export function sayPreview(preview: Preview): string {
     task.action ?? "",
     task.dependsOn.map((key) => names.get(key) ?? key).join(", "),
   ]);
-  return sayApplications(preview) + sayTable(["task", "type", "target", "action", "after"], rows) +
+  return sayApplications(host, preview) + sayTable(host, ["task", "type", "target", "action", "after"], rows) +
     preview.warnings.map((w) => `warning: ${w}\n`).join("");
 }
 
-function sayConfig(documents: readonly ConfigDocument[]): string {
+function sayConfig(host: CliHost, documents: readonly ConfigDocument[]): string {
   const applications = documents.filter((d): d is ApplicationDocument => d.kind === "Application");
   const plans = documents.filter((d): d is PlanDocument => d.kind === "Plan");
   const rows = applications.map((a) => [
@@ -120,7 +130,7 @@ function sayConfig(documents: readonly ConfigDocument[]): string {
   ]);
   const order = plans.flatMap((p) => p.mustInOrder ?? []);
   const triggers = plans.flatMap((p) => p.triggers ?? []).map(sayTrigger);
-  return (rows.length > 0 ? sayTable(["application", "runtime", "strategy", "needs", "overlays"], rows) : "") +
+  return (rows.length > 0 ? sayTable(host, ["application", "runtime", "strategy", "needs", "overlays"], rows) : "") +
     (order.length > 0 ? `In order: ${order.join(" -> ")}\n` : "") +
     triggers.map((line) => `${line}\n`).join("") +
     `No mistakes found in ${documents.length} document${documents.length === 1 ? "" : "s"}.\n`;

@@ -4,7 +4,8 @@ import type { ApiClient } from "../api_client.ts";
 import { command } from "../command.ts";
 import { findEnvironment } from "../find.ts";
 import { CliError, usageError } from "../host.ts";
-import { printJson, sayTable } from "../print.ts";
+import { printJson } from "../print.ts";
+import { sayTable } from "../table.ts";
 import { readConfig } from "./read_config.ts";
 
 export const render = command({
@@ -42,7 +43,7 @@ export const render = command({
     else {
       for (const { application, config, origins } of rendered) {
         const rows = Object.entries(origins).map(([path, origin]) => [path, origin, sayValue(valueAt(config, path))]);
-        host.write(`${application} in ${environment}\n${sayTable(["key", "from", "value"], rows)}\n`);
+        host.write(`${application} in ${environment}\n${sayTable(host, ["key", "from", "value"], rows)}\n`);
       }
     }
     return 0;

@@ -5,7 +5,8 @@ import type { CommandContext } from "../command.ts";
 import { findApplication, findEnvironment } from "../find.ts";
 import { CliError, type CliHost } from "../host.ts";
 import { sayNetworkError } from "../http.ts";
-import { printJson, sayAge, sayTable } from "../print.ts";
+import { printJson, sayAge } from "../print.ts";
+import { sayTable } from "../table.ts";
 
 export interface Wanted {
   app: string;
@@ -32,6 +33,7 @@ function sayRunning(host: CliHost, name: string, found: Found): string {
   const targets = found.flatMap(({ environment, targets }) => targets.map((item) => ({ environment, item })));
   if (targets.length === 0) return `${name} runs nowhere yet.\n`;
   const table = sayTable(
+    host,
     ["environment", "target", "version", "health", "sync", "seen", "what runs"],
     targets.map(({ environment, item }) => [
       environment,
@@ -53,7 +55,7 @@ function sayRunning(host: CliHost, name: string, found: Found): string {
     item.drift.map((d) => [item.target, d.path, d.expected, d.actual, item.agent?.name ?? "-", item.driftMode])
   );
   const differing = differences.length > 0
-    ? `\n${sayTable(["target", "differs in", "expected", "actual", "seen by", "drift"], differences)}`
+    ? `\n${sayTable(host, ["target", "differs in", "expected", "actual", "seen by", "drift"], differences)}`
     : "";
   return table + differing + (notes.length > 0 ? `\n${notes.join("")}` : "");
 }

@@ -10,7 +10,8 @@ export const runtime = command({
   usage: "runtime [list | upload FILE --arch ARCH]",
   details: `A master hands out the runtime of its own machine type. For another one take the deno program of that type
 (deno-aarch64-unknown-linux-gnu.zip of the same release, unpacked) and upload it once.
-Example: boreas runtime upload --os linux --arch arm64 ./deno`,
+Example:
+  boreas runtime upload --os linux --arch arm64 ./deno`,
   flags: {
     os: { type: "string", value: "OS", help: "upload: linux, which is all there is" },
     arch: { type: "string", value: "ARCH", help: `upload: ${ARCHES.join(" or ")}` },

@@ -17,7 +17,8 @@ export const secret = command({
   details:
     `set reads the value from standard input, or asks for it: it never stands in a command line. Of several with one
 name the most specific counts: application and environment, application, environment, everybody.
-Example: printf %s "$PASSWORD" | boreas secret set DB_PASSWORD --environment prod --application order-service`,
+Example:
+  printf %s "$PASSWORD" | boreas secret set DB_PASSWORD --environment prod --application order-service`,
   flags: {
     environment: { type: "string", value: "NAME", help: "for this environment alone" },
     application: { type: "string", value: "NAME", help: "for this application alone" },

@@ -2,7 +2,8 @@ import type { Carriers, DeploymentWithTasks, Overview } from "../../protocol/htt
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
 import type { CliHost } from "../host.ts";
-import { paint, printJson, sayAge, sayDuration, sayTable, shortId } from "../print.ts";
+import { paint, printJson, sayAge, sayDuration, shortId } from "../print.ts";
+import { sayTable } from "../table.ts";
 import { printRunning } from "./running.ts";
 import { watchToEnd } from "./watch_to_end.ts";
 
@@ -13,8 +14,8 @@ export const status = command({
     "DEPLOYMENT is an id, its beginning, or latest. With --app: its processes on each machine, and what differs.",
   flags: {
     commit: { type: "string", value: "SHA", help: "everything that carries this commit; its beginning will do" },
-    app: { type: "string", help: "what runs of this application, as its agents see it now" },
-    env: { type: "string", help: "with --app: in this environment only" },
+    app: { type: "string", value: "NAME", help: "what runs of this application, as its agents see it now" },
+    env: { type: "string", value: "NAME", help: "with --app: in this environment only" },
     watch: { type: "boolean", short: "w", help: "follow the deployment to its end; fails when it fails" },
   },
   positionals: [0, 1],
@@ -49,10 +50,12 @@ function sayCarriers(host: CliHost, { commits, versions, running, deployments }:
       versions.length > 20 ? ` and ${versions.length - 20} more` : ""
     }.\n` +
     (running.length === 0 ? "It runs nowhere.\n" : "\n" + sayTable(
+      host,
       ["application", "environment", "target", "version", "health"],
       running.map((r) => [r.application, r.environment, r.target, r.version, paint(host, r.health)]),
     )) +
     (deployments.length === 0 ? "" : "\n" + sayTable(
+      host,
       ["deployment", "version", "environment", "status", "created"],
       deployments.map((d) => [
         shortId(d.id),
@@ -74,9 +77,12 @@ function sayOverview(host: CliHost, overview: Overview): string {
     }),
   ]);
   const { counts } = overview;
-  return (grid.length > 0 ? sayTable(["application", ...overview.environments.map((e) => e.name)], grid) + "\n" : "") +
+  return (grid.length > 0
+    ? sayTable(host, ["application", ...overview.environments.map((e) => e.name)], grid) + "\n"
+    : "") +
     (overview.deployments.length > 0
       ? sayTable(
+        host,
         ["deployment", "version", "environment", "status", "created", "reason"],
         overview.deployments.map((d) => [
           shortId(d.id),
@@ -109,7 +115,7 @@ function sayDeployment(host: CliHost, d: DeploymentWithTasks): string {
     paint(host, d.status, d.status.replaceAll("_", " "))
   }\n${d.reason.text}\n` +
     `Created ${sayAge(d.createdAt, host.now())} by ${d.createdBy}, id ${d.id}\n\n` +
-    sayTable(["task", "type", "status", "agent", "took", "reason"], rows);
+    sayTable(host, ["task", "type", "status", "agent", "took", "reason"], rows);
 }
 
 /** Each task below its parent, in the order the server gives. */

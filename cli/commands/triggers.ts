@@ -21,7 +21,8 @@ export const triggers = command({
   usage: "triggers [list | fire NAME | runs NAME | enable NAME | disable NAME] [flags]",
   details:
     `NAME is a trigger's name or its id. fire ends with 0 when it fired, or would; with 1 and the reason when not.
-Example: boreas triggers fire nightly --dry-run`,
+Example:
+  boreas triggers fire nightly --dry-run`,
   flags: {
     version: { type: "string", value: "NAME", help: "fire: this version; what the trigger says unless told" },
     "dry-run": { type: "boolean", help: "fire: say what would happen, and do nothing" },
