@@ -3,6 +3,9 @@ import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 
+/** Run in the script's place: it is not to end well. */
+const MISSED = 'echo "The script was not fetched. This takes curl or GNU wget, and a way to the master." >&2; exit 1';
+
 const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:]+\](:\d{1,5})?$/;
 
 /**
@@ -29,14 +32,25 @@ export function authorityFingerprint(pem: string | undefined): string | undefine
  * `sudo` they would have to be named, and what is named there is written to the machine's log. An authority of our own
  * is fetched without trust and compared, byte for byte, before anything is believed that it vouches for: curl would trust
  * every certificate of the file, also one that stands behind ours.
+ *
+ * Without curl it is GNU's wget, which reads a proxy in small letters only. Busybox's believes any certificate: it knows
+ * none of the options here, and so fetches nothing.
  * @param authority PEM, as `/api/v1/ca.pem` shows it
  */
 export function enrollmentLine(address: string, token: string, authority: string | undefined): string {
   const told = `BOREAS_TOKEN=${token} HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'`;
-  const run = (options: string) => `{ echo "${told}"; curl -fsS ${options}${address}/api/v1/install.sh; } | sudo sh`;
-  if (!authority) return run("");
+  const wget =
+    'https_proxy="${HTTPS_PROXY:-$https_proxy}" no_proxy="${NO_PROXY:-$no_proxy}" wget -qO- --max-redirect=0';
+  const fetchers = (curl: string, gnu: string) => `if command -v curl >/dev/null; then ${curl}; else ${gnu}; fi`;
+  const run = (fetch: string) =>
+    `{ echo "${told}"; ${fetch} ${address}/api/v1/install.sh || echo '${MISSED}'; } | sudo sh`;
+  if (!authority) return `${fetchers('g() { curl -fsS "$@"; }', `g() { ${wget} "$@"; }`)}; ${run("g")}`;
   const digest = createHash("sha256").update(authority).digest("hex");
-  return `c=$(mktemp) && curl -fsSk ${address}/api/v1/ca.pem >"$c" && ` +
+  const trusting = fetchers(
+    'k() { curl -fsSk "$@"; }; g() { curl -fsS --cacert "$c" "$@"; }',
+    `w() { ${wget} "$@"; }; k() { w --no-check-certificate "$@"; }; g() { w --ca-certificate="$c" "$@"; }`,
+  );
+  return `c=$(mktemp) && ${trusting} && k ${address}/api/v1/ca.pem >"$c" && ` +
     `{ sha256sum <"$c" | grep -q ^${digest} || ` +
-    `! echo "This is not the Boreas that made this line."; } && ${run('--cacert "$c" ')}`;
+    `! echo "This is not the Boreas that made this line."; } && ${run("g")}`;
 }

@@ -3,6 +3,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { findUnusedBlobs } from "../../db/retention/remove_unused.ts";
 import { createTestApi } from "../../tests/helpers/test_api.ts";
+import { findProgram } from "../../tests/helpers/require_component.ts";
 import { temporaryFolder } from "../../tests/helpers/temporary_folder.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { AgentFiles } from "../install/handed_out.ts";
@@ -119,24 +120,41 @@ it("writes one line to paste: no token among arguments, its own authority pinned
   expect(body.line).toContain(`grep -q ^${sha(text(PEM))}`);
   expect(body.line).toMatch(/\| sudo sh$/);
   expect(body.line.split(body.token)).toHaveLength(2);
-  expect(enrollmentLine("https://b.example", "bet_x", undefined)).toBe(
+  const line = enrollmentLine("https://b.example", "bet_x", undefined);
+  expect(line).not.toContain("--cacert");
+  expect(line).toContain(
     `{ echo "BOREAS_TOKEN=bet_x HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'"; ` +
-      "curl -fsS https://b.example/api/v1/install.sh; } | sudo sh",
+      "g https://b.example/api/v1/install.sh ",
   );
 });
 
-it("believes of its own authority what it has pinned, and nothing that stands behind it", async () => {
+/** A folder of programs that are all a shell finds, and what pasting a line into that shell comes to. */
+async function machineWith(programs: Record<string, string>) {
   const folder = await temporaryFolder("line");
-  const program = (name: string, script: string) =>
-    Deno.writeTextFile(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  await program("curl", `case "$*" in *ca.pem*) cat ${folder}/shown ;; *) echo "echo the script ran" ;; esac`);
-  await program("sudo", 'exec "$@"');
+  for (const name of ["cat", "sh", "mktemp", "sha256sum", "grep"]) {
+    await Deno.symlink(findProgram(name)!, `${folder}/${name}`);
+  }
+  for (const [name, script] of Object.entries({ sudo: 'exec "$@"', ...programs })) {
+    await Deno.writeTextFile(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  return {
+    folder,
+    async paste(authority: string | undefined, more: Record<string, string> = {}) {
+      const args = ["-c", enrollmentLine("https://b.example", "bet_x", authority)];
+      const env = { PATH: folder, TMPDIR: folder, ...more };
+      const { code, stdout } = await new Deno.Command("/bin/sh", { args, env, clearEnv: true }).output();
+      return [code, new TextDecoder().decode(stdout).trim()];
+    },
+  };
+}
+
+it("believes of its own authority what it has pinned, and nothing that stands behind it", async () => {
+  const { folder, paste: pasteThere } = await machineWith({
+    curl: `case "$*" in *ca.pem*) cat "$TMPDIR/shown" ;; *) echo "echo the script ran" ;; esac`,
+  });
   const paste = async (shown: string) => {
     await Deno.writeTextFile(`${folder}/shown`, shown);
-    const line = enrollmentLine("https://b.example", "bet_x", PEM);
-    const env = { PATH: `${folder}:/usr/bin:/bin`, TMPDIR: folder };
-    const { code, stdout } = await new Deno.Command("sh", { args: ["-c", line], env, clearEnv: true }).output();
-    return [code, new TextDecoder().decode(stdout).trim()];
+    return await pasteThere(PEM);
   };
   expect(await paste(PEM)).toEqual([0, "the script ran"]);
   // What a decoder stops at, a reader of certificates passes over.
@@ -144,6 +162,21 @@ it("believes of its own authority what it has pinned, and nothing that stands be
   for (const shown of [PEM + another, another + PEM, PEM.replace("YWJj", "eHl6"), ""]) {
     expect(await paste(shown)).toEqual([1, "This is not the Boreas that made this line."]);
   }
+});
+
+it("is pasted where there is only wget too, and comes to nothing where that is busybox's or the script is cut", async () => {
+  const gnu = `case "$*" in
+    *--no-check-certificate*ca.pem) cat "$TMPDIR/shown" ;;
+    *--ca-certificate=*install.sh) echo "echo ran through $https_proxy" ;;
+    *) exit 5 ;;
+  esac`;
+  const machine = await machineWith({ wget: gnu });
+  await Deno.writeTextFile(`${machine.folder}/shown`, PEM);
+  expect(await machine.paste(PEM, { HTTPS_PROXY: "http://p:1" })).toEqual([0, "ran through http://p:1"]);
+  const busybox = await machineWith({ wget: 'case $* in *--max-redirect*) exit 1 ;; esac; echo "echo ran"' });
+  expect(await busybox.paste(PEM)).toEqual([1, ""]);
+  expect(await busybox.paste(undefined)).toEqual([1, ""]);
+  expect(await (await machineWith({ curl: "echo 'main() {'; exit 18" })).paste(undefined)).toEqual([2, ""]);
 });
 
 it("names itself as it was asked for where its public address is only this machine, and never by a host that is none", async () => {

@@ -13,6 +13,7 @@ import type { Answer, Command, Status } from "./control.ts";
 import { findRoute, isSameRoute } from "./routes.ts";
 import type { Backend, PublicPort } from "./routes.ts";
 import { PROXY_FILES, readRoutes } from "./run_proxy.ts";
+import { passOnWaiting } from "./waiting_connections.ts";
 
 const START_MS = 20_000;
 const LOOK_MS = 20;
@@ -63,6 +64,11 @@ export function createProxyClient({ folder, version, command, env, units, log }:
     const [slot, other] = isAServing ? ["b", "a"] as const : ["a", "b"] as const;
     if (isUp(slot)) await endRetired(slot, runs[slot]!);
     for (const run of Object.values(runs)) run?.forget();
+    if (serves !== undefined && !await passOnWaiting()) {
+      log("INFO", "connections that the running proxy has not accepted when it is replaced may be reset", {
+        because: "the kernel is older than 5.14, or does not let us tell it to pass them on",
+      });
+    }
     const kept = await startIn(slot);
     for (let waited = 0; waited < START_MS; waited += LOOK_MS) {
       if ((await status())?.pid === kept.pid) {

@@ -69,6 +69,9 @@ choose_source() {
     fetcher=curl
   elif has wget; then
     fetcher=wget
+    # Busybox's asks a proxy for the page, and not for a way through.
+    [ -z "$proxy" ] || wget --version >/dev/null 2>&1 || die "busybox's wget does not go through a proxy to https; \
+install curl or GNU wget, or use the offline archive: $MASTER_URL/api/v1/install/offline/linux-$arch.tar"
   else
     die "neither curl nor wget is here; install one, or use the offline archive: $MASTER_URL/api/v1/install/offline/linux-$arch.tar"
   fi
