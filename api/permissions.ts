@@ -98,6 +98,8 @@ const API: Record<string, Permission> = {
   "GET /deployments": "viewer",
   "POST /deployments": "deployer",
   "POST /deployments/preview": "deployer",
+  "POST /deployments/removals": "deployer",
+  "POST /deployments/removals/preview": "deployer",
   "GET /deployments/:id": "viewer",
   "PATCH /deployments/:id": "deployer",
   "POST /deployments/:id/start": "deployer",

@@ -17,6 +17,7 @@ import {
   type CreateEnvironment,
   type CreateFreeze,
   type CreateNotification,
+  type CreateRemoval,
   type CreateRepository,
   type CreateToken,
   type CreateUpgrade,
@@ -177,6 +178,8 @@ export function createApiClient(
     deployments: (query: Query = {}, enough?: number) => list(Deployment, "/deployments", query, enough),
     deployment: (id: string) => get(DeploymentWithTasks, `/deployments/${id}`),
     createDeployment: (body: CreateDeployment) => post(Deployment, "/deployments", body),
+    createRemoval: (body: CreateRemoval) => post(Deployment, "/deployments/removals", body),
+    previewRemoval: (body: CreateRemoval) => post(Preview, "/deployments/removals/preview", body),
     previewCommit: (body: PreviewCommit) => post(Preview, "/deployments/preview", body),
     previewDeployment: (body: CreateDeployment) => post(Preview, "/deployments/preview", body),
     actOnDeployment: (id: string, act: DeploymentAct, body: Input<typeof Act> = {}) =>

@@ -34,7 +34,7 @@ export function planDeployment(input: PlanInput): PlannedTask[] {
   return sorted.flatMap((app) => planApplication(app, order.get(app.name)!, input.planStages));
 }
 
-function planApplication(app: PlanApplication, dependsOn: string[], planStages: PlanStages): PlannedTask[] {
+export function planApplication(app: PlanApplication, dependsOn: string[], planStages: PlanStages): PlannedTask[] {
   const parts = planParts(app, dependsOn, planStages);
   const whole = {
     ...{ key: app.name, parentKey: null, application: app.name, name: app.name, type: "deploy" as const, dependsOn },

@@ -18,7 +18,7 @@ export interface PlanApplication {
 /** What a task is there for. */
 export type Work =
   | { kind: "whole" }
-  | { kind: "apply"; phase: Phase; hold?: boolean; step?: StepOf }
+  | { kind: "apply"; phase: Phase | "remove"; hold?: boolean; step?: StepOf }
   | { kind: "hook"; name: HookName; hook: HookInput }
   | { kind: "pause" | "watch"; seconds: number }
   /** Where many parts meet before the next many begin: it ends at once. */

@@ -61,6 +61,15 @@ const SENTENCES = {
     "{count} of {count} applications run version {version}; left out: {machines}. What was left out gets it when it is back.",
   "deployment.completed_excluding":
     "{count} of {count} applications run version {version}, but not on {machines}: a person excluded it.",
+  "deployment.removal_planned": "{applications} goes from {environment}; waiting for a person to start it.",
+  "deployment.removed": "{applications} was removed from {environment}: nothing of it runs there any more.",
+  "deployment.removed_without":
+    "{applications} was removed from {environment}; left out: {machines}. It goes there when they are back.",
+  "deployment.removed_excluding":
+    "{applications} was removed from {environment}, but not from {machines}: a person excluded it.",
+  "deployment.removal_stranded":
+    "{applications} was not removed: {needed}, which needs it, could not go first, because all its machines were left out. Remove it again when they are back.",
+  "deployment.removal_catching_up": "{machine} is back; {applications} is removed there as well.",
   "deployment.catching_up": "{machine} is back; it gets version {version} of {applications}, which it missed.",
   "deployment.promoted": "Promoted by {actor}: {note} Waits and gates of what is being rolled out are passed over.",
   "deployment.checks_waived": "{actor} gave it a strategy without {what}: {note}",
@@ -80,6 +89,10 @@ const SENTENCES = {
   "task.machine_revoked": "{machine} was revoked, so nothing can be done on it; enrol it again, or choose others.",
   "task.left_out_offline": "Left out: {machine} was offline since {since}. It gets {version} when it is back.",
   "task.left_out_cordoned": "Left out: {machine} is cordoned. It gets {version} when it is uncordoned.",
+  "task.removal_left_out_offline":
+    "Left out: {machine} was offline since {since}. The application is removed there when it is back.",
+  "task.removal_left_out_cordoned":
+    "Left out: {machine} is cordoned. The application is removed there when it is uncordoned.",
   "task.measuring": "Being measured: the release goes on when it holds.",
   "task.awaiting_approval": "Waiting for a person's approval.",
   "task.watching": "Watching {application} until {until}: a release that turns bad is taken back.",

@@ -11,6 +11,7 @@ import { editDeployment } from "../../db/deployments/edit_deployment.ts";
 import { pauseDeployment, resumeDeployment } from "../../db/deployments/pause_deployment.ts";
 import { previewDeployment } from "../../db/deployments/preview_deployment.ts";
 import { getDeploymentWithTasks, listDeployments } from "../../db/deployments/read_deployments.ts";
+import { previewRemoval, removeApplications } from "../../db/deployments/remove_applications.ts";
 import { retryDeployment } from "../../db/deployments/retry_deployment.ts";
 import { rollbackDeployment } from "../../db/deployments/rollback_deployment.ts";
 import { startDeployment } from "../../db/deployments/start_deployment.ts";
@@ -20,6 +21,7 @@ import { readTimeline } from "../../db/events/read_events.ts";
 import {
   Act,
   CreateDeployment,
+  CreateRemoval,
   Deployment,
   DeploymentWithTasks,
   Id,
@@ -53,6 +55,22 @@ const preview = createRoute({
   tags,
   summary: "The plan that would be made, of a version or of a commit that none stands for; nothing is stored",
   request: { body: jsonBody(z.union([CreateDeployment, PreviewCommit])) },
+  responses: { 200: json(Preview, "The plan"), ...problemResponses },
+});
+const createRemoval = createRoute({
+  method: "post",
+  path: "/deployments/removals",
+  tags,
+  summary: "Plan to take applications away from where they run in an environment; `start` starts it at once",
+  request: { body: jsonBody(CreateRemoval) },
+  responses: { 201: json(DeploymentWithTasks, "Planned, or begun"), ...problemResponses },
+});
+const removalPreview = createRoute({
+  method: "post",
+  path: "/deployments/removals/preview",
+  tags,
+  summary: "What would be taken away, from where and in which order; nothing is stored",
+  request: { body: jsonBody(CreateRemoval) },
   responses: { 200: json(Preview, "The plan"), ...problemResponses },
 });
 const list = createRoute({
@@ -149,6 +167,14 @@ export function deploymentRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     const { projectId } = actorOf(c);
     const question = { projectId, repositoryId, kind: "plan" as const, input: { environmentId, ref, commit } };
     return c.json(Preview.parse((await askMirrors(deps, question)).preview), 200);
+  });
+  router.openapi(createRemoval, async (c) => {
+    const actor = actorOf(c);
+    const id = await removeApplications(deps, c.req.valid("json"), actor);
+    return c.json(await read(actor, id), 201);
+  });
+  router.openapi(removalPreview, async (c) => {
+    return c.json(Preview.parse(await previewRemoval(deps, c.req.valid("json"), actorOf(c))), 200);
   });
   router.openapi(list, async (c) => {
     const { limit = DEFAULT_LIMIT, cursor, ...filter } = c.req.valid("query");

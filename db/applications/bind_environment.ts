@@ -21,7 +21,7 @@ export async function bindEnvironment(
     await tx`
       insert into application_environment (application_id, environment_id, project_id, source, config)
       values (${applicationId}, ${environmentId}, ${actor.projectId}, 'api', ${tx.json(config as never)})
-      on conflict (application_id, environment_id) do update set config = excluded.config, source = 'api'`;
+      on conflict (application_id, environment_id) do update set config = excluded.config, source = 'api', removed_at = null`;
     await recordEvents(tx, [{
       topic: "application",
       projectId: actor.projectId,

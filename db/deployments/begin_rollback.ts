@@ -90,7 +90,7 @@ async function readOrder(tx: Tx, deploymentId: string): Promise<Map<string, stri
 async function nextGenerations(tx: Tx, reached: readonly ReachedPlace[]): Promise<Map<string, number>> {
   const apps = [...new Set(reached.map((r) => r.appId))];
   const rows = await tx<{ applicationId: string; generation: number }[]>`
-    update application_environment set generation = generation + 1
+    update application_environment set generation = generation + 1, removed_at = null
     where application_id = any(${apps}::uuid[]) and environment_id = ${reached[0]?.environmentId ?? null}
     returning application_id, generation`;
   return new Map(rows.map((r) => [r.applicationId, r.generation]));

@@ -2,10 +2,27 @@ import { AppError } from "../../domain/app_error.ts";
 import { isDeployable } from "../../domain/deployable.ts";
 import { parseRef } from "../../domain/git_ref.ts";
 import { matchesName } from "../../domain/match_glob.ts";
-import type { EnvironmentRow, VersionRow } from "./load_plan.ts";
+import type { EnvironmentRow, LoadedPlan, VersionRow } from "./loaded_plan.ts";
 
-/** The environment's own floor: which versions may come here at all. @throws AppError `policy.refused` with the rule */
-export function checkPolicy(version: VersionRow, environment: EnvironmentRow): void {
+/**
+ * The environment's own floor: which versions may come here at all. What takes them away again is asked for no version:
+ * one that was reverted, or that the policy takes no more, is all the more to go.
+ * @throws AppError `policy.refused` with the rule
+ */
+export function checkPlan(
+  { version, environment, removes }: Pick<LoadedPlan, "version" | "environment" | "removes">,
+): void {
+  if (environment.status !== "active") {
+    throw new AppError(
+      "conflict",
+      "environment.inactive",
+      `${environment.name} is inactive; activate it before deploying to it or removing from it.`,
+    );
+  }
+  if (!removes) checkVersion(version, environment);
+}
+
+function checkVersion(version: VersionRow, environment: EnvironmentRow): void {
   const refuse = (why: string): never => {
     throw new AppError(
       "forbidden",
@@ -13,13 +30,6 @@ export function checkPolicy(version: VersionRow, environment: EnvironmentRow): v
       `${environment.name} does not take version ${version.version}: ${why}`,
     );
   };
-  if (environment.status !== "active") {
-    throw new AppError(
-      "conflict",
-      "environment.inactive",
-      `${environment.name} is inactive; activate it before deploying to it.`,
-    );
-  }
   if (!isDeployable(version)) throw sayUndeployable(version);
   const { branches, tags, repositories } = environment.policy;
   if (repositories && !repositories.some((r) => matchesName(r, version.repository))) {

@@ -6,7 +6,7 @@ import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { inTransaction } from "../retry.ts";
-import { checkPolicy } from "./check_policy.ts";
+import { checkPlan } from "./check_policy.ts";
 import { settleWith } from "../triggers/settle_run.ts";
 import { loadPlan } from "./load_plan.ts";
 import type { DeploymentDeps, LoadedPlan, PlanRequest } from "./load_plan.ts";
@@ -30,6 +30,10 @@ export interface DeploymentInput {
   autoStart?: boolean;
   /** Applied anew where the same release runs already, exactly as it was frozen then. */
   reapply?: boolean;
+  /** Takes these applications away from where they run there; the version is what runs. */
+  removes?: boolean;
+  /** Why, in that person's words: for the audit. */
+  note?: string;
   /** Why it was made, when no person made it. */
   origin?: Reason;
   /** What it says before it starts by itself. */
@@ -51,7 +55,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
   let [isNewest, repositoryId]: [boolean, string | null] = [false, null];
   const ready = await inTransaction(db, async (tx) => {
     const plan = await loadPlan(deps, tx, planRequestOf(input, actor));
-    checkPolicy(plan.version, plan.environment);
+    checkPlan(plan);
     if (plan.deployed.length === 0) {
       const bound = plan.applications.length === 0
         ? "has no applications"
@@ -65,15 +69,16 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
     const waiver = waiveChecks(plan, actor, input.override, null);
     checkSpecs(plan);
     await rejectWhenBusy(tx, plan);
-    isNewest = concurrencyOf(plan)?.policy === "supersede" && !input.onlyTargets && !input.reapply;
+    isNewest = concurrencyOf(plan)?.policy === "supersede" && !input.onlyTargets && !input.reapply &&
+      !input.removes;
     repositoryId = plan.version.repositoryId;
     const approvals = Math.max(input.manualApproval ? 1 : 0, plan.environment.policy.approvals?.count ?? 0);
-    const waiting = plan.version.builds === "waiting";
+    const waiting = plan.version.builds === "waiting" && !plan.removes;
     const said = waiting
       ? reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text })
       : approvals > 0
       ? reason("deployment.awaiting_approval", { missing: approvals, count: approvals })
-      : input.autoStart && !input.onlyTargets && !input.reapply
+      : input.autoStart && !input.onlyTargets && !input.reapply && !input.removes
       ? input.starting ?? reason("deployment.starting", { actor: actor.name })
       : input.origin ?? reason("deployment.created");
     await tx`
@@ -90,6 +95,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
     }, ${actor.name}, ${actor.userId}, case when ${approvals > 0} then boreas_now() end)`;
     await writePlan(db, tx, id, actor.projectId, plan);
     if (input.reapply) await tx`update deployment set reapply = true where id = ${id}`;
+    if (input.removes) await tx`update deployment set removes = true where id = ${id}`;
     await recordEvents(tx, [{
       topic: "deployment",
       projectId: actor.projectId,
@@ -101,9 +107,11 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
     if (waiver) await recordWaiver(db, tx, { id, status: "pending" }, waiver, actor);
     if (input.triggerRunId) await settleTrigger(tx, input.triggerRunId, id, plan);
     if (actor.userId) {
-      await recordAudit(db, tx, actor, "deployment.create", `deployment:${id}`, {
-        version: plan.version.version,
+      const act = plan.removes ? "deployment.create_removal" : "deployment.create";
+      await recordAudit(db, tx, actor, act, `deployment:${id}`, {
+        ...(plan.removes ? { applications: plan.deployed.map((a) => a.name) } : { version: plan.version.version }),
         environment: plan.environment.name,
+        ...(input.note && { note: input.note }),
       });
     }
     return !waiting && approvals === 0;
@@ -114,7 +122,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
   deps.hints.announce("events");
   if (input.autoStart && ready) {
     try {
-      await startDeployment(deps, id, actor);
+      await startDeployment(deps, id, actor, input.note);
     } catch (error: unknown) {
       // The wish to start is in the row: whoever looks for such rows may have been quicker.
       if (!(error instanceof AppError) || error.code !== "deployment.wrong_state") throw error;
@@ -133,6 +141,7 @@ export const planRequestOf = (input: DeploymentInput, actor: Actor): PlanRequest
   strategy: input.strategy ?? null,
   onlyTargets: input.onlyTargets ?? null,
   reapply: input.reapply ?? false,
+  removes: input.removes ?? false,
 });
 
 async function settleTrigger(tx: Tx, runId: string, deploymentId: string, plan: LoadedPlan): Promise<void> {

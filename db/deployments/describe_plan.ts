@@ -1,6 +1,7 @@
 /** A plan in the words of whoever is about to decide on it: per application what would be made, changed or left. */
 import { diffValues } from "../../domain/diff_values.ts";
 import type { ValueDifference } from "../../domain/diff_values.ts";
+import type { PlannedTask } from "../../domain/planned_task.ts";
 import type { StepInput, StrategyInput } from "../../domain/strategy.ts";
 import type { Preview, PreviewedApplication } from "../../protocol/http_api.ts";
 import type { RenderedSpec } from "../../protocol/operation.ts";
@@ -33,6 +34,7 @@ export async function describePlan(tx: Tx, plan: LoadedPlan): Promise<Preview> {
     if (!state) return "create" as const;
     return state.versionId === plan.version.id ? "unchanged" as const : "update" as const;
   };
+  if (plan.removes) return describeRemoval(plan, running);
   const unchanged = plan.applications.filter((a) => !plan.deployed.includes(a));
   return {
     applications: plan.deployed.map((a) => a.name),
@@ -42,13 +44,7 @@ export async function describePlan(tx: Tx, plan: LoadedPlan): Promise<Preview> {
       ...findRemoved(plan, running),
     ],
     tasks: plan.tasks.map((t) => ({
-      key: t.key,
-      parentKey: t.parentKey,
-      name: t.name,
-      application: t.application,
-      type: t.type,
-      dependsOn: t.dependsOn,
-      target: t.target?.name ?? null,
+      ...asPreviewed(t),
       ...(t.isLeaf && (t.type === "deploy" || t.type === "apply")
         ? { action: actionOf(t.application, t.target?.name ?? null) }
         : {}),
@@ -64,8 +60,34 @@ export async function describePlan(tx: Tx, plan: LoadedPlan): Promise<Preview> {
   };
 }
 
+const asPreviewed = ({ key, parentKey, name, application, type, dependsOn, target }: PlannedTask) => ({
+  ...{ key, parentKey, name, application, type, dependsOn },
+  target: target?.name ?? null,
+});
+
+function describeRemoval(plan: LoadedPlan, running: readonly Running[]): Preview {
+  const there = (app: PlannedApplication) => running.filter((state) => state.application === app.name);
+  return {
+    applications: plan.deployed.map((app) => app.name),
+    summary: plan.deployed.map((app) => ({
+      ...nothing(plan, app.name),
+      action: "delete",
+      strategy: sayStrategy(plan.strategies[app.name]!),
+      targets: there(app).length,
+      approvals: approvalsOf(plan, undefined),
+      note: `it runs on ${there(app).map((state) => state.target).join(", ")}`.replace(/ on -$/, " there"),
+    })),
+    tasks: plan.tasks.map((t) => ({ ...asPreviewed(t), ...(t.isLeaf ? { action: "remove" as const } : {}) })),
+    warnings: [],
+  };
+}
+
 const whyLeftOut = (plan: LoadedPlan, app: PlannedApplication) =>
-  app.bound ? "it did not change" : `it is not bound to ${plan.environment.name}`;
+  app.isRemoved
+    ? `a person removed it from ${plan.environment.name}; name it to deploy it there again`
+    : app.bound
+    ? "it did not change"
+    : `it is not bound to ${plan.environment.name}`;
 
 function describe(plan: LoadedPlan, app: PlannedApplication, running: readonly Running[]): PreviewedApplication {
   const there = running.filter((state) => state.application === app.name);
@@ -91,7 +113,7 @@ function describe(plan: LoadedPlan, app: PlannedApplication, running: readonly R
 
 const leftOut = (plan: LoadedPlan, app: PlannedApplication): PreviewedApplication => ({
   ...nothing(plan, app.name),
-  action: app.bound ? "unchanged" : "left_out",
+  action: app.bound && !app.isRemoved ? "unchanged" : "left_out",
   note: `${whyLeftOut(plan, app)}`,
 });
 

@@ -53,6 +53,7 @@ export async function editDeployment(
       strategy,
       onlyTargets: row.onlyTargets,
       reapply: row.reapply,
+      removes: row.removes,
     });
     const waiver = waiveChecks(plan, actor, change.override, row.strategyOverride);
     checkSpecs(plan);

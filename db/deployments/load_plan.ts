@@ -9,109 +9,25 @@ import { parseDuration } from "../../domain/duration.ts";
 import { findDropped } from "../../domain/dropped_checks.ts";
 import { refuseContradictions } from "../../domain/hooks.ts";
 import type { HooksInput } from "../../domain/hooks.ts";
-import type { ConcurrencyInput } from "../../domain/concurrency.ts";
-import type { FreezeInput } from "../../domain/freeze.ts";
 import { planFailure } from "../../domain/plan_failure.ts";
-import type { FailurePlan } from "../../domain/plan_failure.ts";
-import type { OfflinePolicy } from "../../domain/missing_machine.ts";
 import { planDeployment } from "../../domain/plan_deployment.ts";
-import type { PlannedTask } from "../../domain/plan_deployment.ts";
-import type { PlanStages, StageTarget, StrategyInput } from "../../domain/strategy.ts";
-import type { AppBuild } from "../../protocol/api/catalog.ts";
+import type { StageTarget, StrategyInput } from "../../domain/strategy.ts";
 import { documentHash } from "../blobs/freeze_document.ts";
-import type { Hints } from "../hints.ts";
-import type { Database, Tx } from "../database.ts";
+import type { Tx } from "../database.ts";
+import { loadRemoval } from "./load_removal.ts";
+import type { DeploymentDeps, EnvironmentRow, LoadedPlan, PlanRequest, VersionRow } from "./loaded_plan.ts";
 import { readApplications, readCandidate } from "./read_planned_apps.ts";
-import type { CandidateApplication, PlannedApplication } from "./read_planned_apps.ts";
+import type { PlannedApplication } from "./read_planned_apps.ts";
 
+export type { DeploymentDeps, EnvironmentRow, LoadedPlan, PlanRequest, VersionRow } from "./loaded_plan.ts";
 export type { PlannedApplication } from "./read_planned_apps.ts";
-
-export interface DeploymentDeps {
-  db: Database;
-  hints: Hints;
-  /** Environment type -> how its operator plans stages. */
-  planners: Record<string, PlanStages>;
-}
-export interface PlanRequest {
-  projectId: string;
-  versionId: string;
-  environmentId: string;
-  /** null: all that changed and are bound to the environment. */
-  applications: string[] | null;
-  /** null: the order of the version's Plan. */
-  mustInOrder: string[] | null;
-  strategy: StrategyInput | null;
-  /** Only these machines, by name, of those it would go to; null: all of them. */
-  onlyTargets?: readonly string[] | null;
-  /** What runs is applied anew: no hook belongs to that. */
-  reapply?: boolean;
-  /** Stands for a version that is not recorded: what a commit would become. */
-  candidate?: { version: VersionRow; applications: CandidateApplication[] };
-}
-export interface VersionRow {
-  id: string;
-  version: string;
-  gitTag: string | null;
-  /** The branch or tag it was seen at, `refs/heads/main`; null of one that was only posted. */
-  seenRef: string | null;
-  gitCommit: string | null;
-  repository: string;
-  repositoryId: string | null;
-  status: "normal" | "revert";
-  builds: "waiting" | "ready" | "failed";
-  buildsReason: { text: string };
-  appBuilds: Record<string, Partial<AppBuild>>;
-  plan: {
-    mustInOrder?: string[];
-    strategy?: StrategyInput;
-    concurrency?: ConcurrencyInput;
-    freeze?: (FreezeInput & { environment: string })[];
-  };
-}
-export interface EnvironmentRow {
-  id: string;
-  name: string;
-  type: "k8s" | "pm" | "mock";
-  status: "active" | "inactive";
-  config: {
-    appToNodes?: Record<string, string[]>;
-    env?: Record<string, string>;
-    offline?: OfflinePolicy;
-    targets?: string[];
-    prometheus?: { server: string };
-  };
-  policy: {
-    branches?: string[];
-    tags?: string[];
-    repositories?: string[];
-    approvals?: { count: number; roles?: string[]; notAuthor?: boolean; onExpire?: "reject" | "approve" };
-    agentsRequired?: number;
-    /** Who may leave out checks of the applications' own strategies. */
-    strategyOverride?: { role: string };
-    /** Most time a rollback may take here. */
-    rollbackDeadline?: string;
-    concurrency?: ConcurrencyInput;
-    freezes?: FreezeInput[];
-  };
-}
-export interface LoadedPlan extends FailurePlan {
-  version: VersionRow;
-  environment: EnvironmentRow;
-  applications: PlannedApplication[];
-  deployed: PlannedApplication[];
-  mustInOrder: string[];
-  /** application -> how it goes over its targets */
-  strategies: Record<string, StrategyInput>;
-  tasks: PlannedTask[];
-  /** Approvals and gates of the applications' own strategies that the deployment's leaves out, in words. */
-  dropped: string[];
-  /** Changes when anything that an approver has seen changes. */
-  hash: string;
-}
 
 export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanRequest): Promise<LoadedPlan> {
   const version = request.candidate?.version ?? await readVersion(tx, request);
   const environment = await readEnvironment(tx, request);
+  const planStages = deps.planners[environment.type];
+  if (!planStages) throw noOperator(environment);
+  if (request.removes) return await loadRemoval(tx, { request, version, environment, planStages });
   const applications = request.candidate
     ? await readCandidate(tx, request.candidate.applications, environment)
     : await readApplications(tx, version, environment);
@@ -122,14 +38,6 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
   const ownStrategyOf = (app: PlannedApplication): StrategyInput =>
     (app.config.strategy as StrategyInput | undefined) ?? version.plan.strategy ?? { type: "all" };
   const strategyOf = (app: PlannedApplication): StrategyInput => request.strategy ?? ownStrategyOf(app);
-  const planStages = deps.planners[environment.type];
-  if (!planStages) {
-    throw new AppError(
-      "invalid",
-      "environment.no_operator",
-      `No operator of this master plans for ${environment.type} environments; ${environment.name} is one.`,
-    );
-  }
   const hooksOf = (app: PlannedApplication): HooksInput => request.reapply ? {} : app.config.hooks ?? {};
   for (const app of deployed) refuseContradictions(app.name, strategyOf(app), hooksOf(app));
   const places = new Map(
@@ -180,10 +88,18 @@ export async function loadPlan(deps: DeploymentDeps, tx: Tx, request: PlanReques
     ...failure,
     strategies,
     tasks,
+    removes: false,
     dropped,
     hash,
   };
 }
+
+const noOperator = (environment: EnvironmentRow) =>
+  new AppError(
+    "invalid",
+    "environment.no_operator",
+    `No operator of this master plans for ${environment.type} environments; ${environment.name} is one.`,
+  );
 
 export async function readVersion(
   tx: Tx,

@@ -27,6 +27,7 @@ export interface LockedDeployment {
   strategyOverride: StrategyOverride | null;
   onlyTargets: string[] | null;
   reapply: boolean;
+  removes: boolean;
   createdBy: string;
 }
 
@@ -42,7 +43,7 @@ export interface FreezeOverride {
 export async function lockDeployment(tx: Tx, id: string, projectId: string): Promise<LockedDeployment> {
   const [row] = await tx<LockedDeployment[]>`
     select id, project_id, version_id, environment_id, status, reason, applications, must_in_order, strategy, plan_hash,
-      approvals_needed, auto_start, on_failure, rollback_scope, freeze_override, strategy_override, only_targets, reapply, created_by
+      approvals_needed, auto_start, on_failure, rollback_scope, freeze_override, strategy_override, only_targets, reapply, removes, created_by
     from deployment where id = ${id} and project_id = ${projectId} and retired_at is null for update`;
   if (!row) throw new AppError("not_found", "deployment.not_found", `There is no deployment ${id} in this project.`);
   return row;

@@ -14,6 +14,7 @@ import { beginRollback } from "./begin_rollback.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import { mayMove } from "./may_move.ts";
 import { planFailureHooks, readOpenHooks } from "./plan_failure_hooks.ts";
+import { noteRemoved } from "./settle_removal.ts";
 import { skipWaitingTasks } from "../tasks/stop_tasks.ts";
 
 interface Row {
@@ -30,6 +31,10 @@ interface Row {
   /** Machines that a person left out. */
   excluded: string[] | null;
   version: string;
+  /** It takes its applications away. */
+  removes: boolean;
+  applications: string[];
+  environment: string;
   forward: StateCounts | null;
   backward: StateCounts | null;
   /** The first task that failed, of the half that is under way; a part only when its whole has not failed yet. */
@@ -49,7 +54,8 @@ export async function moveDeployments(db: Database, tx: Tx, deploymentIds: reado
 export async function readMovable(tx: Tx, deploymentIds: readonly string[]): Promise<Row[]> {
   if (deploymentIds.length === 0) return [];
   return await tx<Row[]>`
-    select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, d.cause_task_id, v.version,
+    select d.id, d.project_id, d.status, d.reason, d.on_failure, d.rollback_scope, d.cause_task_id, v.version, d.removes, d.applications,
+      (select e.name from environment e where e.id = d.environment_id) as environment,
       (select array_agg(distinct coalesce(t.payload -> 'target' ->> 'name', t.name)) from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ? 'leftOut' and t.payload ->> 'leftOut' <> 'excluded') as left_out,
       (select array_agg(distinct t.payload -> 'target' ->> 'name') from task t where t.deployment_id = d.id and t.state = 'skipped' and t.payload ->> 'leftOut' = 'excluded') as excluded,
       (select jsonb_object_agg(s.state, s.n) from (select state, count(*)::int as n from task t where t.deployment_id = d.id and t.parent_id is null and not t.is_rollback group by state) s) as forward,
@@ -87,10 +93,12 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
       const stranded = forward?.skipped ? await readStranded(tx, row.id) : undefined;
       if (stranded) {
         if ((await planFailureHooks(db, tx, row)).length > 0) return; // their end asks again
-        const said = reason("deployment.stranded", stranded);
+        if (row.removes) await noteRemoved(tx, row.id, false);
+        const said = reason(row.removes ? "deployment.removal_stranded" : "deployment.stranded", stranded);
         return await changeDeployment(tx, row, "failed", said, { errorMessage: said.text });
       }
       if (row.causeTaskId !== null && await isHeld(tx, row)) return;
+      if (row.removes) await noteRemoved(tx, row.id, !row.excluded);
       return await changeDeployment(
         tx,
         row,
@@ -100,6 +108,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
     }
     case "fail":
       if ((await planFailureHooks(db, tx, row)).length > 0) return; // their end asks again
+      if (row.removes) await noteRemoved(tx, row.id, false);
       return await changeDeployment(tx, row, "failed", sayFailure(forward ?? {}, params), {
         errorMessage: params.detail,
         causeTaskId: cause?.id,
@@ -123,6 +132,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
       return await moveDeployments(db, tx, [row.id]);
     case "cancelled":
       if (await isHeld(tx, row)) return;
+      if (row.removes) await noteRemoved(tx, row.id, false);
       return await changeDeployment(
         tx,
         row,
@@ -159,7 +169,14 @@ async function readStranded(tx: Tx, id: string): Promise<{ applications: string;
 /** Its end waits for its onFailure hooks, as a rollback's tasks do; their end asks again. */
 const isHeld = async (tx: Tx, { id }: Row): Promise<boolean> => (await readOpenHooks(tx, id)).length > 0;
 
-function sayCompleted(count: number, { version, leftOut, excluded }: Row): Reason {
+function sayCompleted(count: number, { version, leftOut, excluded, removes, ...row }: Row): Reason {
+  if (removes) {
+    const { environment } = row;
+    const [params, machines] = [{ applications: row.applications.join(", "), environment }, leftOut ?? excluded];
+    if (!machines) return reason("deployment.removed", params);
+    const code = leftOut ? "deployment.removed_without" : "deployment.removed_excluding";
+    return reason(code, { ...params, machines: machines.join(", ") });
+  }
   if (!leftOut && !excluded) return reason("deployment.completed", { count, version });
   if (!leftOut) return reason("deployment.completed_excluding", { count, version, machines: excluded!.join(", ") });
   return reason("deployment.completed_without", { count, version, machines: leftOut.join(", ") });

@@ -1,7 +1,7 @@
 import type { Preview } from "../../protocol/http_api.ts";
 import type { Actor } from "../database.ts";
 import { inTransaction } from "../retry.ts";
-import { checkPolicy } from "./check_policy.ts";
+import { checkPlan } from "./check_policy.ts";
 import { planRequestOf } from "./create_deployment.ts";
 import type { DeploymentInput } from "./create_deployment.ts";
 import { describePlan } from "./describe_plan.ts";
@@ -31,7 +31,7 @@ export async function previewCandidate(
 async function preview(deps: DeploymentDeps, request: PlanRequest): Promise<Preview> {
   return await inTransaction(deps.db, async (tx) => {
     const plan = await loadPlan(deps, tx, request);
-    checkPolicy(plan.version, plan.environment);
+    checkPlan(plan);
     checkSpecs(plan);
     return await describePlan(tx, plan);
   });

@@ -68,7 +68,7 @@ const selectDeployments = (db: Database, tail: Fragment) =>
   db.sql<DeploymentRow[]>`
     select d.id, d.version_id, v.version, d.environment_id, e.name as environment, d.status, d.reason, d.must_in_order,
       d.applications, d.strategy, d.manual_approval, d.approvals_needed, d.created_by, d.error_message, d.created_at,
-      d.updated_at, d.started_at, d.completed_at
+      d.updated_at, d.started_at, d.completed_at, d.removes
     from deployment d join version v on v.id = d.version_id and d.retired_at is null
     join environment e on e.id = d.environment_id ${tail}`;
 

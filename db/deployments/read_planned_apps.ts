@@ -9,12 +9,14 @@ export interface PlannedApplication {
   name: string;
   changed: boolean;
   bound: boolean;
+  /** A person took it away from there: only who names it deploys it there again. */
+  isRemoved: boolean;
   config: ApplicationConfig;
   artifacts: Record<string, PinnedArtifact>;
   bundle: { sha256: string; size: number } | null;
 }
-export type CandidateApplication = Omit<RecordedApp, "binding" | "bindings">;
-interface Place {
+export type CandidateApplication = Omit<RecordedApp, "binding" | "bindings" | "isRemoved">;
+export interface Place {
   id: string;
   name: string;
   config: { env?: Record<string, string> };
@@ -31,6 +33,7 @@ interface RecordedApp {
   bundle: PlannedApplication["bundle"];
   binding: Record<string, unknown> | null;
   bindings: number;
+  isRemoved: boolean;
 }
 
 /** Without those that wait for a person to approve them, or were archived: nothing deploys them. */
@@ -40,8 +43,8 @@ export async function readApplications(
   environment: Place,
 ): Promise<PlannedApplication[]> {
   const rows = await tx<RecordedApp[]>`
-    select a.id, a.name, va.changed and a.archived_at is null as changed, f.content as document, va.artifacts, va.bundle,
-      b.config as binding,
+    select a.id, a.name, va.changed and a.archived_at is null and b.removed_at is null as changed, f.content as document, va.artifacts, va.bundle,
+      b.config as binding, b.removed_at is not null as is_removed,
       (select count(*)::int from application_environment x where x.application_id = a.id) as bindings
     from version_app va join application a on a.id = va.application_id join frozen_document f on f.sha256 = va.document_sha256
     left join application_environment b on b.application_id = a.id and b.environment_id = ${environment.id}
@@ -55,8 +58,10 @@ export async function readCandidate(
   candidates: readonly CandidateApplication[],
   environment: Place,
 ): Promise<PlannedApplication[]> {
-  const known = await tx<{ name: string; id: string; binding: Record<string, unknown> | null; bindings: number }[]>`
-    select a.name, a.id, b.config as binding,
+  const known = await tx<
+    { name: string; id: string; binding: Record<string, unknown> | null; bindings: number; isRemoved: boolean }[]
+  >`
+    select a.name, a.id, b.config as binding, b.removed_at is not null as is_removed,
       (select count(*)::int from application_environment x where x.application_id = a.id) as bindings
     from application a
     left join application_environment b on b.application_id = a.id and b.environment_id = ${environment.id}
@@ -68,11 +73,13 @@ export async function readCandidate(
     const isNamed = Object.hasOwn(named, environment.name);
     const binding = there?.binding ?? (isNamed ? {} : null);
     const bindings = Math.max(there?.bindings ?? 0, Object.keys(named).length);
-    return mergeFor({ ...app, id: there?.id ?? app.id, binding, bindings }, environment);
+    const isRemoved = there?.isRemoved ?? false;
+    const changed = app.changed && !isRemoved;
+    return mergeFor({ ...app, id: there?.id ?? app.id, binding, bindings, isRemoved, changed }, environment);
   });
 }
 
-function mergeFor(row: RecordedApp, environment: Place): PlannedApplication {
+export function mergeFor(row: RecordedApp, environment: Place): PlannedApplication {
   const document = JSON.parse(row.document) as Record<string, unknown>;
   const { config } = mergeLayers([
     { name: "environment", config: environment.config.env ? { config: { env: environment.config.env } } : {} },

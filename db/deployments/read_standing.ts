@@ -6,7 +6,7 @@ export interface PlaceForVersion {
   id: string;
   name: string;
   status: "active" | "inactive";
-  /** Applications of the version that are bound here by name; those that nobody bound anywhere may go everywhere. */
+  /** Applications of the version that are bound here by name, and were not removed from here; those that nobody bound anywhere may go everywhere. */
   bound: string[];
   free: string[];
   /** What the environment's policy asks for; null when it leaves that to the Plan. */
@@ -19,7 +19,7 @@ export async function readPlaces(db: Database, projectId: string, versionId: str
     select e.id, e.name, e.status, e.policy -> 'concurrency' as concurrency,
       coalesce((select array_agg(a.name order by a.name) from version_app va
         join application a on a.id = va.application_id
-        join application_environment b on b.application_id = a.id and b.environment_id = e.id
+        join application_environment b on b.application_id = a.id and b.environment_id = e.id and b.removed_at is null
         where va.version_id = ${versionId} and a.proposal is null and a.archived_at is null), '{}') as bound,
       coalesce((select array_agg(a.name order by a.name) from version_app va
         join application a on a.id = va.application_id
@@ -52,13 +52,13 @@ export async function readStanding(
     select x.name, v.id, v.version, v.git_commit, v.repository_id,
       case when d.auto_start or d.status in ('running', 'paused') then 'coming' else 'planned' end
     from deployment d join version v on v.id = d.version_id cross join unnest(d.applications) as x(name)
-    where d.environment_id = ${environmentId} and d.status in ('pending', 'awaiting_approval', 'running', 'paused')
+    where d.environment_id = ${environmentId} and d.status in ('pending', 'awaiting_approval', 'running', 'paused') and not d.removes
       and x.name = any(${applications as string[]}::text[])`;
 }
 
 export async function hasDeployment(db: Database, versionId: string, environmentId: string): Promise<boolean> {
   const rows = await db.sql`
-    select 1 from deployment where version_id = ${versionId} and environment_id = ${environmentId} limit 1`;
+    select 1 from deployment where version_id = ${versionId} and environment_id = ${environmentId} and not removes limit 1`;
   return rows.length > 0;
 }
 
@@ -70,7 +70,7 @@ export async function findDeployment(
   { open }: { open: boolean },
 ): Promise<{ id: string; status: string } | undefined> {
   const [row] = await db.sql<{ id: string; status: string }[]>`
-    select id, status from deployment where version_id = ${versionId} and environment_id = ${environmentId}
+    select id, status from deployment where version_id = ${versionId} and environment_id = ${environmentId} and not removes
       and (not ${open}::boolean or status in ('pending', 'awaiting_approval', 'running', 'paused', 'rolling_back', 'cancelling'))
     order by id desc limit 1`;
   return row;

@@ -5,7 +5,7 @@ import type { LoadedPlan, PlannedApplication } from "./load_plan.ts";
 /** Says now what would fail at the start; artifacts that are still being built are taken on trust. */
 export function checkSpecs(plan: LoadedPlan): void {
   checkGates(plan);
-  if (plan.version.builds === "waiting") return;
+  if (plan.version.builds === "waiting" || plan.removes) return;
   for (const app of plan.deployed) specOf(plan, app);
 }
 

@@ -1,14 +1,17 @@
 import { AppError } from "../../domain/app_error.ts";
+import { sayRoles } from "../../domain/approval_rule.ts";
 import { reason } from "../../domain/reason.ts";
+import type { Policy } from "../../protocol/http_api.ts";
+import { readDeploymentRequest, readStandingApprovers } from "../approvals/read_request.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
 import { findFrozen } from "../freezes/find_frozen.ts";
 import { inTransaction } from "../retry.ts";
 import { reopenTasks } from "../tasks/reopen_tasks.ts";
 import { changeDeployment } from "./change_deployment.ts";
-import { checkPolicy } from "./check_policy.ts";
+import { checkPlan } from "./check_policy.ts";
 import { readEnvironment, readVersion } from "./load_plan.ts";
-import type { DeploymentDeps, EnvironmentRow } from "./load_plan.ts";
+import type { DeploymentDeps } from "./load_plan.ts";
 import { lockDeployment, takeLocksAgain } from "./lock_deployment.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
@@ -55,8 +58,8 @@ export async function retryDeployment(
 async function requireWanted(tx: Tx, row: LockedDeployment): Promise<void> {
   const version = await readVersion(tx, row);
   const environment = await readEnvironment(tx, row);
-  checkPolicy(version, environment);
-  requireApprovals(row, environment);
+  checkPlan({ version, environment, removes: row.removes });
+  await requireApprovals(tx, row, environment.policy);
   const planned = version.plan.freeze ?? [];
   const frozen = await findFrozen(tx, { environment, planned, applications: row.applications });
   if (!frozen) return;
@@ -68,15 +71,21 @@ async function requireWanted(tx: Tx, row: LockedDeployment): Promise<void> {
   );
 }
 
-/** A floor that was raised meanwhile holds for whatever begins: this one was approved by fewer. */
-function requireApprovals({ approvalsNeeded }: LockedDeployment, { name, policy }: EnvironmentRow): void {
-  const { count = 0, onExpire } = policy.approvals ?? {};
-  const isBySilence = approvalsNeeded === 0 && onExpire === "approve";
-  if (count <= approvalsNeeded || isBySilence) return;
+/** A floor that was raised meanwhile holds for whatever begins: who approved this plan must be who would have to today. */
+async function requireApprovals(tx: Tx, { id, approvalsNeeded }: LockedDeployment, policy: Policy): Promise<void> {
+  const isBySilence = approvalsNeeded === 0 && policy.approvals?.onExpire === "approve";
+  if (isBySilence) return;
+  const request = await readDeploymentRequest(tx, id);
+  const { count, notAuthor } = request.rule;
+  const standing = count === 0 ? [] : await readStandingApprovers(tx, request);
+  if (standing.length >= count) return;
+  const asked = `${count} approval${count === 1 ? "" : "s"} by ${sayRoles(request.rule)}${
+    notAuthor ? ", not by its author" : ""
+  }`;
   throw new AppError(
     "conflict",
     "policy.approvals",
-    `${name} asks for ${count} approvals by now, and this deployment was started with ${approvalsNeeded}. Make a new deployment of this version, and let that be approved.`,
+    `It takes ${asked} by now, and ${standing.length} of those that this plan was given count for that. Make a new deployment of this version, and let that be approved.`,
   );
 }
 

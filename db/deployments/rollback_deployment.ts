@@ -23,6 +23,7 @@ export async function rollbackDeployment(deps: DeploymentDeps, id: string, actor
       );
     }
     await requireLatest(tx, row);
+    await requirePresent(tx, row);
     await takeLocksAgain(tx, row);
     await recordAudit(deps.db, tx, actor, "deployment.rollback", `deployment:${id}`, { note });
     const said = { actor: actor.name, note: note || "no reason given" };
@@ -54,4 +55,20 @@ async function requireLatest(tx: Tx, row: LockedDeployment): Promise<void> {
       `${later.name} runs ${later.version} by now, from a later deployment; roll that one back instead.`,
     );
   }
+}
+
+/** What a person took away since comes back by a deployment that names it, and not by undoing what was before. */
+async function requirePresent(tx: Tx, row: LockedDeployment): Promise<void> {
+  if (row.removes) return;
+  const [gone] = await tx<{ name: string }[]>`
+    select a.name from task t join application a on a.id = t.app_id
+    join application_environment b on b.application_id = t.app_id and b.environment_id = t.environment_id
+    where t.deployment_id = ${row.id} and t.is_leaf and not t.is_rollback and t.attempt > 0 and b.removed_at > t.completed_at
+    order by a.name limit 1`;
+  if (!gone) return;
+  throw new AppError(
+    "conflict",
+    "deployment.removed",
+    `${gone.name} was removed from there since; roll the removal back, or deploy a version that names it.`,
+  );
 }

@@ -17,7 +17,7 @@ import { findFrozen } from "../freezes/find_frozen.ts";
 import { heldUntil, overrideFreeze, sayFrozen } from "../freezes/hold_back.ts";
 import { dueWhenBegun, sayBegun } from "../tasks/begin_wait.ts";
 import { changeDeployment } from "./change_deployment.ts";
-import { checkPolicy } from "./check_policy.ts";
+import { checkPlan } from "./check_policy.ts";
 import { specOf } from "./render_plan.ts";
 import { loadPlan } from "./load_plan.ts";
 import type { DeploymentDeps, LoadedPlan } from "./load_plan.ts";
@@ -25,6 +25,7 @@ import { lockDeployment, sayMissingApprovals } from "./lock_deployment.ts";
 import { sayVoided, voidApprovals } from "../approvals/void_approvals.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
+import { prepareRemoval } from "./settle_removal.ts";
 import { cancelOutrun, rejectWhenBusy, takeLocks } from "./take_turns.ts";
 import { waiveChecks } from "./waive_checks.ts";
 import { writePlan } from "./write_plan.ts";
@@ -66,8 +67,9 @@ export async function startLocked(
     strategy: row.strategy as StrategyInput | null,
     onlyTargets: row.onlyTargets,
     reapply: row.reapply,
+    removes: row.removes,
   });
-  checkPolicy(plan.version, plan.environment);
+  checkPlan(plan);
   waiveChecks(plan, actor, undefined, row.strategyOverride);
   const wait = (status: DeploymentState, said: Reason) => keepWaiting(tx, row, status, said);
   const frozen = await findFrozen(tx, {
@@ -78,7 +80,7 @@ export async function startLocked(
   if (frozen && override) {
     row = { ...row, freezeOverride: await overrideFreeze(deps.db, tx, row, frozen, override.reason, actor) };
   }
-  if (plan.version.builds === "waiting") {
+  if (plan.version.builds === "waiting" && !plan.removes) {
     return await wait("pending", reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text }));
   }
   let lost = 0;
@@ -139,11 +141,13 @@ async function requireAgents(tx: Tx, plan: LoadedPlan, required: number): Promis
 /** Decides everything that an agent will be sent: specs frozen, what ran before remembered, tasks opened. */
 async function freezePlan(tx: Tx, deploymentId: string, plan: LoadedPlan): Promise<void> {
   for (const app of plan.deployed) {
-    const sha256 = await freezeDocument(tx, specOf(plan, app));
+    const sha256 = plan.removes ? null : await freezeDocument(tx, specOf(plan, app));
+    // Whoever deploys it here wants it here again, whatever was removed before.
     const [binding] = await tx<{ generation: number }[]>`
       insert into application_environment (application_id, environment_id, project_id, source, generation)
       select ${app.id}, ${plan.environment.id}, project_id, 'api', 1 from application where id = ${app.id}
-      on conflict (application_id, environment_id) do update set generation = application_environment.generation + 1
+      on conflict (application_id, environment_id) do update set generation = application_environment.generation + 1,
+        removed_at = case when ${plan.removes} then application_environment.removed_at end
       returning generation`;
     await tx`
       update task t set spec_sha256 = ${sha256}, payload = t.payload || jsonb_build_object('generation', ${
@@ -154,6 +158,7 @@ async function freezePlan(tx: Tx, deploymentId: string, plan: LoadedPlan): Promi
          where s.environment_id = t.environment_id and s.application_id = t.app_id and s.target = coalesce(t.payload -> 'target' ->> 'name', '-')))
       where t.deployment_id = ${deploymentId} and t.app_id = ${app.id} and t.is_leaf`;
   }
+  if (plan.removes) await prepareRemoval(tx, deploymentId, plan);
   await tx`
     update task t set open = true, run_after = greatest(boreas_now(), case when t.state = 'pending' then ${
     dueWhenBegun(tx)

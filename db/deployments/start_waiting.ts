@@ -19,7 +19,7 @@ export async function startWaiting(
 ): Promise<void> {
   const rows = await deps.db.sql<{ id: string; projectId: string; createdBy: string }[]>`
     select d.id, d.project_id, d.created_by from deployment d join version v on v.id = d.version_id
-    where d.status = 'pending' and d.auto_start and v.builds = 'ready' and (d.frozen_until is null or d.frozen_until <= boreas_now()) and (${
+    where d.status = 'pending' and d.auto_start and (v.builds = 'ready' or d.removes) and (d.frozen_until is null or d.frozen_until <= boreas_now()) and (${
     only?.versionId ?? null
   }::uuid is null or d.version_id = ${only?.versionId ?? null}::uuid)
       and d.id <> all(${aside.ids()}::uuid[])

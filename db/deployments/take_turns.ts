@@ -81,6 +81,7 @@ export async function cancelOutrun(deps: DeploymentDeps, aside: Aside = noAside)
     join deployment o on o.environment_id = d.environment_id and o.applications && d.applications and o.status in ('running', 'paused')
     join version v on v.id = o.version_id
     where d.status = 'pending' and d.auto_start and d.reason ->> 'code' = 'deployment.queued' and n.status = 'normal'
+      and not d.removes and not o.removes
       and v.repository_id = n.repository_id and v.id <> n.id and v.created_at < n.created_at
       and (n.plan -> 'concurrency' ->> 'running' = 'cancel' or e.policy -> 'concurrency' ->> 'running' = 'cancel')
       and o.id <> all(${aside.ids()}::uuid[])

@@ -42,7 +42,7 @@ export async function writePlan(
         isLeaf: task.isLeaf,
         isRollback: false,
         open: false,
-        maxAttempts: task.work.kind === "apply" ? app.config.attempts ?? 1 : 1,
+        maxAttempts: attemptsOf(task, app, plan),
         maxFailures: task.maxFailures,
         leftOut: task.isLeftOut ? sayLeftOut(task.name, plan) : null,
         dependsOn: task.dependsOn.map((key) => ids.get(key)!),
@@ -52,6 +52,13 @@ export async function writePlan(
       };
     }),
   );
+}
+
+/** Taking away what is gone already is no failure, so trying again costs nothing. */
+const REMOVAL_ATTEMPTS = 3;
+function attemptsOf({ work }: PlannedTask, app: PlannedApplication, { removes }: LoadedPlan): number {
+  if (work.kind !== "apply") return 1;
+  return Math.max(app.config.attempts ?? 1, removes ? REMOVAL_ATTEMPTS : 1);
 }
 
 function payloadOf(
@@ -152,4 +159,5 @@ function batchingOf(task: PlannedTask, plan: LoadedPlan): Record<string, unknown
 
 /** Within a batch something lies besides the deploy of each machine: such a batch is not cut anew. */
 const isBesidesDeploy = ({ parentKey, batch, work }: PlannedTask, whole: PlannedTask) =>
-  parentKey === whole.key && batch !== null && !(work.kind === "apply" && work.phase === "deploy");
+  parentKey === whole.key && batch !== null &&
+  !(work.kind === "apply" && (work.phase === "deploy" || work.phase === "remove"));

@@ -39,6 +39,8 @@ interface Missed extends Place {
   isOutdated: boolean;
   versionStatus: VersionStanding["status"];
   builds: VersionStanding["builds"];
+  /** It was left out of a removal: the applications go there too. */
+  removes: boolean;
 }
 
 /** @returns how many deployments were made */
@@ -58,7 +60,7 @@ async function catchUpOne(deps: DeploymentDeps, missed: Missed): Promise<boolean
   if (await findFrozenById(deps.db.sql, missed.environmentId, missed.applications)) return false; // seen again afterwards
   const declined = missed.status !== "completed"
     ? `the deployment ended ${missed.status}`
-    : !isDeployable({ status: missed.versionStatus, builds: missed.builds })
+    : !missed.removes && !isDeployable({ status: missed.versionStatus, builds: missed.builds })
     ? `${missed.version} was reverted`
     : missed.isOutdated
     ? "a later version was deployed meanwhile"
@@ -78,7 +80,7 @@ const NOT_ENDED = [...EDITABLE_DEPLOYMENT_STATES, ...ACTIVE_DEPLOYMENT_STATES];
 async function findMissed(db: Database, after?: Place): Promise<Missed[]> {
   return await db.sql<Missed[]>`
     select array_agg(t.id order by t.id) as ids, d.id as "of", array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
-      d.version_id, v.version, d.status, v.status as version_status, v.builds,
+      d.version_id, v.version, d.status, v.status as version_status, v.builds, d.removes,
       bool_or(exists (select from deployment n where n.environment_id = d.environment_id and n.id > d.id and p.name = any(n.applications)
         and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated
     from task t join agent a on a.id = t.target_agent_id join deployment d on d.id = t.deployment_id
@@ -95,8 +97,9 @@ async function deploy(
   deps: DeploymentDeps,
   missed: Missed,
 ): Promise<{ deploymentId: string } | { declined: string }> {
-  const { machine, version, applications } = missed;
-  const origin = reason("deployment.catching_up", { machine, version, applications: applications.join(", ") });
+  const { machine, version, applications, removes } = missed;
+  const said = { machine, version, applications: applications.join(", ") };
+  const origin = reason(removes ? "deployment.removal_catching_up" : "deployment.catching_up", said);
   const actor = systemActor(`catching up of ${machine}`, missed.projectId);
   try {
     const deploymentId = await createDeployment(deps, {
@@ -106,8 +109,9 @@ async function deploy(
       autoStart: true,
       onlyTargets: [machine],
       origin,
+      removes,
       // The version runs elsewhere and is not to blame for what goes wrong here.
-      strategy: { type: "all", onFailure: { action: "rollback", scope: "target" } },
+      strategy: { type: "all", onFailure: removes ? { action: "stop" } : { action: "rollback", scope: "target" } },
     }, actor);
     return { deploymentId };
   } catch (error: unknown) {

@@ -24,6 +24,8 @@ interface Row extends Pick<MissingMachine, "status" | "cordoned" | "isRollback">
   id: string;
   machine: string;
   version: string;
+  /** An application is taken away there. */
+  isRemoval: boolean;
   policy: OfflinePolicy | null;
   said: Reason;
   /** Milliseconds of the database's clock. */
@@ -61,7 +63,7 @@ export async function settleMissing(db: Database, aside: Aside = noAside): Promi
 async function readMissing(db: Database, after: string): Promise<Row[]> {
   return await db.sql<Row[]>`
     select t.id, a.name as machine, a.status, a.cordoned, t.is_rollback, coalesce(t.payload ->> 'version', '') as version,
-      e.config -> 'offline' as policy, t.reason as said, extract(epoch from boreas_now())::float8 * 1000 as now,
+      coalesce(t.payload ->> 'action' = 'remove', false) and not t.is_rollback as is_removal, e.config -> 'offline' as policy, t.reason as said, extract(epoch from boreas_now())::float8 * 1000 as now,
       extract(epoch from greatest(t.state_since, case when a.status = 'connected' then t.state_since else a.last_seen_at end))::float8 * 1000 as since
     from task t join agent a on a.id = t.target_agent_id join environment e on e.id = t.environment_id
     where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null and (a.status <> 'connected' or a.cordoned)
@@ -132,8 +134,12 @@ export async function skipEmptyWaits(tx: Tx, ended: EndedTask[]): Promise<void> 
   );
 }
 
-const sayEnd = ({ machine, version, since, fate }: Missing): Reason => {
+const sayEnd = ({ machine, version, since, fate, isRemoval }: Missing): Reason => {
   const at = instant(since);
+  if (isRemoval && fate.then === "skip") {
+    if (fate.why === "cordoned") return reason("task.removal_left_out_cordoned", { machine });
+    return reason("task.removal_left_out_offline", { machine, since: at });
+  }
   if (fate.why === "cordoned" && fate.then === "skip") return reason("task.left_out_cordoned", { machine, version });
   if (fate.then === "skip") return reason("task.left_out_offline", { machine, since: at, version });
   if (fate.why === "revoked") return reason("task.machine_revoked", { machine });

@@ -68,7 +68,7 @@ const readNewest = (tx: Tx, deployments: readonly string[]): Promise<Newest[]> =
     with touched as (
       select distinct v.repository_id, v.git_commit, d.environment_id
       from deployment d join version v on v.id = d.version_id join repository r on r.id = v.repository_id
-      where d.id = any(${[
+      where not d.removes and d.id = any(${[
     ...deployments,
   ]}::uuid[]) and v.git_commit ~ '^[0-9a-f]{40}([0-9a-f]{24})?$' and r.status_token is not null
     )
@@ -76,7 +76,7 @@ const readNewest = (tx: Tx, deployments: readonly string[]): Promise<Newest[]> =
     from touched t join environment e on e.id = t.environment_id
     cross join lateral (
       select d.id, d.status, v.version from version v join deployment d on d.version_id = v.id
-      where v.repository_id = t.repository_id and v.git_commit = t.git_commit and d.environment_id = t.environment_id
+      where v.repository_id = t.repository_id and v.git_commit = t.git_commit and d.environment_id = t.environment_id and not d.removes
       order by d.id desc limit 1
     ) newest
     order by t.repository_id, t.git_commit, e.name`;

@@ -31,7 +31,7 @@ export async function noteEnds(db: Database): Promise<number> {
       where t.enabled and t.kind = 'deployment' and d.started_at is not null
         and d.status in ('completed', 'failed', 'cancelled', 'rolled_back', 'rollback_failed')
         and d.completed_at >= t.since and d.completed_at > boreas_now() - make_interval(days => ${MAX_DAYS})
-        and d.only_targets is null and not d.reapply
+        and d.only_targets is null and not d.reapply and not d.removes
         and (t.repository_id is null or v.repository_id = t.repository_id)
         and not exists (select from trigger_run r where r.trigger_id = t.id and r.cause_deployment_id = d.id)
       order by d.id limit 200`;

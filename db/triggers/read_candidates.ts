@@ -28,7 +28,7 @@ export async function readCandidates(
     from version v left join lateral (
       select x.id from deployment x join environment e on e.id = x.environment_id
       where x.version_id = v.id and e.project_id = ${projectId} and e.name = ${of.verifiedIn ?? null}::text
-        and x.status = 'completed' and x.only_targets is null order by x.id desc limit 1) d on true
+        and x.status = 'completed' and x.only_targets is null and not x.removes order by x.id desc limit 1) d on true
     where v.project_id = ${projectId} and (${of.repositoryId}::uuid is null or v.repository_id = ${of.repositoryId}::uuid)
       and (${name}::text is null or v.version = ${name}::text or v.id::text = ${name}::text)
       and (${before}::uuid is null or v.id < ${before}::uuid)

@@ -24,7 +24,7 @@ export async function readCarriers(
     db.sql<Carriers["deployments"]>`
       select d.id, d.version_id, v.version, d.environment_id, e.name as environment, d.status, d.created_at, d.completed_at
       from deployment d join version v on v.id = d.version_id join environment e on e.id = d.environment_id
-      where d.project_id = ${projectId} and d.version_id = any(${ids}::uuid[]) order by d.id desc limit ${MOST}`,
+      where d.project_id = ${projectId} and d.version_id = any(${ids}::uuid[]) and not d.removes order by d.id desc limit ${MOST}`,
   ]);
   return { versions: [...versions], running: [...running], deployments: [...deployments] };
 }

@@ -26,6 +26,19 @@ export const CreateDeployment = z.strictObject({
   manualApproval: z.boolean().optional(),
 });
 export type CreateDeployment = z.input<typeof CreateDeployment>;
+/** Takes applications away from where they run in an environment; those that need others go first. */
+export const CreateRemoval = z.strictObject({
+  environmentId: Id,
+  /** Names; archived ones too. */
+  applications: z.array(Name).min(1).max(500),
+  /** `all`, or `rolling`; at once unless told. */
+  strategy: Strategy.optional(),
+  manualApproval: z.boolean().optional(),
+  /** It starts at once, or as soon as approvals and freezes let it; else it waits for a person. */
+  start: z.boolean().default(false),
+  note: z.string().max(2000).optional(),
+});
+export type CreateRemoval = z.input<typeof CreateRemoval>;
 /** The plan of a commit that no version stands for: read from the repository, nothing stored. */
 export const PreviewCommit = z.strictObject({
   repositoryId: Id,
@@ -116,6 +129,8 @@ export const Deployment = z.object({
   applications: z.array(z.string()),
   strategy: z.record(z.string(), z.unknown()).nullable(),
   manualApproval: z.boolean(),
+  /** It takes the applications away from the environment; `version` is what ran there. */
+  removes: z.boolean().default(false),
   approvals: z.object({ count: z.number().int(), given: z.array(z.object({ actor: z.string(), at: Instant })) }),
   createdBy: z.string(),
   errorMessage: z.string().nullable(),
@@ -157,7 +172,7 @@ export const PlannedTask = z.object({
 export const PreviewedApplication = z.object({
   application: z.string(),
   environment: z.string(),
-  /** `delete`: it runs there and is no part of the version any more; a deployment leaves it alone. */
+  /** `delete`: a removal takes it away; any other deployment leaves alone what runs there and is no part of the version any more. */
   action: z.enum(["create", "update", "unchanged", "delete", "left_out"]),
   strategy: z.string().nullable(),
   targets: z.number().int(),

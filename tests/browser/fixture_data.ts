@@ -267,6 +267,7 @@ function deployment({ of, to, status, why, age, tasks, more }: DeploymentInput):
     applications: tops.map((task) => task.name),
     strategy: null,
     manualApproval: false,
+    removes: false,
     approvals: { count: 0, given: [] },
     createdBy: "maria",
     errorMessage: null,

@@ -145,6 +145,7 @@ export const deployment = (
   applications: tasks.map((t) => t.name),
   strategy: null,
   manualApproval: false,
+  removes: false,
   approvals: { count: 0, given: [] },
   createdBy: "admin",
   errorMessage: null,

@@ -116,6 +116,13 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "application.health": "{application} 在 {target} 上的状态为 {health}。",
   "deployment.completed_without":
     "{count} 个应用中的 {count} 个已运行版本 {version}；未包括：{machines}。这些机器恢复后会自动补上。",
+  "deployment.removal_planned": "将从 {environment} 移除 {applications}；等待有人启动。",
+  "deployment.removed": "已从 {environment} 移除 {applications}：那里不再运行它的任何部分。",
+  "deployment.removed_without": "已从 {environment} 移除 {applications}；遗漏了 {machines}，恢复连接后会在其上移除。",
+  "deployment.removed_excluding": "已从 {environment} 移除 {applications}，但 {machines} 除外：有人将其排除。",
+  "deployment.removal_stranded":
+    "{applications} 未被移除：依赖它的 {needed} 无法先移除，因为其所有机器都被遗漏。待它们恢复后请再次移除。",
+  "deployment.removal_catching_up": "{machine} 已恢复；也从其上移除 {applications}。",
   "deployment.catching_up": "{machine} 已恢复；补上错过的 {applications} 版本 {version}。",
   "deployment.rolled_back_part": "出问题的机器已恢复为之前的版本，其余机器保留新版本，因为{detail}",
   "deployment.promoted": "{actor} 提前推进：{note} 正在发布部分的等待与检查将直接通过。",
@@ -129,6 +136,8 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "task.machine_revoked": "{machine} 已被吊销，无法在其上执行任何操作；请重新注册，或选择其他机器。",
   "task.left_out_offline": "已跳过：{machine} 自 {since} 起离线。恢复后会补上 {version}。",
   "task.left_out_cordoned": "已跳过：{machine} 已停止调度。恢复调度后会补上 {version}。",
+  "task.removal_left_out_offline": "已遗漏：{machine} 自 {since} 起离线。恢复连接后会在其上移除该应用。",
+  "task.removal_left_out_cordoned": "已遗漏：{machine} 已被隔离。取消隔离后会在其上移除该应用。",
   "task.measuring": "正在测量：符合要求后继续发布。",
   "task.awaiting_approval": "等待人工批准。",
   "task.watching": "正在观察 {application}，直到 {until}：若变坏将自动回退。",
