@@ -92,7 +92,7 @@ describe("a client whose connections are lost", async () => {
 
   it("gives up a connection that says nothing any more, and asks on another", async () => {
     const proxy = await startProxy({ to: postgres });
-    const client = open(proxy.port, 300);
+    const client = open(proxy.port, 3000); // a busy server takes its time to greet
     await Promise.all([1, 2].map(() => client`select pg_sleep(0.05)`));
     proxy.strand();
     const failures = await Promise.all([1, 2].map(() => failureOf(client`select 1`)));
@@ -104,7 +104,7 @@ describe("a client whose connections are lost", async () => {
   });
 
   it("ends a statement that takes longer than silence may, and keeps the connection", async () => {
-    const client = open(postgres.port, 500);
+    const client = open(postgres.port, 3000);
     const [before] = await client`select pg_backend_pid() as pid`;
     expect(await failureOf(client`select pg_sleep(60)`)).toMatchObject({ code: "57014" });
     const [after] = await client`select pg_backend_pid() as pid`;

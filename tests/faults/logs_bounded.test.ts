@@ -81,8 +81,9 @@ sleep ${isThorough() ? 60 : 10}`,
       const late: string[] = [];
       const task = await eventually(
         async () => {
+          const asked = Date.now();
           const now = await rack.task(taskId);
-          if (now.leaseExpiresAt && Date.parse(now.leaseExpiresAt) < Date.now()) late.push(now.leaseExpiresAt);
+          if (now.leaseExpiresAt && Date.parse(now.leaseExpiresAt) < asked) late.push(now.leaseExpiresAt);
           return !["pending", "leased", "running"].includes(now.status) && now;
         },
         "the storm's end",

@@ -19,6 +19,7 @@ import type { OwnPostgres } from "./support/own_postgres.ts";
 import { isThorough, race } from "./support/races.ts";
 
 const AGENTS = isThorough() ? 10 : 6;
+const SLOTS = 8;
 const SIZE = isThorough() ? { environments: 10, applications: 100 } : { environments: 3, applications: 40 };
 
 describe("two masters on one database", () => {
@@ -42,6 +43,7 @@ describe("two masters on one database", () => {
       url: balancer.url,
       environmentIds: work.environmentIds,
       count: AGENTS,
+      slots: SLOTS,
       act: (context) => act(context),
     });
     await eventually(async () => fleet.connected() === AGENTS, "all agents connected");
@@ -83,10 +85,23 @@ describe("two masters on one database", () => {
   );
 
   it("each serves its own agents", async () => {
+    // With every slot taken, however quick one master is, the other has had its turn as well.
+    const gate = Promise.withResolvers<void>();
+    let begun = 0;
+    act = async () => {
+      begun++;
+      await gate.promise;
+    };
+    const ids = await work.deploy();
+    await eventually(async () => begun >= AGENTS * SLOTS, "every slot is taken");
     const perMaster = await Promise.all(masters.map((m) => metricOf(m, "boreas_agents_connected")));
     expect(perMaster.reduce((sum, n) => sum + n, 0)).toBe(AGENTS);
-    const worked = new Set(await sql`select distinct last_agent_id from task where last_agent_id is not null`);
-    expect(worked.size).toBe(AGENTS);
+    const working = await sql`
+      select distinct agent_id from task where deployment_id = any(${ids}::uuid[]) and agent_id is not null`;
+    expect(working).toHaveLength(AGENTS);
+    act = () => Promise.resolve();
+    gate.resolve();
+    await ended(ids);
   });
 
   it(

@@ -97,21 +97,25 @@ describe("a master whose PostgreSQL", () => {
       const ids = await holdTasks(50);
       const from = fleet.ledger.length - begun;
       const count = async () => (await master.api("GET", "/environments")).items.length;
-      const before = await count();
       const bearer = await signIn(master);
-      await postgres.configure("default_transaction_read_only", "on");
-      await eventually(
-        async () => (await sql`show default_transaction_read_only`)[0]!.defaultTransactionReadOnly === "on",
-        "read-only",
-      );
-      const until = performance.now() + 5000;
-      let refused = 0;
-      while (performance.now() < until) {
-        const answer = await fetch(`${master.url}/api/v1/environments`, {
+      let tries = 0;
+      const attempt = () =>
+        fetch(`${master.url}/api/v1/environments`, {
           method: "POST",
           headers: { ...bearer, "content-type": "application/json" },
-          body: JSON.stringify({ name: `half-${refused}`, type: "mock" }),
+          body: JSON.stringify({ name: `half-${tries++}`, type: "mock" }),
         });
+      await postgres.configure("default_transaction_read_only", "on");
+      // Each of the master's connections hears of it in its own time.
+      await eventually(async () => {
+        const answers = await Promise.all(Array.from({ length: 8 }, attempt));
+        await Promise.all(answers.map((answer) => answer.body?.cancel()));
+        return answers.every((answer) => answer.status === 503);
+      }, "read-only");
+      const before = await count();
+      const until = performance.now() + 5000;
+      while (performance.now() < until) {
+        const answer = await attempt();
         expect(await answer.json()).toMatchObject({
           status: 503,
           code: "database.read_only",
@@ -119,7 +123,6 @@ describe("a master whose PostgreSQL", () => {
         });
         expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
         expect(await count()).toBe(before);
-        refused++;
         await new Promise((next) => setTimeout(next, 250)); // how often somebody tries, for as long as it lasts
       }
       gate.resolve(); // results come while nothing can be written
