@@ -1,9 +1,10 @@
 /** A request for approval as it stands: of a deployment, or of an `approve` step of its plan. */
-import { boundHash, ruleOf } from "../../domain/approval_rule.ts";
-import type { ApprovalRule, Authors } from "../../domain/approval_rule.ts";
+import { boundHash, ruleOf, whyNoVote } from "../../domain/approval_rule.ts";
+import type { ApprovalRule, Authors, Voter } from "../../domain/approval_rule.ts";
 import type { ApproveInput } from "../../domain/strategy.ts";
 import type { Fragment } from "../client.ts";
 import type { Database, Tx } from "../database.ts";
+import { baseOfMember } from "../roles/read_roles.ts";
 
 export interface RequestRow {
   id: string;
@@ -92,4 +93,14 @@ export async function readApprovers(tx: Tx, { deploymentId, bound }: ApprovalReq
   const rows = await tx<{ actor: string }[]>`
     select actor from approval where deployment_id = ${deploymentId} and plan_hash = ${bound} and decision = 'approve' order by id`;
   return rows.map((row) => row.actor);
+}
+
+/** Of those who said yes to it as it is now, whom its rule means today: by the role they have, and whose work it is. */
+export async function readStandingApprovers(tx: Tx, request: ApprovalRequestRow): Promise<string[]> {
+  const { deploymentId, bound, rule, authors, projectId } = request;
+  const voters = await tx<Voter[]>`
+    select u.id as user_id, u.username, u.email, m.role, ${baseOfMember(tx)} as base
+    from approval a join app_user u on u.id = a.user_id join member m on m.user_id = u.id and m.project_id = ${projectId}
+    where a.deployment_id = ${deploymentId} and a.plan_hash = ${bound} and a.decision = 'approve' order by a.id`;
+  return voters.filter((voter) => whyNoVote(rule, voter, authors) === undefined).map((voter) => voter.username);
 }

@@ -1,7 +1,6 @@
 import { AppError } from "../../domain/app_error.ts";
 import { sayRoles } from "../../domain/approval_rule.ts";
 import { reason } from "../../domain/reason.ts";
-import type { Policy } from "../../protocol/http_api.ts";
 import { readDeploymentRequest, readStandingApprovers } from "../approvals/read_request.ts";
 import { recordAudit } from "../audit/record_audit.ts";
 import type { Actor, Tx } from "../database.ts";
@@ -11,7 +10,7 @@ import { reopenTasks } from "../tasks/reopen_tasks.ts";
 import { changeDeployment } from "./change_deployment.ts";
 import { checkPlan } from "./check_policy.ts";
 import { readEnvironment, readVersion } from "./load_plan.ts";
-import type { DeploymentDeps } from "./load_plan.ts";
+import type { DeploymentDeps, EnvironmentRow } from "./load_plan.ts";
 import { lockDeployment, takeLocksAgain } from "./lock_deployment.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
@@ -72,7 +71,11 @@ async function requireWanted(tx: Tx, row: LockedDeployment): Promise<void> {
 }
 
 /** A floor that was raised meanwhile holds for whatever begins: who approved this plan must be who would have to today. */
-async function requireApprovals(tx: Tx, { id, approvalsNeeded }: LockedDeployment, policy: Policy): Promise<void> {
+async function requireApprovals(
+  tx: Tx,
+  { id, approvalsNeeded }: LockedDeployment,
+  policy: EnvironmentRow["policy"],
+): Promise<void> {
   const isBySilence = approvalsNeeded === 0 && policy.approvals?.onExpire === "approve";
   if (isBySilence) return;
   const request = await readDeploymentRequest(tx, id);

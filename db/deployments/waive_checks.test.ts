@@ -5,6 +5,7 @@ import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
 import type { TestDatabase } from "../../tests/helpers/test_database.ts";
 import type { Actor } from "../database.ts";
+import { approveDeployment } from "./approve_deployment.ts";
 import { createDeployment } from "./create_deployment.ts";
 import { editDeployment } from "./edit_deployment.ts";
 import { previewDeployment } from "./preview_deployment.ts";
@@ -92,15 +93,16 @@ describe("a strategy for one deployment that drops an approval of the file's", (
 });
 
 describe("trying a failed deployment again", () => {
-  async function fail() {
-    const w = await start({}, { type: "all", onFailure: { action: "stop" } });
+  async function fail(policy = {}, approver?: Actor) {
+    const w = await start(policy, { type: "all", onFailure: { action: "stop" } });
     const id = await createDeployment(w.deps, w.input, w.actor);
-    await startDeployment(w.deps, id, w.actor);
+    if (approver) await approveDeployment(w.deps, id, approver);
+    else await startDeployment(w.deps, id, w.actor);
     const agent = await w.agent(`agent-${count}`);
     for (const task of await claim(db, agent, 10)) await finish(db, task, { status: "failed", message: "no" });
     const set = (what: ReturnType<TestDatabase["sql"]>) =>
       db.sql`update environment set ${what} where id = ${w.environmentId}`;
-    return { ...w, set, retry: () => refusal(retryDeployment(w.deps, id, w.actor)) };
+    return { ...w, id, set, retry: () => refusal(retryDeployment(w.deps, id, w.actor)) };
   }
 
   it("is refused where the environment was switched off meanwhile", async () => {
@@ -116,9 +118,31 @@ describe("trying a failed deployment again", () => {
     await w.set(db.sql`policy = ${db.sql.json({ approvals: { count: 2 } })}`);
     expect(await w.retry()).toMatchObject({
       code: "policy.approvals",
-      message: expect.stringContaining("asks for 2 approvals by now, and this deployment was started with 0"),
+      message: expect.stringContaining("takes 2 approvals by who may deploy by now, and 0 of those"),
     });
     await w.set(db.sql`policy = ${db.sql.json({ branches: ["main"] })}`);
     expect(await w.retry()).toMatchObject({ code: "policy.refused" });
+  });
+
+  it("is refused where the policy means others than those who approved it, and not where it means them", async () => {
+    const approver: Actor = { ...(await seedWorld(db, { applications: {} })).actor, name: "lea", role: "deployer" };
+    await db
+      .sql`insert into member (project_id, user_id, role) values (${approver.projectId}, ${approver.userId}, 'deployer')`;
+    const w = await fail({ approvals: { count: 1 } }, approver);
+    const ask = (approvals: Record<string, unknown>) => w.set(db.sql`policy = ${db.sql.json({ approvals } as never)}`);
+    await ask({ count: 1, roles: ["lead"] });
+    expect(await w.retry()).toMatchObject({
+      code: "policy.approvals",
+      message: expect.stringContaining("takes 1 approval by lead by now, and 0 of those"),
+    });
+    await ask({ count: 1, notAuthor: true });
+    await db.sql`update deployment set author_id = ${approver.userId} where id = ${w.id}`;
+    expect(await w.retry()).toMatchObject({ code: "policy.approvals" });
+    // It was given for the plan as it was then.
+    await ask({ count: 1 });
+    await db.sql`update deployment set plan_hash = plan_hash || '-other' where id = ${w.id}`;
+    expect(await w.retry()).toMatchObject({ code: "policy.approvals" });
+    await db.sql`update deployment set plan_hash = replace(plan_hash, '-other', '') where id = ${w.id}`;
+    expect(await w.retry()).toBe(null);
   });
 });
