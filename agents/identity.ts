@@ -84,6 +84,8 @@ export interface EnrollOptions {
   token: string;
   name: string;
   facts: AgentFacts;
+  /** What the token has to be for; `agent` unless told. */
+  kind?: EnrollRequest["kind"];
 }
 
 /**
@@ -92,9 +94,9 @@ export interface EnrollOptions {
  * @throws Error with the master's sentence when it refuses
  */
 export async function enroll(options: EnrollOptions): Promise<Identity> {
-  const { disk, token, name, facts } = options;
+  const { disk, token, name, facts, kind } = options;
   const { signing, sealing } = await makeKeys();
-  const request: EnrollRequest = { token, name, publicKey: signing.x!, sealingKey: sealing.x!, facts };
+  const request: EnrollRequest = { token, name, publicKey: signing.x!, sealingKey: sealing.x!, facts, kind };
   const answer = await options.post("/enroll", request);
   if (answer.status >= 400) {
     const detail = (answer.body as { detail?: string } | null)?.detail;

@@ -37,8 +37,18 @@ export const machineOperators = (parts: Omit<PmOptions, "machine">): Operator[] 
 const isAllowed = (policy: LocalPolicy | undefined, mode: string) =>
   policy?.modes.some((allowed) => allowed === mode) ?? true;
 
+/** Whom it enrols as, and the kind of operator that it names at each hello. */
+export interface Role {
+  token: "agent" | "operator";
+  kind: string;
+}
+
 /** @param makeOperators other hands than those of a machine: for whoever builds an agent of their own */
-export async function runAgent(given: Env, makeOperators = machineOperators): Promise<number> {
+export async function runAgent(
+  given: Env,
+  makeOperators = machineOperators,
+  role: Role = { token: "agent", kind: "pm" },
+): Promise<number> {
   const { env, policy } = await readAgentConfig(given);
   const clock = createClock();
   const logger = createLogger({
@@ -56,7 +66,8 @@ export async function runAgent(given: Env, makeOperators = machineOperators): Pr
   const engine = createDockerEngine(env("DOCKER_HOST"));
   const facts = await readFacts([...await containerModes(engine), "binary", "script"]);
   const address = await findMaster(env);
-  const identity = await loadIdentity(disk) ?? await enrollOnce(env, { stateDir, disk, facts, address, logger });
+  const identity = await loadIdentity(disk) ??
+    await enrollOnce(env, { stateDir, disk, facts, address, logger }, role.token);
   let revoked: string | undefined;
   let isReplaced = false;
   const { upgrader, installed } = await createAgentUpgrade(given, {
@@ -75,7 +86,7 @@ export async function runAgent(given: Env, makeOperators = machineOperators): Pr
   const told = { ...facts, modes: facts.modes.filter((mode) => isAllowed(policy, mode)), policy, installed };
   const agent = createAgent({
     identity,
-    kind: "pm",
+    kind: role.kind,
     versions: { boreas: PRODUCT_VERSION },
     slots,
     operators: makeOperators({

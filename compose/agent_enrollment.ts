@@ -57,12 +57,16 @@ export async function runEnroll(env: Env): Promise<number> {
 export async function enrollOnce(
   env: Env,
   deps: { stateDir: string; disk: Disk; facts: AgentFacts; address: MasterAddress; logger: Logger },
+  /** A token is for a machine's agent or for an operator. */
+  kind: "agent" | "operator" = "agent",
 ): Promise<Identity> {
   const file = env("BOREAS_TOKEN_FILE") || join(deps.stateDir, INSTALLED_TOKEN);
   const token = env("BOREAS_TOKEN") || await readSecretFile(file);
   if (!token) {
     throw new Error(
-      "This machine is not enrolled. Set BOREAS_TOKEN (or BOREAS_TOKEN_FILE) to an enrolment token from the dashboard, under Agents.",
+      kind === "agent"
+        ? "This machine is not enrolled. Set BOREAS_TOKEN (or BOREAS_TOKEN_FILE) to an enrolment token from the dashboard, under Agents."
+        : "This operator is not enrolled. Set BOREAS_TOKEN (or BOREAS_TOKEN_FILE) to a token of `boreas agents token create --kind operator`.",
     );
   }
   const name = env("BOREAS_NAME") || deps.facts.hostname;
@@ -71,6 +75,7 @@ export async function enrollOnce(
     facts: deps.facts,
     token,
     name,
+    kind,
     post: (path, body) => postJson(deps.address, path, body),
   });
   deps.logger.log("INFO", "enrolled", { agent: identity.name });

@@ -24,7 +24,8 @@ export async function runOperator(env: Env, args: readonly string[]): Promise<nu
 async function runMock(env: Env): Promise<number> {
   const { runAgent } = await import("./agent.ts");
   const { createMockOperator } = await import("../operators/mock/mock_operator.ts");
-  return await runAgent(env, ({ clock }) => [createMockOperator({ clock })]);
+  const role = { token: "operator", kind: "mock" } as const;
+  return await runAgent(env, ({ clock }) => [createMockOperator({ clock })], role);
 }
 
 function readListen(args: readonly string[]): { host: string; port: number } {

@@ -11,6 +11,7 @@ it("boreas operator mock enrols as a process of its own and plays what a mock en
   await master.api("POST", `/agents/${embedded.id}/cordon`);
   const { token } = await master.api("POST", "/enrollment-tokens", {
     environments: [environment.id],
+    kind: "operator",
   });
   const operator = await startAgent({ url: master.url, token, name: "stand-in", program: "main.ts operator mock" });
   const { id } = await master.api("POST", "/deployments", { versionId, environmentId: environment.id });
