@@ -145,6 +145,8 @@ export const Binding = z.object({
   environmentId: Id,
   environment: z.string(),
   config: z.record(z.string(), z.unknown()),
+  /** A person removed the application from there then: nothing deploys it there until a person names it. */
+  removedAt: MaybeInstant.default(null),
 }).meta({ id: "Binding" });
 export type Binding = z.infer<typeof Binding>;
 /** One line of an application's history: a deployment of it and how its part ended. */

@@ -210,7 +210,7 @@ export function startFixtureServer(folder: string): FixtureServer {
     }
     if (list === "applications" && part === "environments") {
       return json({
-        items: data.environments.slice(0, 2).map((e) => ({ environmentId: e.id, environment: e.name, config: {} })),
+        items: data.environments.slice(0, 2).map((e) => ({ environmentId: e.id, environment: e.name, config: {}, removedAt: null })),
         nextCursor: null,
       });
     }

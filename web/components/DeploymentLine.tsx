@@ -31,9 +31,22 @@ export function DeploymentLine({ deployment }: { deployment: Deployment }) {
       <Status kind="deployment" state={deployment.status} compact />
       <span class="line-main">
         <span class="line-title">
-          <b class="mono">{deployment.version}</b>
-          <Icon name="arrow" size={12} class="quiet" />
-          <span>{deployment.environment}</span>
+          {deployment.removes
+            ? (
+              <span>
+                {t("removal.title", {
+                  applications: deployment.applications.join(", "),
+                  environment: deployment.environment,
+                })}
+              </span>
+            )
+            : (
+              <>
+                <b class="mono">{deployment.version}</b>
+                <Icon name="arrow" size={12} class="quiet" />
+                <span>{deployment.environment}</span>
+              </>
+            )}
         </span>
         <span class="line-note">{reasonText(deployment.reason)}</span>
       </span>

@@ -12,6 +12,7 @@ import { SelectField } from "../components/Field.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Card, Empty, Facts, Loaded, PageHead } from "../components/Page.tsx";
 import { Reason } from "../components/Reason.tsx";
+import { RemoveDialog } from "../components/running/RemoveDialog.tsx";
 import { RunningTargets } from "../components/running/RunningTargets.tsx";
 import { Status } from "../components/Status.tsx";
 import { Ago, RunTime } from "../components/Times.tsx";
@@ -60,7 +61,7 @@ export function ApplicationPage({ id }: { id: string }) {
             </Card>
             <Bindings application={data} onChange={() => void application.reload()} />
           </div>
-          <Running id={id} />
+          <Running id={id} name={data.name} />
           <Card title={t("application.history")} flush>
             <Loaded resource={history}>{(page) => <History items={page.items} />}</Loaded>
           </Card>
@@ -71,8 +72,10 @@ export function ApplicationPage({ id }: { id: string }) {
 }
 
 /** On every environment it is bound to, as its agents saw it last: their word comes within a scan. */
-function Running({ id }: { id: string }) {
+function Running({ id, name }: { id: string; name: string }) {
   const { api, feed } = useApp();
+  const mayRemove = useCan("deploy");
+  const [removed, setRemoved] = useState<string>();
   const running = useModel(() =>
     createResource<{ items: AppStateItem[]; names: Record<string, string> }>({
       feed,
@@ -95,13 +98,38 @@ function Running({ id }: { id: string }) {
     <Card title={t("running.title")} flush>
       <Loaded resource={running}>
         {({ items, names }) => (
-          <RunningTargets
-            items={items}
-            first={{
-              head: t("column.environment"),
-              cell: (item) => <a href={`/environments/${item.environmentId}`}>{names[item.environmentId]}</a>,
-            }}
-          />
+          <>
+            <RunningTargets
+              items={items}
+              first={{
+                head: t("column.environment"),
+                cell: (item) => <a href={`/environments/${item.environmentId}`}>{names[item.environmentId]}</a>,
+              }}
+            />
+            {mayRemove && items.length > 0 && (
+              <div class="inline-form">
+                {[...new Set(items.map((item) => item.environmentId))].map((environmentId) => (
+                  <Button
+                    key={environmentId}
+                    small
+                    look="danger"
+                    name="remove"
+                    onClick={() => setRemoved(environmentId)}
+                  >
+                    {t("removal.do", { environment: names[environmentId] ?? "" })}
+                  </Button>
+                ))}
+              </div>
+            )}
+            {removed && (
+              <RemoveDialog
+                application={name}
+                environmentId={removed}
+                environment={names[removed] ?? ""}
+                onClose={() => setRemoved(undefined)}
+              />
+            )}
+          </>
         )}
       </Loaded>
     </Card>
@@ -152,6 +180,12 @@ function Bindings({ application, onChange }: { application: Application; onChang
                   <tr key={binding.environmentId}>
                     <td>
                       <a href={`/environments/${binding.environmentId}`}>{binding.environment}</a>
+                      {binding.removedAt && (
+                        <small class="quiet">
+                          {" "}
+                          {t("application.removed")} <Ago at={binding.removedAt} />
+                        </small>
+                      )}
                     </td>
                     <td class="wide mono quiet">
                       {Object.keys(binding.config).length > 0 && (

@@ -28,7 +28,7 @@ const SIGNS: Record<DeploymentAction, IconName> = {
 export function DeploymentHead({ deployment }: { deployment: Deployment }) {
   const { session } = useApp();
   const [asked, setAsked] = useState<DeploymentAction>();
-  const title = `${deployment.version} → ${deployment.environment}`;
+  const title = deployment.removes ? sayRemoval(deployment) : `${deployment.version} → ${deployment.environment}`;
   useEffect(() => void (document.title = `${title} · Boreas`), [title]);
   const actions = deploymentActions(deployment, session.base.value);
   const { approvals } = deployment;
@@ -39,9 +39,13 @@ export function DeploymentHead({ deployment }: { deployment: Deployment }) {
           <a href="/deployments">{t("nav.deployments")}</a> / <span class="mono">{shortId(deployment.id)}</span>
         </nav>
         <h1>
-          <span class="mono">{deployment.version}</span>
-          <Icon name="arrow" class="quiet" />
-          {deployment.environment}
+          {deployment.removes ? sayRemoval(deployment) : (
+            <>
+              <span class="mono">{deployment.version}</span>
+              <Icon name="arrow" class="quiet" />
+              {deployment.environment}
+            </>
+          )}
           <Status kind="deployment" state={deployment.status} />
         </h1>
         <p class="deployment-reason">{reasonText(deployment.reason)}</p>
@@ -117,3 +121,6 @@ function Ask(
     />
   );
 }
+
+const sayRemoval = ({ applications, environment }: Deployment) =>
+  t("removal.title", { applications: applications.join(", "), environment });
