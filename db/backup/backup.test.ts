@@ -161,6 +161,11 @@ it("makes an older state safe: no lease, no fence and no generation of the time 
     .sql`update task set state = 'running', agent_id = ${agentId}, fence = 7, attempt = 1, started_at = boreas_now(),
     lease_expires_at = boreas_now() where id = (select id from task where is_leaf and state = 'pending' order by id limit 1)`;
   await from.sql`update agent set ticket = '\\x00', session_id = id, status = 'connected' where id = ${agentId}`;
+  const upgradeId = from.newId();
+  await from.sql`insert into upgrade (id, project_id, version, batch, status, reason, created_by)
+    select ${upgradeId}, project_id, '0.2.0', 1, 'running', '{}', 'ann' from agent where id = ${agentId}`;
+  await from.sql`insert into upgrade_agent (upgrade_id, agent_id, position, state, reason)
+    values (${upgradeId}, ${agentId}, 0, 'waiting', '{}')`;
   await from.sql`update event set xid = '9000000000'::xid8`;
   await from.sql`insert into setting (key, value) select key, '{"xid": "9000000000", "id": 1}'
     from unnest(array['notifications.cursor', 'statuses.cursor']) key`;
@@ -184,6 +189,10 @@ it("makes an older state safe: no lease, no fence and no generation of the time 
   ]);
   expect(await to.sql`select 1 from event where xid >= pg_snapshot_xmin(pg_current_snapshot())`).toHaveLength(0);
   expect(await to.sql`select key from setting where key like '%.cursor'`).toEqual([]);
+  expect(
+    await to
+      .sql`select u.status, p.state, u.reason ->> 'code' as code from upgrade u join upgrade_agent p on p.upgrade_id = u.id`,
+  ).toEqual([{ status: "cancelled", state: "cancelled", code: "upgrade.cancelled" }]);
   expect(await readUse(to.sql)).toMatchObject({ restoring: undefined });
   expect(await to.sql`select action from audit where action = 'database.restore'`).toHaveLength(1);
 });

@@ -9,6 +9,7 @@
  *   events         of another server's transactions: before all of this one's
  *   sessions       people sign in again
  *   deployments    what ran is paused, and every environment is frozen, until a person has looked
+ *   upgrades       no further machine is told to replace its agent; what was told then is judged by what it runs
  */
 import { reason } from "../../domain/reason.ts";
 import { recordAudit } from "../audit/record_audit.ts";
@@ -17,6 +18,7 @@ import type { Database, Tx } from "../database.ts";
 import { changeDeployment } from "../deployments/change_deployment.ts";
 import type { DeploymentRow } from "../deployments/change_deployment.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
+import { cancelWaiting } from "../upgrades/cancel_upgrade.ts";
 import { recordEvents } from "../events/record_event.ts";
 import { loseTasks } from "../tasks/lose_tasks.ts";
 import type { LostTask } from "../tasks/lose_tasks.ts";
@@ -60,11 +62,14 @@ export async function settleRestored(db: Database, tx: Tx, restored: Restored): 
   await tx`update app_user set sessions_valid_from = boreas_now()`;
   await tx`update deployment set rollback_until = boreas_now() + make_interval(secs => rollback_seconds) where rollback_until is not null`;
   const frozen = restored.goOn ? [] : await freezeAll(db, tx, restored);
+  const upgrades = restored.goOn ? [] : await tx<{ id: string; version: string }[]>`
+    select id, version from upgrade where status = 'running' order by id for update`;
+  for (const upgrade of upgrades) await cancelWaiting(tx, upgrade, "the restore of a backup");
   await moveDeployments(db, tx, [...new Set(lost.map((task) => task.deploymentId))].sort());
   await unmarkRestoring(tx);
   await recordAudit(db, tx, actor, "database.restore", "database", {
     ...{ takenAt: restored.takenAt, madeBy: restored.product },
-    ...{ paused: paused.length, handedOutAgain: lost.length, frozen },
+    ...{ paused: paused.length, handedOutAgain: lost.length, frozen, upgrades: upgrades.length },
   });
   return { paused: paused.length, frozen, handedOutAgain: lost.length };
 }
