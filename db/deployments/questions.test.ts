@@ -187,6 +187,20 @@ describe("a failure that asks", () => {
     expect(await world.read(id)).toMatchObject({ status: "completed", text: expect.stringContaining("but not on m3") });
   });
 
+  it("exclude: a machine that is left out of its batch draws no other back with it", async () => {
+    const ask = { action: "pause", scope: "batch", askFor: "10m", default: "rollback" };
+    const world = await fleet(4, ask);
+    const id = await world.deploy("v1");
+    await world.play((m) => m === "m2");
+    await decideTask(world.deps, await world.taskOf(id, "m2"), "exclude", world.actor);
+    const [third] = await claim(db, world.machines[2]!, 1);
+    await editDeployment(world.deps, id, { strategy: { batch: 2 } }, world.actor);
+    await finish(db, third!, failure("broken"));
+    await overdue(id);
+    expect(await answerQuestions(db)).toBe(1);
+    expect((await world.play()).sort()).toEqual(["order m2", "order m3"]);
+  });
+
   it("of two tasks asks about both: one answered, it asks about the other", async () => {
     const world = await fleet(2, ASK, { batch: 2 });
     const id = await world.deploy("v1");

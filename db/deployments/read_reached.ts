@@ -85,7 +85,7 @@ export async function readReached(tx: Tx, deploymentId: string): Promise<Reached
 function placeOf(rows: Row[], heldBy: string[]): ReachedPlace {
   const [first] = rows;
   const { application, appId, environmentId, targetAgentId, topId, topPosition, specSha256, hooks, payload } = first!;
-  const { previous = null, target, batch = 1 } = payload;
+  const { previous = null, target, batch = first!.id } = payload; // left out of its batch: alone in one
   const operation: Record<string, unknown> = { ...payload };
   for (const key of OF_ONE_PART) delete operation[key];
   const hasFailed = rows.some((row) => row.foundBad || row.state !== "success");

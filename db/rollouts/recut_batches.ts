@@ -28,6 +28,8 @@ interface Part {
   isLeaf: boolean;
   position: number;
   batch: number | null;
+  attempt: number;
+  isLeftOut: boolean;
   /** Passed over by a person's word, as those that would be made in its place. */
   isPromoted: boolean;
 }
@@ -59,7 +61,7 @@ export async function recutBatches(
   throw new AppError(
     "conflict",
     "deployment.batches_begun",
-    "Every batch of this deployment has begun, so its size changes nothing any more.",
+    "Every batch of this deployment has begun, or machines of it were cancelled before their turn, so its size changes nothing any more.",
   );
 }
 
@@ -71,8 +73,10 @@ async function recutOne(
   batch: number | string,
 ): Promise<boolean> {
   const rows = await tx<Part[]>`
-    select id, type, name, state, is_leaf, position, (payload ->> 'batch')::int as batch, payload ? 'promoted' as is_promoted from task
+    select id, type, name, state, is_leaf, position, (payload ->> 'batch')::int as batch, attempt, payload ? 'leftOut' as is_left_out,
+      payload ? 'promoted' as is_promoted from task
     where parent_id = ${whole.id} order by position for update`;
+  if (rows.some(isCalledOff)) return false;
   // A machine that was left out before its turn has none any more: nobody may come behind it as if it had begun.
   const begun = new Set(
     rows.filter(({ state }) => state !== "blocked" && state !== "skipped").map(({ batch }) => batch),
@@ -151,6 +155,10 @@ async function recutOne(
   }::jsonb), updated_at = boreas_now() where id = ${whole.id}`;
   return true;
 }
+
+/** Cancelled before its turn, or skipped for it: what is left keeps its edges, which lead to an end, and a retry needs. */
+const isCalledOff = ({ state, batch, attempt, isLeftOut }: Part) =>
+  batch !== null && !isLeftOut && attempt === 0 && (state === "cancelled" || state === "skipped");
 
 interface Line {
   order: string[];

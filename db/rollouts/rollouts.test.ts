@@ -9,6 +9,7 @@ import { createDeployment } from "../deployments/create_deployment.ts";
 import { editDeployment } from "../deployments/edit_deployment.ts";
 import { retryDeployment } from "../deployments/retry_deployment.ts";
 import { startDeployment } from "../deployments/start_deployment.ts";
+import { cancelTask } from "../tasks/cancel_task.ts";
 import { endPauses } from "../tasks/end_pauses.ts";
 import { getTasksOfDeployment } from "../tasks/read_tasks.ts";
 import { catchUp } from "./catch_up.ts";
@@ -156,6 +157,18 @@ describe("a batch size that is edited while the deployment runs", () => {
     const parts = tasks.filter((t) => t.parentId === second.id);
     expect(parts[0]!.dependencies).toEqual([tasks[0]!.id]);
     expect(parts.slice(1).map((t) => t.dependencies)).toEqual(parts.slice(0, 3).map((t) => [t.id]));
+  });
+  it("leaves an application as it is in which a turn was called off: it still comes to its end", async () => {
+    const world = await fleet(4, { strategy: { type: "rolling", batch: 1, wait: "5s" } });
+    const id = await world.deploy("v1");
+    const third = (await getTasksOfDeployment(db, id)).find((t) => t.name === world.names[2])!;
+    await cancelTask(world.deps, third.id, world.actor);
+    await expect(editDeployment(world.deps, id, { strategy: { batch: 2 } }, world.actor)).rejects.toThrow(/cancelled/);
+    expect(await world.play()).toEqual(["m1"]);
+    await skipWaits(world.deps, id, world.actor);
+    expect(await world.play()).toEqual(["m2"]);
+    await skipWaits(world.deps, id, world.actor);
+    expect(await world.status(id)).toBe("cancelled");
   });
   it("is refused when nothing of it can change any more, and nothing else can be edited", async () => {
     const world = await fleet(2, rolling);
