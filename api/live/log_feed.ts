@@ -35,8 +35,8 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
   const parts = new Map<string, LogPart>();
   let keptBytes = 0;
   const reading = new Map<string, { begunAt: number; part: Promise<LogPart | undefined> }>();
-  /** Places with nothing behind them. */
-  const quiet = new Map<string, { askedAt: number; since: number; part: LogPart }>();
+  /** Of each task the place that had nothing behind it last: a log that grows has a new one with every read. */
+  const quiet = new Map<string, { place: string; askedAt: number; since: number; part: LogPart }>();
   /** Counts hints, so that an answer from before one is not taken for one from after it. */
   let hints = 0;
   let lastOfAll = 0;
@@ -69,7 +69,7 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
     // The range that a marker stands for may grow, and a task that has ended may be tried again.
     if (!part || part.isMarker || part.isEnd || readers === 0) return part;
     if (part.bytes.length > 0) keep(place, part);
-    else quiet.set(place, { askedAt, since: deps.clock.monotonic(), part });
+    else quiet.set(taskId, { place, askedAt, since: deps.clock.monotonic(), part });
     return part;
   }
 
@@ -99,11 +99,10 @@ export function createLogFeed(deps: { db: Database; hints: Hints; clock: Clock }
       const kept = parts.get(place);
       if (kept) return Promise.resolve(kept);
       const last = lastHint(taskId);
-      const nothing = quiet.get(place);
-      if (nothing && nothing.askedAt >= last && deps.clock.monotonic() - nothing.since < QUIET_MS) {
-        return Promise.resolve(nothing.part);
-      }
-      quiet.delete(place);
+      const nothing = quiet.get(taskId);
+      if (
+        nothing?.place === place && nothing.askedAt >= last && deps.clock.monotonic() - nothing.since < QUIET_MS
+      ) return Promise.resolve(nothing.part);
       const running = reading.get(place);
       if (running && running.begunAt >= last) return running.part;
       const part = readNow(place, taskId, at).finally(() => {

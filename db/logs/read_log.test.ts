@@ -33,6 +33,14 @@ it("gives any range of the stored bytes, whatever the chunks", async () => {
   expect([...concatBytes(parts)]).toEqual([...bytes]);
 });
 
+it("holds nothing of what was stored when it says that nothing more is there", async () => {
+  const taskId = await seed.task({ deploymentId, environmentId, state: "running" });
+  await seed.log(taskId, 1, "x".repeat(50_000), "y".repeat(50_000));
+  const part = (await readLog(db, taskId, { attempt: 1, offset: 100_000 }, 700))!;
+  expect(part).toMatchObject({ attempt: 1, offset: 100_000, next: 100_000, head: 100_000, isEnd: false });
+  expect(part.bytes.buffer.byteLength).toBe(0);
+});
+
 it("goes on with the next attempt and says the end only when the task is final", async () => {
   const taskId = await seed.task({ deploymentId, environmentId, state: "running", attempt: 3 });
   await seed.log(taskId, 1, "one");

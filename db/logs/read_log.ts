@@ -186,17 +186,19 @@ const droppedOf = (db: Database) =>
           where c.task_id = h.task_id and c.attempt = h.attempt and c."offset" < h.dropped_from
           order by c."offset" desc limit 1) d), false)) end`;
 
-/** The chunk that holds the first byte, and those that begin within the length. */
+/** The chunk that holds the first byte, where there is one, and those that begin within the length. */
 const chunksFrom = (db: Database, taskId: string, attempt: number, from: number, length: number) =>
   db.sql`
     select "offset", data from log_chunk
-    where task_id = ${taskId} and attempt = ${attempt} and "offset" < ${from + length} and "offset" >= coalesce((
+    where task_id = ${taskId} and attempt = ${attempt} and "offset" + octet_length(data) > ${from}
+      and "offset" < ${from + length} and "offset" >= coalesce((
       select max("offset") from log_chunk where task_id = ${taskId} and attempt = ${attempt} and "offset" <= ${from}), 0)`;
 
+/** Nothing is no view of a chunk: it would hold all of it for as long as somebody remembers that nothing was there. */
 function cut(chunks: readonly { offset: number; data: Uint8Array }[], from: number, to: number): Uint8Array {
   const pieces = chunks.map(({ offset, data }) =>
     data.subarray(Math.max(0, from - offset), Math.max(0, Math.min(data.length, to - offset)))
-  );
+  ).filter((piece) => piece.length > 0);
   return pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
 }
 
