@@ -8,12 +8,9 @@
  * Needs the components `docker` and `netns`. The image is made once per machine (about a minute) and kept, under a name
  * that changes with what is in it.
  */
-import { createHash } from "node:crypto";
-import { mkdtemp, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll } from "vitest";
-import { docker, run, UNSYNCED } from "./docker.ts";
+import { docker, run } from "./docker.ts";
+import { makeSystemdImage } from "./systemd_image.ts";
 
 export interface SystemdMachine {
   /** Of the container; also its host name. */
@@ -62,10 +59,6 @@ export interface MachineOptions {
   init?: "systemd" | "none";
 }
 
-const PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,curl,iproute2,dash,procps,busybox-static,sudo";
-/** Nothing wakes up by itself in the middle of a test. */
-const QUIET = ["apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "dpkg-db-backup.timer"];
-const IMAGE = `boreas-test-systemd:${createHash("sha256").update(PACKAGES + QUIET.join()).digest("hex").slice(0, 12)}`;
 const BOOT_SECONDS = 90;
 
 const open = new Set<SystemdMachine>();
@@ -93,7 +86,7 @@ export async function findHostAddress(network: string): Promise<string> {
 }
 
 export async function startSystemdMachine(options: MachineOptions = {}): Promise<SystemdMachine> {
-  await makeImage();
+  const image = await makeSystemdImage();
   const network = options.network === "own" ? await ownNetwork() : options.network ?? "bridge";
   const { hosts = {}, mounts = [], only, init = "systemd" } = options;
   const name = `boreas-${options.name ?? "machine"}-${crypto.randomUUID().slice(0, 8)}`;
@@ -106,7 +99,7 @@ export async function startSystemdMachine(options: MachineOptions = {}): Promise
     ...["--tmpfs", "/run", "--tmpfs", "/run/lock", "--env", "container=docker"],
     ...Object.entries(hosts).flatMap(([host, at]) => ["--add-host", `${host}:${at === "host" ? hostAddress : at}`]),
     ...mounts.flatMap((mount) => ["--volume", mount]),
-    ...(init === "none" ? ["--init", IMAGE, "sleep", "infinity"] : [IMAGE, "/sbin/init"]),
+    ...(init === "none" ? ["--init", image, "sleep", "infinity"] : [image, "/sbin/init"]),
   ]);
 
   const attempt = (script: string, { env = {}, input = "" }: RunOptions = {}) =>
@@ -213,23 +206,4 @@ async function pipe(args: string[], env: Record<string, string>, input: string |
   const [{ code, stdout, stderr }] = await Promise.all([child.output(), feed()]);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-async function makeImage(): Promise<void> {
-  // Two test files at once: the second finds the work done.
-  using lock = await Deno.open(join(tmpdir(), "boreas-test-systemd.lock"), { create: true, write: true });
-  await lock.lock(true);
-  if ((await docker(["image", "ls", "--quiet", IMAGE])).trim() !== "") return;
-  const folder = await mkdtemp(join(tmpdir(), "boreas-systemd-"));
-  try {
-    const root = join(folder, "root");
-    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", root], { env: UNSYNCED });
-    for (const unit of QUIET) await symlink("/dev/null", join(root, "etc/systemd/system", unit));
-    const without = ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"];
-    const tar = join(folder, "root.tar");
-    await run("tar", ["-C", root, ...without.map((path) => `--exclude=./${path}/*`), "-cf", tar, "."]);
-    await docker(["import", tar, IMAGE]);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

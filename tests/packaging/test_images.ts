@@ -3,10 +3,11 @@
  * ours and, with an entry point each, in the place of postgres:15 and redis:7. Made once per machine and kept.
  */
 import { createHash } from "node:crypto";
-import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { docker, run, UNSYNCED } from "../helpers/docker.ts";
+import { makeDebianImage } from "../helpers/debian_image.ts";
+import { docker } from "../helpers/docker.ts";
 
 export interface TestImages {
   base: string;
@@ -14,33 +15,26 @@ export interface TestImages {
   redis: string;
 }
 
-const PACKAGES = "git,ca-certificates,tini,postgresql-15,redis-server";
-const BASE = "boreas-test-base:1";
+/** The authorities this machine trusts: a company's proxy is met inside as it is outside. */
+const AUTHORITIES = "etc/ssl/certs/ca-certificates.crt";
 
 export async function makeTestImages(): Promise<TestImages> {
-  if (!await isThere(BASE)) await makeBase();
-  if (!await isThere(POSTGRES)) await makePostgres();
-  return { base: BASE, postgres: POSTGRES, redis: BASE };
+  const base = await makeBaseImage();
+  return { base, postgres: await makePostgres(base), redis: base };
 }
 
-const isThere = async (image: string) => (await docker(["image", "ls", "--quiet", image])).trim() !== "";
-
-async function makeBase(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "boreas-base-"));
-  try {
-    const system = join(folder, "root");
-    await run("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, "bookworm", system], { env: UNSYNCED });
-    // The authorities this machine trusts: a company's proxy is met inside as it is outside.
-    await copyFile("/etc/ssl/certs/ca-certificates.crt", join(system, "etc/ssl/certs/ca-certificates.crt"));
-    await copyFile(Deno.execPath(), join(system, "usr/local/bin/deno"));
-    const tar = join(folder, "base.tar");
-    await run("tar", ["-C", system, "--exclude=./var/cache/apt", "--exclude=./usr/share/doc", "-cf", tar, "."]);
-    const trust = ["-c", "ENV DENO_TLS_CA_STORE=system", "-c", "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"];
-    await docker(["import", ...trust, tar, BASE]);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+export const makeBaseImage = async () =>
+  await makeDebianImage({
+    name: "boreas-test-base",
+    packages: ["git", "ca-certificates", "tini", "postgresql-15", "redis-server"],
+    depends: [Deno.version.deno, createHash("sha256").update(await readFile(`/${AUTHORITIES}`)).digest("hex")],
+    async finish(system) {
+      await copyFile(`/${AUTHORITIES}`, join(system, AUTHORITIES));
+      await copyFile(Deno.execPath(), join(system, "usr/local/bin/deno"));
+    },
+    without: ["var/cache/apt", "usr/share/doc"],
+    changes: ["ENV DENO_TLS_CA_STORE=system", `ENV SSL_CERT_FILE=/${AUTHORITIES}`],
+  });
 
 /** Understands what docker-compose.yml tells the official image: user, password, database, the place of the data. */
 const ENTRYPOINT = `#!/bin/sh
@@ -57,7 +51,8 @@ if [ ! -e $D/PG_VERSION ]; then
 fi
 exec postgres -D $D -c "listen_addresses=*"
 `;
-const RECIPE = `FROM ${BASE}
+const recipe = (base: string) =>
+  `FROM ${base}
 COPY entrypoint.sh /entrypoint.sh
 RUN mkdir -p /var/lib/postgresql/data /var/run/postgresql \\
     && chown postgres:postgres /var/lib/postgresql/data /var/run/postgresql
@@ -67,12 +62,15 @@ STOPSIGNAL SIGINT
 VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["/entrypoint.sh"]
 `;
-const POSTGRES = `boreas-test-postgres:${createHash("sha256").update(ENTRYPOINT + RECIPE).digest("hex").slice(0, 12)}`;
 
-async function makePostgres(): Promise<void> {
+async function makePostgres(base: string): Promise<string> {
+  const content = createHash("sha256").update(ENTRYPOINT + recipe(base)).digest("hex").slice(0, 12);
+  const image = `boreas-test-postgres:${content}`;
+  if ((await docker(["image", "ls", "--quiet", image])).trim() !== "") return image;
   const folder = await mkdtemp(join(tmpdir(), "boreas-postgres-"));
   await writeFile(join(folder, "entrypoint.sh"), ENTRYPOINT, { mode: 0o755 });
-  await writeFile(join(folder, "Dockerfile"), RECIPE);
-  await docker(["build", "--quiet", "--tag", POSTGRES, folder]);
+  await writeFile(join(folder, "Dockerfile"), recipe(base));
+  await docker(["build", "--quiet", "--tag", image, folder]);
   await rm(folder, { recursive: true });
+  return image;
 }
