@@ -60,7 +60,9 @@ describe.skipIf(!chromium.available)(`the machines in a browser${chromium.reason
     await row(fresh.name).getByText("waits for approval").waitFor();
     await picture("agents");
     await row(fresh.name).locator("[data-action=approve]").click();
+    await expect.poll(writes).toHaveLength(1);
     await row(m3.name).getByRole("button", { name: "Stop draining" }).click();
+    await expect.poll(writes).toHaveLength(2);
     await row(m1.name).locator("[data-action=manage]").click();
     const dialog = page.locator("dialog", { hasText: "What the machine allows" });
     await dialog.getByText("reg.example.com").waitFor();

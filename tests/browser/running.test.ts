@@ -25,6 +25,7 @@ describe.skipIf(!chromium.available)(`what runs, in a browser${chromium.reason}`
     const row = page.locator("tr[data-target]", { hasText: applications[4]!.name });
     await row.locator("[data-action=details]").click();
     const difference = page.locator("[data-difference='env.LOG_LEVEL']");
+    await difference.waitFor();
     expect((await difference.locator("td").allTextContents()).map((text) => text.trim())).toEqual([
       "env.LOG_LEVEL",
       "info",

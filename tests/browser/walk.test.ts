@@ -48,7 +48,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
     })).id;
   };
   /** What the mock operator plays for a service from the next version on. */
-  const script = (failing?: string) =>
+  const script = ({ failing, pull = "500ms" }: { failing?: string; pull?: string } = {}) =>
     Promise.all(SERVICES.map(async (name) => {
       const apps = (await master.api("GET", "/applications")).items as { id: string; name: string }[];
       await master.api("PATCH", `/applications/${apps.find((a) => a.name === name)!.id}`, {
@@ -58,7 +58,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
               {
                 name: "pull",
                 log: [`${BOLD}pulling ${name}${OFF}`, "layer 1 of 3 done", "layer 2 of 3 done", "layer 3 of 3 done"],
-                duration: "500ms",
+                duration: pull,
               },
               { name: "start", log: [`${GREEN}started${OFF} on slot b, port 21004`], duration: "500ms" },
               { name: "health", log: Array(3).fill(`GET /healthz ${failing === name ? 500 : 200}`), duration: "400ms" },
@@ -104,7 +104,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
   });
 
   it("shows a bad version going back by itself, names the cause, and marks the version", async () => {
-    await script("payment-service");
+    await script({ failing: "payment-service" });
     const { troubles, newPage } = await openContext(browser);
     const page = await newPage();
     await signIn(page, master.url, "admin", ADMIN_PASSWORD);
@@ -113,7 +113,8 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
     await waitForDeploymentStatus(page, "pending");
     await waitUntilLive(page);
     await act(page, "start");
-    await waitForTaskState(page, "user-service", "running");
+    // A slow page may be told of its start and of its end at once.
+    await taskNode(page, "user-service").and(page.locator("[data-state=running], [data-state=success]")).waitFor();
     await openTask(page, "user-service");
     await picture(page, "deployment-running-light");
     await waitForDeploymentStatus(page, "rolled_back");
@@ -128,7 +129,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
   });
 
   it("cancels a running deployment, and shows the dark theme as carefully as the light one", async () => {
-    await script();
+    await script({ pull: "10m" }); // it is cancelled amid the first
     const { troubles, newPage } = await openContext(browser, { theme: "dark" });
     const page = await newPage();
     await signIn(page, master.url, "admin", ADMIN_PASSWORD);
@@ -149,6 +150,7 @@ describe.skipIf(!chromium.available)(`the dashboard of a running product${chromi
   });
 
   it("keeps eight tabs of one browser live over one stream", async () => {
+    await script();
     const { troubles, newPage } = await openContext(browser);
     const first = await newPage();
     await signIn(first, master.url, "admin", ADMIN_PASSWORD);

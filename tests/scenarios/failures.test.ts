@@ -182,6 +182,8 @@ describe("a release that fails on one of its machines", () => {
     const end = await w.is(id, "rollback_failed");
     expect(end.reason.text).toMatch(/^The rollback failed at /);
     w.broken.clear();
+    // This time it is to get there, however slow the machine is.
+    await db.sql`update deployment set rollback_seconds = 600 where id = ${id}`;
     await api.request("POST", `/deployments/${id}/rollback`, { note: "Again." });
     await w.is(id, "rolled_back");
   });

@@ -98,8 +98,9 @@ describe("a freeze", () => {
   it("ends by its time, and what waited starts then", async () => {
     const w = await world();
     const { body: { id } } = await w.plan(await w.version("v1"));
+    // Far enough for a slow machine to meet it.
     const [found] = await db.sql<{ soon: string }[]>`
-      select to_char((boreas_now() + interval '6 s') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as soon`;
+      select to_char((boreas_now() + interval '10 s') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as soon`;
     await api.request("POST", "/freezes", { environmentId: w.environmentId, until: found!.soon, reason: "A moment." });
     expect((await w.start(id)).body.reason.code).toBe("deployment.frozen");
     await w.is(id, "completed");

@@ -107,8 +107,14 @@ it(
     await rack.master.api("POST", `/tasks/${watch.id}/skip`, { note: "seen enough" });
     await is(first, "completed");
 
-    const badVersion = await push("v2", '[ "$BOREAS_NODE" = m2 ] && sleep 5 && exit 3');
+    const signal = join(await temporaryFolder("signal"), "break");
+    const badVersion = await push(
+      "v2",
+      `[ "$BOREAS_NODE" = m2 ] && { while [ ! -e ${signal} ] && [ -e here.txt ]; do sleep 0.2; done; exit 3; }`,
+    );
     const second = await start(badVersion);
+    await watched(second);
+    await Deno.writeTextFile(signal, "");
     const end = await is(second, "rolled_back");
     expect(end.reason.text).toMatch(/m2 turned bad \d+ s after the switch: it ended and was started again/);
     await eventually(async () => (await everywhere()).every((one) => one === "v1"), "v1 everywhere");
