@@ -94,6 +94,6 @@ function takeLines(part: Followed, bytes: Uint8Array, isLast: boolean): Uint8Arr
     pieces.push(part.prefix, rest, Uint8Array.of(NEWLINE));
     rest = new Uint8Array();
   }
-  part.line = rest;
+  part.line = rest.slice(); // a view would hold all that was read with it, for each of the parts
   return concatBytes(pieces);
 }
