@@ -232,8 +232,11 @@ describe("the process table", () => {
     });
     await untilOutput(kept, "ready\n");
     const tag = `BOREAS_TASK_ID=task-${root}`;
-    const found = await findTagged([tag, "BOREAS_FENCE=4"]);
-    expect(found.length).toBe(2);
+    const tags = [tag, "BOREAS_FENCE=4"];
+    // The child has a session of its own a moment after it was begun.
+    await expect.poll(async () => (await findTagged(tags)).map((one) => one.group === kept.pid).sort())
+      .toEqual([false, true]);
+    const found = await findTagged(tags);
     expect(found.filter((one) => one.group === kept.pid).map((one) => one.pid)).toEqual([kept.pid]);
     expect(await findTagged([tag, "BOREAS_FENCE=40"])).toEqual([]);
     for (const { pid } of found) sendSignal(pid, "KILL");

@@ -213,10 +213,10 @@ describe("a gate's script", () => {
 
   it("goes on with its measurements after a restart of the agent, and does not begin anew", async () => {
     const ledger = `${pm.folder}/ledger`;
-    const operation = await gateOf(`echo run >> ${ledger}; echo up; sleep 0.3`, { forSeconds: 2 });
+    const operation = await gateOf(`echo run >> ${ledger}; echo up; sleep 0.3`, { forSeconds: 4 });
     const first = pm.context();
     void pm.operator.run(operation, first);
-    await expect.poll(() => first.text().split("up\n").length).toBe(3);
+    await expect.poll(() => first.text().split("up\n").length).toBeGreaterThanOrEqual(3);
     const silent = () => new Promise<never>(() => {});
     const next = first.again();
     Object.assign(first, { log: silent, save: silent, trusted: silent });
