@@ -10,7 +10,7 @@ import { AppError } from "../../domain/app_error.ts";
 import { canMoveDeployment, isActive, isEnded } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import { claim, failure, finish, playAll, success } from "../../tests/helpers/play_tasks.ts";
-import { modelRuns } from "../../tests/helpers/model_runs.ts";
+import { modelRuns, patience } from "../../tests/helpers/model_runs.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
 import type { World } from "../../tests/helpers/seed_release.ts";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
@@ -27,6 +27,7 @@ import { rollbackDeployment } from "./rollback_deployment.ts";
 import { startDeployment } from "./start_deployment.ts";
 import { startWaiting } from "./start_waiting.ts";
 
+const RUNS = modelRuns("starts", 36);
 let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase();
@@ -190,6 +191,6 @@ it("starts nothing that must not start, moves only as it may, and always ends", 
         await game.end();
       },
     ),
-    modelRuns("starts", 40),
+    RUNS,
   );
-}, 600_000);
+}, patience(RUNS));

@@ -23,6 +23,9 @@ export function modelRuns(what: string, ordinary: number): ModelRuns {
   return { numRuns: runs, seed, endOnFailure, ...(path ? { path } : {}) };
 }
 
+/** For how long the test may run: far longer than any machine needs, and longer for more runs. */
+export const patience = ({ numRuns }: ModelRuns): number => 600_000 + numRuns * 10_000;
+
 /** The commands of a failing case, as fast-check prints them beside it. */
 export const replayPath = (): { replayPath?: string } => {
   const given = Deno.env.get("BOREAS_REPLAY");

@@ -9,27 +9,51 @@
 import { expect } from "vitest";
 import { isEnded } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
+import type { RollbackScope } from "../../domain/strategy.ts";
 import type { TaskState } from "../../domain/task_state.ts";
+import { dealBatches, expectDealt } from "./tree_batches.ts";
+import type { Dealt } from "./tree_batches.ts";
 import { FailureHooks } from "./tree_hooks.ts";
 import type { HooksOfFailure } from "./tree_hooks.ts";
+import { placesBack } from "./tree_scope.ts";
 import { appOrder, HELD, isBad, isFailureHook, isHeld, isOver, isVerdict, isWaiting, MAX_LOSSES } from "./tree_task.ts";
+import { isBegunWait, placeOf } from "./tree_task.ts";
 import type { Choice, Ending, FailureAction, TreeTask } from "./tree_task.ts";
+import { Votes } from "./tree_votes.ts";
+
+/** What the plan says beside its tasks. */
+export interface TreeRules {
+  onFailure: FailureAction;
+  scope: RollbackScope;
+  /** What counts as the answer after a while. */
+  answer: Choice | null;
+  hooks: HooksOfFailure;
+  /** Applications that go in batches which can be cut anew -> whether they wait between two. */
+  rolling: ReadonlyMap<string, boolean>;
+}
 
 export class TreeModel {
   status: DeploymentState = "running";
   private tasks = new Map<string, TreeTask>();
-  /** Leaves whose places must be given back, until the rollback's tasks are known. */
+  /** Leaves that agents have taken up, until the rollback's tasks are known. */
   private reached: TreeTask[] | undefined;
+  /** Places that go back, of the newest rollback. */
+  back: string[] = [];
+  /** Batches that were dealt anew, until the waits that were made are known. */
+  private dealt: Dealt[] = [];
+  private votes = new Votes();
+  private onFailure: FailureAction;
+  private answer: Choice | null;
   /** It is paused because something failed, and people are asked. */
   asked = false;
   private hooks: FailureHooks;
   constructor(
     plan: readonly TreeTask[],
-    public onFailure: FailureAction,
-    public answer: Choice | null = null,
-    hooks: HooksOfFailure = new Map(),
+    readonly rules: TreeRules,
   ) {
-    this.hooks = new FailureHooks(hooks);
+    this.onFailure = rules.onFailure;
+    this.answer = rules.answer;
+    this.hooks = new FailureHooks(rules.hooks);
     for (const task of plan) this.tasks.set(task.id, { ...task });
     this.follow();
   }
@@ -85,7 +109,8 @@ export class TreeModel {
   }
 
   /** What is measured now: a gate that an agent's script measures is held like other work. */
-  measurable = () => this.all().filter((t) => t.type === "gate" && !t.isLeaf && !t.isWatch && t.state === "pending");
+  measurable = () =>
+    this.all().filter((t) => t.type === "gate" && !t.isLeaf && !this.endsByClock(t) && t.state === "pending");
   /** @returns whether the measurement counted */
   measure(id: string, passes: boolean): boolean {
     const gate = this.get(id);
@@ -95,10 +120,12 @@ export class TreeModel {
     return true;
   }
   asking = () => this.all().filter((t) => t.type === "approval" && t.state === "pending");
-  vote(id: string, yes: boolean): boolean {
+  /** A yes stays when somebody else's no is taken back; with another plan all are asked anew. */
+  vote(id: string, person: string, yes: boolean): boolean {
     const step = this.get(id);
-    if (step.type !== "approval" || step.state !== "pending") return false;
-    step.state = yes ? "success" : "failed";
+    if (step.type !== "approval" || step.state !== "pending" || this.votes.has(id, person)) return false;
+    if (!yes) step.state = "failed";
+    else if (this.votes.add(id, person)! >= step.needed) step.state = "success";
     this.follow();
     return true;
   }
@@ -118,6 +145,7 @@ export class TreeModel {
     // Nothing is tolerated any more, and who has not begun is spared.
     whole.maxFailures = 0;
     for (const other of this.partsOf(whole)) {
+      if (isWaiting(other) && other.isWatch) other.blamed = placeOf(this.get(id));
       if (isWaiting(other)) other.state = other.isWatch ? "failed" : "skipped";
       else if (isHeld(other) && other.type === "gate") other.state = "cancelling"; // nothing is left to decide
     }
@@ -161,7 +189,44 @@ export class TreeModel {
       this.endWaiting("cancelled");
     });
   rollback = () =>
-    this.allowed(["running", "paused", "completed", "failed", "cancelled", "rollback_failed"], () => this.turnRound());
+    this.allowed(["running", "paused", "completed", "failed", "cancelled", "rollback_failed"], () => {
+      this.turnRound("deployment");
+    });
+  /** A wait ends now; without an id, all that have begun. */
+  skip(id: string | null): boolean {
+    if (id === null && this.status !== "running" && this.status !== "paused") return false;
+    const waits = this.forward().filter((t) => isBegunWait(t) && [null, t.id].includes(id));
+    for (const wait of waits) wait.state = "success";
+    this.follow();
+    return waits.length > 0;
+  }
+  /** What has begun to wait goes on, and what would wait later passes; people are asked and a watch stays. */
+  promote(): boolean {
+    if (this.status !== "running" && this.status !== "paused") return false;
+    const waits = this.forward().filter((t) =>
+      ["pause", "gate"].includes(t.type) && !t.isWatch && ["pending", "running"].includes(this.wholeOf(t)!.state)
+    );
+    const now = waits.filter(isBegunWait);
+    const ahead = waits.filter((t) => t.state === "blocked" && !t.promoted);
+    for (const wait of ahead) Object.assign(wait, { promoted: true, isLeaf: false });
+    for (const wait of now) wait.state = "success";
+    this.follow();
+    return now.length + ahead.length > 0;
+  }
+  /** Another batch size, for what has not begun. */
+  dealAnew(batch: number | string): boolean {
+    if (this.status !== "running" && this.status !== "paused") return false;
+    for (const whole of this.forward().filter((t) => this.isWhole(t) && this.rules.rolling.has(t.appId))) {
+      const dealt = dealBatches(whole, this.partsOf(whole), batch, this.rules.rolling.get(whole.appId)!);
+      if (dealt) this.dealt.push(dealt);
+    }
+    for (const { dropped, line } of this.dealt) {
+      for (const wait of dropped) this.tasks.delete(wait.id);
+      for (const made of line) this.tasks.set(made.id, made);
+    }
+    if (this.dealt.length > 0) this.votes.void();
+    return this.dealt.length > 0;
+  }
   cancelTask(id: string): boolean {
     const task = this.get(id);
     if (isOver(task)) return false;
@@ -192,31 +257,43 @@ export class TreeModel {
   }
 
   /** Takes over the tasks of a rollback: one for every place that was reached, in reverse order, each behind what still runs there. */
-  adopt(all: readonly TreeTask[]): void {
-    const hooks = this.hooks.adopt(all);
+  adopt(rows: readonly TreeTask[]): void {
+    if (this.dealt.length > 0) this.adoptDealt(rows);
+    const added = rows.filter((t) => !this.knows(t.id));
+    const hooks = this.hooks.adopt(added);
     for (const hook of hooks) this.tasks.set(hook.id, hook);
     if (hooks.length > 0) this.follow();
-    const rows = all.filter((t) => !isFailureHook(t));
-    if (rows.length === 0 && !this.reached) return;
+    const back = added.filter((t) => !isFailureHook(t));
+    if (back.length === 0 && !this.reached) return;
     const { reached = [] } = this;
-    const place = (t: TreeTask) => `${t.appId} ${t.target}`;
-    // One place may have been reached by several parts; hooks and gates change none.
-    const changed = [...new Set(reached.filter((t) => t.type === "apply" || t.type === "deploy").map(place))];
-    expect(rows.filter((t) => t.isLeaf && t.type !== "hook").map(place).sort(), "every place reached is given back")
-      .toEqual(changed.sort());
+    // One place may have been reached by several parts.
+    expect(
+      back.filter((t) => t.isLeaf && t.type !== "hook").map(placeOf).sort(),
+      "what must be given back, and no more",
+    )
+      .toEqual([...this.back].sort());
     const forwardOrder = appOrder(this.forward(), this.get);
-    const byId = new Map(rows.map((t) => [t.id, t]));
-    const backwardOrder = appOrder(rows, (id) => byId.get(id) ?? this.get(id));
-    for (const row of rows) {
+    const byId = new Map(back.map((t) => [t.id, t]));
+    const backwardOrder = appOrder(back, (id) => byId.get(id) ?? this.get(id));
+    for (const row of back) {
       const still = reached.filter((t) => t.appId === row.appId && isHeld(t)).map((t) => t.id);
       expect(row.dependsOn, `${row.name} waits for what still runs`).toEqual(expect.arrayContaining(still));
-      for (const other of rows.filter((o) => o.appId !== row.appId)) {
+      for (const other of back.filter((o) => o.appId !== row.appId)) {
         expect(backwardOrder(row.appId).has(other.appId), "the way back is the way there, turned round")
           .toBe(forwardOrder(other.appId).has(row.appId));
       }
       this.tasks.set(row.id, { ...row, state: "blocked" });
     }
     this.reached = undefined;
+    this.follow();
+  }
+
+  private adoptDealt(rows: readonly TreeTask[]): void {
+    for (const { line } of this.dealt) for (const task of line) this.tasks.delete(task.id);
+    for (const one of this.dealt) expectDealt(one, rows, this.knows);
+    for (const { line } of this.dealt) for (const task of line) this.tasks.set(task.id, task);
+    for (const row of rows) if (this.knows(row.id)) this.get(row.id).position = row.position;
+    this.dealt = [];
     this.follow();
   }
 
@@ -235,7 +312,7 @@ export class TreeModel {
   private carryOut(choice: Choice, tasks: readonly TreeTask[]): void {
     this.asked = false;
     if (choice === "fail") this.onFailure = "stop";
-    else if (choice === "rollback") this.turnRound();
+    else if (choice === "rollback") this.turnRound(this.rules.scope);
     else {
       if (choice === "exclude") {
         const machines = tasks.map((t) => t.target);
@@ -274,7 +351,7 @@ export class TreeModel {
     this.follow();
     return true;
   }
-  private endsByClock = (t: TreeTask) => t.type === "pause" || t.isWatch;
+  private endsByClock = (t: TreeTask) => t.type === "pause" || t.isWatch || t.promoted === true;
   private tryAgain = (task: TreeTask, due: boolean) => void Object.assign(task, { state: "pending", due });
   private stop(task: TreeTask, waiting: "cancelled" | "skipped"): void {
     if (isWaiting(task)) task.state = waiting;
@@ -283,13 +360,14 @@ export class TreeModel {
   private endWaiting(how: "cancelled" | "skipped"): void {
     for (const task of this.forward()) if (!this.isWhole(task)) this.stop(task, how);
   }
-  private turnRound(): void {
+  private turnRound(scope: RollbackScope): void {
     this.status = "rolling_back";
     this.asked = false;
     this.endWaiting("skipped");
     this.settle();
     this.hooks.plan(this.all());
     this.reached = this.forward().filter((t) => t.isLeaf && t.attempt > 0).map((t) => ({ ...t }));
+    this.back = placesBack(this.reached, this.forward(), scope);
   }
   /** Of what was skipped, all that can run again; while another failure stays, only what follows from the retried. */
   private bringBackSkipped(tasks: TreeTask[], again: TreeTask[]): void {
@@ -389,7 +467,7 @@ export class TreeModel {
           this.status = tops.some((t) => t.state === "cancelled") ? "cancelled" : "completed";
         }
       } else if (this.onFailure === "rollback") {
-        this.turnRound();
+        this.turnRound(this.rules.scope);
         return true;
       } else if (this.onFailure === "pause") {
         [this.status, this.asked] = ["paused", true];
