@@ -1,6 +1,7 @@
 /**
  * A master is lost an hour after its backup, and another one goes on from that: the machine has worked on meanwhile, and
- * its newer tasks, releases and tickets are unknown to the state that is restored.
+ * its newer tasks, releases and tickets are unknown to the state that is restored. It pins the authority of the master
+ * that is lost.
  */
 import { join } from "node:path";
 import { readdir, stat } from "node:fs/promises";
@@ -25,7 +26,7 @@ async function run(command: "backup" | "restore", dataDir: string, ...args: stri
 it(
   "goes on from a backup: the machine comes back, nothing of the lost time wins, and nothing starts unasked",
   async () => {
-    const rack = await startRack();
+    const rack = await startRack({ BOREAS_PUBLIC_URL: "https://127.0.0.1:PORT", BOREAS_LISTEN: "0.0.0.0" });
     const { master } = rack;
     const folder = await temporaryFolder("backups");
     const file = join(folder, "boreas.backup");
@@ -68,6 +69,10 @@ it(
       async () => (await processesOf(held!.id)).length === 0,
       "the attempt of the time before has ended",
     );
+    // The certificate is another one, of the same authority.
+    expect(rack.master.fingerprint).toBe((await Deno.readTextFile(join(fresh, "ca.sha256"))).trim());
+    expect(await Deno.readTextFile(join(fresh, "tls/server.pem")))
+      .not.toBe(await Deno.readTextFile(join(master.dataDir, "tls/server.pem")));
     expect((await master.raw("GET", `/api/v1/tasks/${unknown!.id}`, undefined, master.bearer())).status).toBe(404);
     expect(await master.api("GET", `/deployments/${held!.deploymentId}`)).toMatchObject({
       status: "paused",

@@ -35,7 +35,10 @@ export async function startRack(env: Record<string, string> = {}) {
   const { token } = await master.api("POST", "/enrollment-tokens", { environments: [environment.id] });
   const stateDir = await temporaryFolder("rack");
   const dial = (more: Record<string, string> = {}): Promise<RunningAgent> =>
-    startAgent({ url: master.url, stateDir, token, name: "rack-1", more });
+    startAgent({
+      ...{ url: master.url, stateDir, token, name: "rack-1", more },
+      ...(master.fingerprint === undefined ? {} : { fingerprint: master.fingerprint }),
+    });
   const agent = await dial();
 
   const scripts: Record<string, string> = {
