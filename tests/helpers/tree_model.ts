@@ -75,9 +75,11 @@ export class TreeModel {
   // What agents and timers do.
 
   claim(agentId: string, free: number): string[] {
-    const given = this.all().filter((t) =>
+    const ready = this.all().filter((t) =>
       t.isLeaf && t.state === "pending" && t.due && this.isOpen(t) && (t.target ?? agentId) === agentId
-    ).slice(0, free);
+    );
+    // First what nobody else can do.
+    const given = [...ready.filter((t) => t.target !== null), ...ready.filter((t) => t.target === null)].slice(0, free);
     for (const task of given) Object.assign(task, { state: "leased", attempt: task.attempt + 1 });
     this.follow();
     return given.map((t) => t.id);
