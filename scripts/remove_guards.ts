@@ -14,7 +14,7 @@ const TESTS = ["db/tasks/leases.test.ts", "db/deployments/deployments.test.ts"];
 const LEASE_MODEL = ["db/tasks/lease_model.test.ts"];
 const TREE_MODEL = ["db/deployments/deployment_model.test.ts"];
 /** A mistake that needs more than this is not one that an ordinary run would find. */
-const MODEL_RUNS = 200;
+const MODEL_RUNS = 400;
 /** A test that is slow has noticed nothing: what ends it must be what it found. */
 const PATIENCE_MS = 30 * 60_000;
 
