@@ -50,6 +50,8 @@ const SENTENCES = {
   "deployment.failed_many": "{failed} of {count} applications failed, first {task}: {detail}",
   "deployment.cancelling": "Cancelled by {actor}; waiting for the agents to confirm that running work has stopped.",
   "deployment.cancelled": "Cancelled by {actor}; running work has stopped.",
+  "deployment.cancelled_prepared":
+    "Cancelled by {actor}; running work has stopped. What was only prepared takes no requests, and is being ended: {places}.",
   "deployment.rolling_back": "Rolling back because {task} failed: {detail}",
   "deployment.rolling_back_asked": "Rolling back, asked by {actor}: {note}",
   "deployment.rolled_back": "What ran before runs again, because {detail}",
@@ -93,6 +95,8 @@ const SENTENCES = {
     "Left out: {machine} was offline since {since}. The application is removed there when it is back.",
   "task.removal_left_out_cordoned":
     "Left out: {machine} is cordoned. The application is removed there when it is uncordoned.",
+  "task.clean_up_waiting":
+    "Waiting for {machine}, which is away: what was prepared there takes no requests, and is ended when it is back.",
   "task.measuring": "Being measured: the release goes on when it holds.",
   "task.awaiting_approval": "Waiting for a person's approval.",
   "task.watching": "Watching {application} until {until}: a release that turns bad is taken back.",

@@ -1,6 +1,7 @@
 /** What nobody is there for when its turn comes, and machines that are back: looked at by the leader, sweep by sweep. */
 import { createAside } from "../db/aside.ts";
 import { catchUp } from "../db/rollouts/catch_up.ts";
+import { endPrepared } from "../db/rollouts/end_prepared.ts";
 import { endUnclaimedHooks } from "../db/rollouts/end_unclaimed_hooks.ts";
 import { settleMissing } from "../db/rollouts/settle_missing.ts";
 import type { SchedulerDeps } from "./deps.ts";
@@ -11,6 +12,7 @@ export function createRolloutLoop(deps: SchedulerDeps): Loop {
   const parts = createAside(deps, "a part of the rollout loop");
   const missing = createAside(deps, "a task whose machine is away");
   const hooks = createAside(deps, "a hook that no agent takes");
+  const prepared = createAside(deps, "the end of what a cancelled deployment had prepared");
   const late = createAside(deps, "the catching up of a machine (a task that it was left out of)");
   /** Since when this master has led: agents of one that was away are still on their way back for a while. */
   let led: { term: number | undefined; since: number } | undefined;
@@ -27,7 +29,8 @@ export function createRolloutLoop(deps: SchedulerDeps): Loop {
       const settled = isSettled && await parts.attempt("missing", () => settleMissing(deps.db, missing));
       const ended = isSettled && await parts.attempt("hooks", () => endUnclaimedHooks(deps.db, hooks));
       const made = await parts.attempt("late", () => catchUp(deps, late));
-      if (!settled && !ended && !made) return;
+      const cleaned = await parts.attempt("prepared", () => endPrepared(deps.db, prepared));
+      if (!settled && !ended && !made && !cleaned) return;
       deps.hints.announce("tasks");
       deps.hints.announce("events");
     },

@@ -12,6 +12,7 @@ import type { Database, Tx } from "../database.ts";
 import { askPeople } from "./ask_people.ts";
 import { beginRollback } from "./begin_rollback.ts";
 import { changeDeployment } from "./change_deployment.ts";
+import { isPrepared } from "./is_prepared.ts";
 import { mayMove } from "./may_move.ts";
 import { planFailureHooks, readOpenHooks } from "./plan_failure_hooks.ts";
 import { noteRemoved } from "./settle_removal.ts";
@@ -133,12 +134,7 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
     case "cancelled":
       if (await isHeld(tx, row)) return;
       if (row.removes) await noteRemoved(tx, row.id, false);
-      return await changeDeployment(
-        tx,
-        row,
-        "cancelled",
-        reason("deployment.cancelled", { actor: String(row.reason.params.actor ?? "a person") }),
-      );
+      return await changeDeployment(tx, row, "cancelled", await sayCancelled(tx, row));
     case "rolled_back":
       if (await isHeld(tx, row)) return;
       return await changeDeployment(
@@ -155,6 +151,17 @@ export async function move(db: Database, tx: Tx, row: Row): Promise<void> {
         errorMessage: params.detail,
       });
   }
+}
+
+/** What remains of it is said; `end_prepared.ts` ends it. */
+async function sayCancelled(tx: Tx, { id, reason: said }: Row): Promise<Reason> {
+  const actor = String(said.params.actor ?? "a person");
+  const [{ places }] = await tx<[{ places: string | null }]>`
+    select string_agg(a.name || coalesce(' on ' || (t.payload -> 'target' ->> 'name'), ''), ', ' order by t.position) as places
+    from task t join application a on a.id = t.app_id where t.deployment_id = ${id} and ${isPrepared(tx)}`;
+  return places
+    ? reason("deployment.cancelled_prepared", { actor, places })
+    : reason("deployment.cancelled", { actor });
 }
 
 /** Applications that did not get the version because one that they need has it nowhere: all its machines were left out. */

@@ -67,7 +67,7 @@ async function readMissing(db: Database, after: string): Promise<Row[]> {
       extract(epoch from greatest(t.state_since, case when a.status = 'connected' then t.state_since else a.last_seen_at end))::float8 * 1000 as since
     from task t join agent a on a.id = t.target_agent_id join environment e on e.id = t.environment_id
     where t.state = 'pending' and t.open and t.is_leaf and t.target_agent_id is not null and (a.status <> 'connected' or a.cordoned)
-      and not t.payload ? 'cannot' and t.id > ${after}
+      and not t.payload ?| array['cannot', 'cleanUp'] and t.id > ${after}
     order by t.id limit ${AT_ONCE}`;
 }
 

@@ -153,4 +153,58 @@ describe("blue-green on two machines", () => {
     await is(id, "completed");
     expect(await running()).toEqual(["v4", "v4"]);
   }, 200_000);
+
+  it("ends what a cancelled deployment had only prepared, also on a machine that was away meanwhile", async () => {
+    const asks = "{ type: blueGreen, steps: [ { approve: { count: 1 } } ], onFailure: { action: rollback } }";
+    const id = await release("v5", asks);
+    await eventually(
+      async () => (await read(id)).tasks.some(({ reason }) => reason.code === "task.approval_given"),
+      "the approval",
+      90,
+    );
+    expect(await running()).toEqual(["v4 prepared v5", "v4 prepared v5"]);
+    await agents.get("m2")!.kill("SIGTERM");
+    await eventually(async () => {
+      const { items } = await rack.master.api("GET", "/agents");
+      return items.some((one: { name: string; status: string }) => one.name === "m2" && one.status === "disconnected");
+    }, "m2 gone");
+    await rack.master.api("POST", `/deployments/${id}/cancel`, { note: "not today" });
+    const { reason } = await is(id, "cancelled");
+    expect(reason.text).toContain("order on m1, order on m2");
+    await eventually(async () => (await running())[0] === "v4", "m1 is clean", 90);
+    const waiting = (await read(id)).tasks.find(({ name }) => name === "order: clean up m2");
+    expect([waiting?.status, waiting?.reason.code]).toEqual(["pending", "task.clean_up_waiting"]);
+    await dial("m2");
+    await eventually(async () => (await running())[1] === "v4", "m2 is clean", 90);
+  }, 200_000);
+
+  it("is removed from both when somebody asks, and a sync does not bring it back", async () => {
+    const pids = (await records()).map(({ current }) => current!.taskId);
+    expect(pids).toHaveLength(2);
+    const { id } = await rack.master.api("POST", "/deployments/removals", {
+      environmentId: rack.environmentId,
+      applications: ["order"],
+      start: true,
+      note: "nobody needs it",
+    });
+    const { reason } = await is(id, "completed");
+    expect(reason.text).toContain("order was removed from");
+    expect((await records()).map(({ current, beside }) => [current, beside])).toEqual([[null, null], [null, null]]);
+    const folders = NAMES.map((name) => join(agents.get(name)!.stateDir, "apps", "rack", "order"));
+    for (const folder of folders) {
+      const left = [...Deno.readDirSync(folder)].map(({ name }) => name);
+      expect(left).not.toContain("releases");
+    }
+    const states = await rack.master.api<{ items: unknown[] }>("GET", `/environments/${rack.environmentId}/status`);
+    expect(states.items).toEqual([]);
+
+    const versionId = await push("v6", "{ type: all }");
+    const { items } = await rack.master.api<{ items: { environmentId: string; versionId: string }[] }>(
+      "GET",
+      `/deployments?versionId=${versionId}`,
+    );
+    expect(items).toEqual([]);
+    const { deployments } = await rack.master.api<{ deployments: unknown[] }>("GET", `/versions/${versionId}/status`);
+    expect(deployments).toEqual([]);
+  }, 200_000);
 });

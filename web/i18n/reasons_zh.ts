@@ -1,7 +1,33 @@
 /** The reasons of `domain/reason.ts` in Chinese; a test asks for every one. `{detail}` is the master's own sentence and stays. */
 import type { ReasonCode } from "../../domain/reason.ts";
 
-export const reasonsZh: Partial<Record<ReasonCode, string>> = {
+/** `word:PARAMETER:VALUE`: what the master itself puts into them, where that is all of the parameter. */
+export const reasonsZh: Partial<Record<ReasonCode | `word:${string}`, string>> = {
+  "word:note:no reason given": "未说明原因",
+  "word:note:no reason given.": "未说明原因。",
+  "word:roles:who may deploy": "有部署权限的人",
+  "word:on:push": "推送",
+  "word:on:tag": "标签",
+  "word:on:cron": "定时",
+  "word:on:deployment": "部署后",
+  "word:actor:push trigger": "推送触发器",
+  "word:actor:tag trigger": "标签触发器",
+  "word:actor:cron trigger": "定时触发器",
+  "word:actor:deployment trigger": "部署后触发器",
+  "word:actor:api trigger": "API 触发器",
+  "word:actor:drift healing": "漂移修复",
+  "word:verdict:pass": "通过",
+  "word:verdict:fail": "未通过",
+  "word:verdict:no_data": "无数据",
+  "word:verdict:error": "出错",
+  "word:outcome:failed": "失败",
+  "word:outcome:was cancelled": "被取消",
+  "word:outcome:was skipped": "被跳过",
+  "word:health:healthy": "健康",
+  "word:health:degraded": "降级",
+  "word:health:progressing": "进行中",
+  "word:health:missing": "缺失",
+  "word:health:unknown": "未知",
   "trigger.deciding": "正在判断。",
   "trigger.soaking": "{detail}",
   "trigger.fired": "已创建将 {version} 部署到 {environment} 的部署。",
@@ -44,6 +70,8 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "deployment.failed_many": "{count} 个应用中有 {failed} 个失败，首个为 {task}：{detail}",
   "deployment.cancelling": "已由 {actor} 取消；等待各代理确认工作已停止。",
   "deployment.cancelled": "已由 {actor} 取消；进行中的工作已停止。",
+  "deployment.cancelled_prepared":
+    "已由 {actor} 取消；进行中的工作已停止。仅处于预备状态的版本不接收请求，正在结束：{places}。",
   "deployment.rolling_back": "因 {task} 失败正在回滚：{detail}",
   "deployment.rolling_back_asked": "应 {actor} 要求正在回滚：{note}",
   "deployment.rolled_back": "已恢复到之前运行的版本，原因：{detail}",
@@ -138,6 +166,7 @@ export const reasonsZh: Partial<Record<ReasonCode, string>> = {
   "task.left_out_cordoned": "已跳过：{machine} 已停止调度。恢复调度后会补上 {version}。",
   "task.removal_left_out_offline": "已遗漏：{machine} 自 {since} 起离线。恢复连接后会在其上移除该应用。",
   "task.removal_left_out_cordoned": "已遗漏：{machine} 已被隔离。取消隔离后会在其上移除该应用。",
+  "task.clean_up_waiting": "等待 {machine} 恢复连接：在其上预备的版本不接收请求，恢复后会将其结束。",
   "task.measuring": "正在测量：符合要求后继续发布。",
   "task.awaiting_approval": "等待人工批准。",
   "task.watching": "正在观察 {application}，直到 {until}：若变坏将自动回退。",
