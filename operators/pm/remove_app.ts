@@ -8,6 +8,7 @@ import type { PmParts } from "./pm_parts.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
 import { imagesOf, pruneImages } from "./docker/prune_images.ts";
 import { endSlot } from "./end_slot.ts";
+import { runRemoval } from "./run_scripts.ts";
 import { TaskLog } from "./task_log.ts";
 
 export async function removeApp(
@@ -20,6 +21,8 @@ export async function removeApp(
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
   await context.trusted();
+  const isStopped = record.current ? await runRemoval(pm, folder, operation, record.current, context) : false;
+  const isLeftRunning = record.current?.spec.runtime.mode === "script" && !isStopped;
   const current = record.current && routedBy(record, record.current.spec.route, record.current.ports);
   const held = record.beside?.release;
   const behind = held && routedBy(record, held.spec.route, held.ports);
@@ -47,7 +50,9 @@ export async function removeApp(
     if (path !== folder.record && path !== folder.hooks) await machine.files.remove(path);
   }
   if (images.size > 0) await pruneImages(pm, folder, images, undefined);
-  const message = was
+  const message = was && isLeftRunning
+    ? `${operation.app} ${was} is forgotten on ${node.name} and its files are removed; what its scripts started runs on, because it has no \`remove\` script.`
+    : was
     ? `${operation.app} ${was} is stopped and removed from ${node.name}.`
     : `${operation.app} did not run on ${node.name}; nothing to remove.`;
   await new TaskLog(context).say(message);

@@ -9,7 +9,7 @@ let pm: PmFixture;
 beforeEach(async () => void (pm = await createPmFixture()));
 afterEach(() => pm.close());
 
-type Scripts = Partial<Record<"deploy" | "check" | "rollback" | "status", string>>;
+type Scripts = Partial<Record<"deploy" | "check" | "rollback" | "remove" | "status", string>>;
 async function scripts(texts: Scripts, timeout?: string): Promise<RenderedSpec> {
   const files = Object.fromEntries(Object.entries(texts).map(([name, text]) => [`ops/${name}.sh`, `${text}\n`]));
   const paths = Object.fromEntries(Object.keys(texts).map((name) => [name, `ops/${name}.sh`])) as { deploy: string };
@@ -45,6 +45,31 @@ describe("deploying by scripts", () => {
       lastLines: ["looking", "it is not well"],
     });
     expect(context.text()).toBe("deployed\nlooking\nit is not well\nundoing 1\n");
+  });
+
+  it("is removed by its own script, and stays whole while that fails", async () => {
+    const spec = await scripts({
+      deploy: "touch ../../runs",
+      remove: 'echo "removing $BOREAS_APP $BOREAS_VERSION"; test -e ../../may-go && rm ../../runs',
+    });
+    await pm.operator.run(operationOf(spec), pm.context());
+    const removal = { ...operationOf(spec), action: "remove" as const, spec: null };
+    const refused = pm.context();
+    const failed = await pm.operator.run({ ...removal, generation: removal.generation + 1 }, refused);
+    expect(failed).toMatchObject({ status: "failed", code: "script.remove", lastLines: ["removing order v1"] });
+    expect(await Deno.readLink(`${pm.app()}/current`)).toBe("releases/v1");
+    await Deno.writeTextFile(`${pm.app()}/may-go`, "");
+    const outcome = await pm.operator.run({ ...removal, generation: removal.generation + 2 }, pm.context());
+    expect(outcome).toMatchObject({ status: "success", message: expect.stringContaining("is stopped and removed") });
+    expect([...Deno.readDirSync(pm.app())].map(({ name }) => name)).toEqual(["release.json"]);
+  });
+
+  it("says that what it started runs on where it has no script that removes it", async () => {
+    const spec = await scripts({ deploy: "true" });
+    await pm.operator.run(operationOf(spec), pm.context());
+    const removal = { ...operationOf(spec), action: "remove" as const, spec: null };
+    const outcome = await pm.operator.run(removal, pm.context());
+    expect(outcome).toMatchObject({ status: "success", message: expect.stringContaining("no `remove` script") });
   });
 
   it("kills a script and its double-forked child that ignore TERM, before it is called cancelled", async () => {

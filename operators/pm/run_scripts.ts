@@ -10,6 +10,7 @@ import type { RunContext } from "../operator.ts";
 import { graceOf } from "../stopped.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, tagsOf, writeRecord } from "./app_record.ts";
+import type { RunningRelease } from "./app_record.ts";
 import { clearBeside } from "./beside.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
 import { endSlot } from "./end_slot.ts";
@@ -26,7 +27,7 @@ import { stopProcess } from "./stop_process.ts";
 import { TaskLog } from "./task_log.ts";
 
 type Script = Extract<RenderedSpec["runtime"], { mode: "script" }>;
-const STEPS = ["deploy", "check", "rollback"] as const;
+const STEPS = ["deploy", "check", "rollback", "remove"] as const;
 type Step = typeof STEPS[number];
 
 export async function runScripts(
@@ -55,7 +56,9 @@ export async function runScripts(
   }
   const name = await prepareRelease(pm, { folder, operation, spec, context, log });
   const release = folder.release(name);
-  for (const step of STEPS) if (runtime[step]) await scriptCommand(pm, operation.app, release, runtime[step]);
+  for (const step of STEPS) {
+    if (runtime[step] && step !== "remove") await scriptCommand(pm, operation.app, release, runtime[step]);
+  }
   await context.trusted();
   record.generation = operation.generation;
   await writeRecord(machine, folder, record);
@@ -142,6 +145,64 @@ export async function runScripts(
     message: `${operation.app} ${operation.version} is deployed on ${pm.node.name} by ${runtime.deploy}.`,
     details: { release: name, version: operation.version, ports: {}, pid: null, keptPrevious: false },
   };
+}
+
+/**
+ * The release's own script that stops what it made run, before the record and its files go. Whatever becomes of the agent
+ * meanwhile, it is not started twice by one attempt.
+ * @returns whether there is one
+ */
+export async function runRemoval(
+  pm: PmParts,
+  folder: AppFolder,
+  operation: Operation,
+  current: RunningRelease,
+  context: RunContext,
+): Promise<boolean> {
+  const { machine, node } = pm;
+  const { spec, name, version, versionId } = current;
+  if (spec.runtime.mode !== "script" || spec.runtime.remove === undefined) return false;
+  if (!pm.policy.modes.includes("script")) {
+    throw new PmFailure(
+      "policy.mode",
+      `${node.name} runs no scripts: its policy allows ${
+        pm.policy.modes.join(", ")
+      }, so ${operation.app} cannot be stopped by ${spec.runtime.remove}.`,
+    );
+  }
+  const { remove: path, timeout } = spec.runtime;
+  const stepFolder = `${folder.tasks(nameOf(context))}/remove`;
+  if (context.signal.aborted) {
+    await endAttempt(pm, folder, nameOf(context), graceOf(context.signal));
+    context.signal.throwIfAborted();
+  }
+  const { taskId, attempt, fence, secrets } = context;
+  const release = folder.release(name);
+  // Of a rollback no secrets come along: what is to go must go without them.
+  const given = { ...spec, secrets: spec.secrets.filter((secret) => Object.hasOwn(secrets, secret)) };
+  const kept = await machine.adoptProcess(stepFolder) ?? await startScript(pm, context, {
+    folder: stepFolder,
+    command: await scriptCommand(pm, operation.app, release, path),
+    cwd: release,
+    env: buildEnvironment(
+      machine,
+      { ...operation, version, versionId },
+      given,
+      { taskId, attempt, fence, secrets },
+      { node: node.name, release, ports: {} },
+    ),
+    keepBytes: KEEP_OUTPUT_BYTES,
+  });
+  const stream = new TaskLog(context).stream(kept, STEPS.indexOf("remove"));
+  await followScript(pm, context, kept, { stream, path, seconds: parseDuration(timeout ?? "") });
+  const { code } = await kept.ended;
+  if (code === 0) return true;
+  const how = code === null ? "ended, and nobody saw how" : `ended with code ${code}`;
+  throw new PmFailure(
+    "script.remove",
+    `${path} of ${operation.app} ${version} ${how}; nothing was removed from ${node.name}.`,
+    { lastLines: await kept.lastLines(LAST_LINES) },
+  );
 }
 
 const nameOf = ({ taskId, fence }: { taskId: string; fence: number }) => `${taskId}-${fence}`;

@@ -79,6 +79,7 @@ export const ScriptRuntime = z.strictObject({
   deploy: RelativePath.describe("Makes this version run."),
   check: RelativePath.optional().describe("Exit code 0: it is healthy."),
   rollback: RelativePath.optional().describe("Run instead of `deploy` when this version is gone back to."),
+  remove: RelativePath.optional().describe("Stops what `deploy` made run, when the application is removed."),
   status: RelativePath.optional().describe("What it prints is shown; exit code 0: healthy."),
   timeout: Duration.optional().describe("Most time one script may take."),
 });
