@@ -118,7 +118,11 @@ async function run([name, ...rest]: readonly string[], host: CliHost): Promise<n
   return await command.run(context, positionals, own as never);
 }
 
-function find(name: string): Command {
+/** What people type of one of them. */
+const SPELLINGS: Readonly<Record<string, string>> = { app: "apps" };
+
+function find(typed: string): Command {
+  const name = Object.hasOwn(SPELLINGS, typed) ? SPELLINGS[typed]! : typed;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command) return command;
   const near = nearest(name, Object.keys(COMMANDS));

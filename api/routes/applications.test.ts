@@ -79,11 +79,12 @@ describe("applications", () => {
     expect((await api.request("PUT", path, { config }, "deployer")).body).toEqual({
       environmentId: env.id,
       environment: "staging",
+      removedAt: null,
       config,
     });
     await api.request("PUT", path, {}, "deployer");
     expect((await api.request("GET", `/applications/${app.id}/environments`)).body.items).toEqual([
-      { environmentId: env.id, environment: "staging", config: {} },
+      { environmentId: env.id, environment: "staging", config: {}, removedAt: null },
     ]);
     expect((await api.request("GET", `/applications/${app.id}`)).body.environments).toEqual([
       { id: env.id, name: "staging" },
