@@ -1,6 +1,7 @@
 /** What a message says, in the language of its channel. Pure; every channel dresses the same words. */
 import type { Language, NotificationItem } from "./notification.ts";
 import type { Reason } from "./reason.ts";
+import { sayInstants, sayWords } from "./reason_words.ts";
 
 export interface MessageLink {
   text: string;
@@ -81,7 +82,7 @@ export function sayMessage(items: readonly NotificationItem[], count: number, wo
     ? fill(one, { what: names[0]! })
     : fill(many, { count, names: sayNames(names, count, words["and_more"], language) });
   const lines = items.flatMap((item) => {
-    const said = item.reason ? sayReason(item.reason, wording.reasons) : "";
+    const said = item.reason ? sayInstants(sayReason(item.reason, wording.reasons), language) : "";
     if (count === 1) return said ? [said] : [];
     return [said ? `${sayWhat(item, language)}: ${said}` : sayWhat(item, language)];
   });
@@ -90,7 +91,7 @@ export function sayMessage(items: readonly NotificationItem[], count: number, wo
 
 export function sayReason(reason: Reason, texts: ReasonTexts): string {
   const template = texts[reason.code];
-  return template === undefined ? reason.text : fill(template, reason.params);
+  return template === undefined ? reason.text : fill(template, sayWords(reason.params, texts));
 }
 
 const fill = (template: string, params: Record<string, string | number>): string =>

@@ -9,6 +9,7 @@ import { readLink, useLink, whyDead } from "../../db/approvals/use_link.ts";
 import type { DeadLink, LinkRow } from "../../db/approvals/use_link.ts";
 import { AppError } from "../../domain/app_error.ts";
 import { sayReason } from "../../domain/notification_text.ts";
+import { sayInstants } from "../../domain/reason_words.ts";
 import { APPROVAL_CSS, APPROVAL_WORDS, languageOf } from "../approval_words.ts";
 import type { PageLanguage } from "../approval_words.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
@@ -75,7 +76,7 @@ export function approvalPage(deps: ApiDeps): Hono<ApiEnv> {
     return id === undefined ? undefined : await readLink(deps.db.sql, id);
   };
   const says = (language: PageLanguage, link: LinkRow) =>
-    sayReason(link.reason, language === "zh" ? deps.reasonsZh ?? {} : {});
+    sayInstants(sayReason(link.reason, language === "zh" ? deps.reasonsZh ?? {} : {}), language);
   const tellDead = (language: PageLanguage, dead: DeadLink) => {
     const words = APPROVAL_WORDS[language];
     return page(language, words.dead, html`<p>${words.why[dead]}</p>`);

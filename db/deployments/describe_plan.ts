@@ -49,6 +49,7 @@ export async function describePlan(tx: Tx, plan: LoadedPlan): Promise<Preview> {
         ? { action: actionOf(t.application, t.target?.name ?? null) }
         : {}),
     })),
+    dropped: [...plan.dropped],
     warnings: [
       ...(plan.dropped.length > 0 ? [sayDropped(plan)] : []),
       ...(plan.version.builds === "waiting" ? [plan.version.buildsReason.text] : []),
@@ -78,6 +79,7 @@ function describeRemoval(plan: LoadedPlan, running: readonly Running[]): Preview
       note: `it runs on ${there(app).map((state) => state.target).join(", ")}`.replace(/ on -$/, " there"),
     })),
     tasks: plan.tasks.map((t) => ({ ...asPreviewed(t), ...(t.isLeaf ? { action: "remove" as const } : {}) })),
+    dropped: [],
     warnings: [],
   };
 }
@@ -85,9 +87,11 @@ function describeRemoval(plan: LoadedPlan, running: readonly Running[]): Preview
 const whyLeftOut = (plan: LoadedPlan, app: PlannedApplication) =>
   app.isRemoved
     ? `a person removed it from ${plan.environment.name}; name it to deploy it there again`
-    : app.bound
-    ? "it did not change"
-    : `it is not bound to ${plan.environment.name}`;
+    : !app.bound
+    ? `it is not bound to ${plan.environment.name}`
+    : app.changed
+    ? "it is not among those asked for"
+    : "it did not change";
 
 function describe(plan: LoadedPlan, app: PlannedApplication, running: readonly Running[]): PreviewedApplication {
   const there = running.filter((state) => state.application === app.name);
@@ -113,7 +117,7 @@ function describe(plan: LoadedPlan, app: PlannedApplication, running: readonly R
 
 const leftOut = (plan: LoadedPlan, app: PlannedApplication): PreviewedApplication => ({
   ...nothing(plan, app.name),
-  action: app.bound && !app.isRemoved ? "unchanged" : "left_out",
+  action: app.bound && !app.isRemoved && !app.changed ? "unchanged" : "left_out",
   note: `${whyLeftOut(plan, app)}`,
 });
 

@@ -18,7 +18,7 @@ export const sayDropped = ({ dropped, environment }: Pick<LoadedPlan, "dropped" 
   const who = environment.policy.strategyOverride?.role ?? "admin";
   return `This strategy leaves out what the applications' own asks for: ${
     dropped.join("; ")
-  }. Keep these steps, or let ${who} give it with a reason: {"override": {"reason": "..."}}.`;
+  }. Keep these steps, or let ${who} give it with a reason: boreas deploy --waive REASON, or {"override": {"reason": "..."}}.`;
 };
 
 /**
@@ -42,7 +42,7 @@ export function waiveChecks(
     throw new AppError("forbidden", "strategy.role", `${sayDropped(plan)} Your role is ${actor.role}.`);
   }
   if (override.reason.trim() === "") {
-    throw new AppError("invalid", "strategy.reason", 'Say why: {"override": {"reason": "..."}}.');
+    throw new AppError("invalid", "strategy.reason", "Say why these checks are left out; the reason is empty.");
   }
   return { by: actor.name, reason: override.reason, dropped };
 }

@@ -189,6 +189,8 @@ export const Preview = z.object({
   summary: z.array(PreviewedApplication).default([]),
   tasks: z.array(PlannedTask),
   warnings: z.array(z.string()),
+  /** Approvals and gates of the applications' own that the strategy which was asked for leaves out: that takes a reason. */
+  dropped: z.array(z.string()).default([]),
 }).meta({ id: "Preview" });
 export type Preview = z.infer<typeof Preview>;
 

@@ -137,7 +137,14 @@ export function startFixtureServer(folder: string): FixtureServer {
     method: string,
     path: string,
     url: URL,
-    body: { name?: string; uses?: number; approveFirst?: boolean; on?: string; repositoryId?: string | null },
+    body: {
+      name?: string;
+      uses?: number;
+      approveFirst?: boolean;
+      on?: string;
+      repositoryId?: string | null;
+      strategy?: unknown;
+    },
   ): Response {
     const [, list, id, part] = path.split("/");
     const rows: Record<string, { id: string }[]> = {
@@ -179,7 +186,7 @@ export function startFixtureServer(folder: string): FixtureServer {
     }
     if (list === "tasks" && part === "measurements") return json({ items: measurements, nextCursor: null });
     if (list === "tasks" && part === "logs") return logBytes(id!, url);
-    if (path === "/deployments/preview") return json(preview());
+    if (path === "/deployments/preview") return json(preview(body));
     if (path === "/enrollment-tokens") {
       const token = "bet_" + "x".repeat(43);
       const line = `{ echo BOREAS_TOKEN=${token}; curl -fsS ${url.origin}/api/v1/install.sh; } | sudo sh`;
@@ -210,7 +217,12 @@ export function startFixtureServer(folder: string): FixtureServer {
     }
     if (list === "applications" && part === "environments") {
       return json({
-        items: data.environments.slice(0, 2).map((e) => ({ environmentId: e.id, environment: e.name, config: {}, removedAt: null })),
+        items: data.environments.slice(0, 2).map((e) => ({
+          environmentId: e.id,
+          environment: e.name,
+          config: {},
+          removedAt: null,
+        })),
         nextCursor: null,
       });
     }
@@ -423,7 +435,8 @@ function timeline(id: string) {
   ];
 }
 
-function preview() {
+/** A strategy for this deployment alone leaves out an approval. */
+function preview({ strategy }: { strategy?: unknown }) {
   const [user, order, payment, catalog] = data.applications.map((app) => app.name);
   const task = (name: string, dependsOn: string[], target: string) => ({
     key: name,
@@ -443,6 +456,7 @@ function preview() {
       task(order!, [user!], "m2.eu"),
       task(payment!, [order!], "m1.eu"),
     ],
+    dropped: strategy ? [`${order}: approval by 1 of lead after 1 of 4`] : [],
     warnings: ["m4.eu is not connected; its part waits for it."],
   };
 }

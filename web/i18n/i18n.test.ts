@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { reason, REASON_CODES } from "../../domain/reason.ts";
 import { DEPLOYMENT_STATES } from "../../domain/deployment_state.ts";
+import { sayInstants } from "../../domain/reason_words.ts";
 import { TASK_STATES, TASK_TYPES } from "../../domain/task_state.ts";
 import { en } from "./en.ts";
 import { say, sayReason } from "./locale.ts";
@@ -47,5 +48,17 @@ describe("reasons in Chinese", () => {
   it("leave a pipe in a parameter alone", () => {
     const told = reason("task.failed", { detail: "a | b" });
     expect(sayReason(told, reasonsZh)).toBe("a | b");
+  });
+});
+
+describe("what the master itself puts into a reason", () => {
+  it("is said in Chinese, and a name that happens to be such a word is left alone", () => {
+    const told = reason("deployment.rejected", { actor: "push", note: "no reason given" });
+    expect(sayReason(told, reasonsZh)).toBe("已被 push 驳回：未说明原因");
+  });
+
+  it("is an instant that can be read, to the minute and by a clock that is named", () => {
+    expect(sayInstants("until 2026-11-23T10:30:05.123Z.", "en")).toBe("until 2026-11-23 10:30 UTC.");
+    expect(sayInstants("2026-11-23T10:30:05Z", "zh")).toBe("2026年11月23日 10:30（UTC）");
   });
 });

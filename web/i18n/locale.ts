@@ -1,5 +1,6 @@
 /** The page's language. English is always there; Chinese is loaded when it is chosen. */
 import { signal } from "@preact/signals";
+import { sayWords } from "../../domain/reason_words.ts";
 import type { Reason } from "../../domain/reason.ts";
 import { en } from "./en.ts";
 import type { TimeWords } from "../text/time_text.ts";
@@ -71,8 +72,12 @@ export function tState(
 /** As a person reads it: in the page's language, and instants by the person's own clock. */
 export function reasonText(reason: Reason): string {
   void locale.value;
-  const { answer } = reason.params;
-  const params = answer === undefined ? reason.params : { ...reason.params, answer: answerText(String(answer)) };
+  const params = Object.fromEntries(
+    Object.entries(reason.params).map(([name, value]) => [
+      name,
+      name === "answer" || name === "choice" ? answerText(String(value)) : value,
+    ]),
+  );
   return sayReason({ ...reason, params }, reasons).replace(INSTANT, instantText);
 }
 
@@ -86,7 +91,7 @@ function answerText(answer: string): string {
 
 export function sayReason(reason: Reason, templates: Partial<Record<string, string>>): string {
   const template = templates[reason.code];
-  return template ? say(template.replaceAll("|", "\u2758"), reason.params) : reason.text;
+  return template ? say(template.replaceAll("|", "\u2758"), sayWords(reason.params, templates)) : reason.text;
 }
 
 export const timeWords = (): TimeWords => ({

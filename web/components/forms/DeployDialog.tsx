@@ -1,6 +1,7 @@
 /** One version to one environment: choose, see the plan as the master would make it, create. */
 import { useEffect, useState } from "preact/hooks";
 import type { CreateDeployment, Deployment, Environment, Preview, Version } from "../../../protocol/http_api.ts";
+import { ApiProblem } from "../../api/api_client.ts";
 import { useApp } from "../../app_context.ts";
 import { t } from "../../i18n/locale.ts";
 import { readAll } from "../../models/list_model.ts";
@@ -11,9 +12,11 @@ import { navigate } from "../../router.ts";
 import { Button } from "../Button.tsx";
 import { OrderList } from "../deployment/OrderList.tsx";
 import { Dialog, DialogForm } from "../Dialog.tsx";
-import { CheckField, SelectField } from "../Field.tsx";
+import { CheckField, SelectField, TextField } from "../Field.tsx";
 import { Icon } from "../Icon.tsx";
 import { PlanPreview } from "./PlanPreview.tsx";
+import { StrategyField } from "./StrategyField.tsx";
+import type { ChosenStrategy } from "./StrategyField.tsx";
 
 export function DeployDialog({ version, onClose }: { version: Version; onClose: () => void }) {
   const { api, toasts } = useApp();
@@ -22,6 +25,8 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
   const [chosen, setChosen] = useState(() => version.applications.filter((app) => app.changed).map((app) => app.name));
   const [order, setOrder] = useState<OrderChoice>(() => startOrder(chosen, []));
   const [approval, setApproval] = useState(false);
+  const [{ strategy, error: unread }, setStrategy] = useState<ChosenStrategy>({});
+  const [waiver, setWaiver] = useState("");
   const [preview, setPreview] = useState<Preview>();
   const [problem, setProblem] = useState<unknown>();
 
@@ -40,10 +45,11 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
     ...(chosen.length > 0 && { applications: chosen }),
     ...(order.ordered.length > 0 && { mustInOrder: order.ordered }),
     manualApproval: approval,
+    ...(strategy && { strategy }),
   };
   const asked = JSON.stringify(input);
   useEffect(() => {
-    if (!environmentId) return;
+    if (!environmentId || unread !== undefined) return;
     let isOld = false;
     api.send<Preview>("POST", "/deployments/preview", input).then((plan) => {
       if (isOld) return;
@@ -55,10 +61,21 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
       setProblem(error);
     });
     return () => void (isOld = true);
-  }, [asked]);
+  }, [asked, unread]);
+
+  // The strategy's own mistakes stand below its field, and not with the plan.
+  const mistakes = problem instanceof ApiProblem && strategy !== undefined
+    ? problem.errors.filter(({ path }) => path.startsWith("strategy"))
+    : undefined;
+  const dropped = preview?.dropped.join("; ") ?? "";
+  const isWaived = dropped !== "";
+  const isReady = preview !== undefined && unread === undefined && (!isWaived || waiver.trim() !== "");
 
   const create = async (starts: boolean) => {
-    const made = await api.send<Deployment>("POST", "/deployments", input);
+    const made = await api.send<Deployment>("POST", "/deployments", {
+      ...input,
+      ...(isWaived && { override: { reason: waiver } }),
+    });
     onClose();
     navigate(`/deployments/${made.id}`);
     if (starts) await api.send("POST", `/deployments/${made.id}/start`, {}).catch(toasts.problem);
@@ -75,11 +92,11 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
     <Dialog title={t("deploy.title", { version: version.version })} onClose={onClose} wide>
       <DialogForm
         submit={t("deploy.start")}
-        isReady={preview !== undefined}
+        isReady={isReady}
         act={() => create(true)}
         onClose={onClose}
         more={
-          <Button disabled={!preview} name="create" onClick={() => create(false).catch(setProblem)}>
+          <Button disabled={!isReady} name="create" onClick={() => create(false).catch(setProblem)}>
             {t("deploy.create")}
           </Button>
         }
@@ -105,12 +122,28 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
               ))}
             </fieldset>
             {chosen.length > 1 && <OrderList choice={order} onChange={setOrder} />}
+            <StrategyField
+              onChange={setStrategy}
+              problem={mistakes?.map(({ path, message }) => `${path.replace(/^strategy\.?/, "")} ${message}`).join(
+                "; ",
+              )}
+            />
+            {isWaived && (
+              <TextField
+                label={t("deploy.waive")}
+                value={waiver}
+                onValue={setWaiver}
+                required
+                rows={2}
+                hint={t("deploy.waive.hint", { what: dropped })}
+              />
+            )}
             <CheckField checked={approval} onChecked={setApproval}>{t("deploy.approval")}</CheckField>
           </div>
           <div class="stack">
             <h3>{t("deploy.plan")}</h3>
-            {problem !== undefined && <p class="problem" role="alert">{problemText(problem)}</p>}
-            {preview?.warnings.map((warning) => (
+            {problem !== undefined && !mistakes?.length && <p class="problem" role="alert">{problemText(problem)}</p>}
+            {preview?.warnings.filter((warning) => !isWaived || !warning.includes(dropped)).map((warning) => (
               <p key={warning} class="banner" data-tone="warning">
                 <Icon name="warning" />
                 {warning}
