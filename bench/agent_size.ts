@@ -1,7 +1,6 @@
 /**
  * `deno task bench agent_size`: what Boreas costs a machine. A real agent under its real launcher, connected and idle; with
- * the proxy of public ports beside it; with tasks that print as fast as a talkative program does; and a program that it
- * keeps. The runtime is a copy of its own, so that nothing
+ * the proxy of public ports beside it; and a program that it keeps. The runtime is a copy of its own, so that nothing
  * else on this machine bears a part of its pages; every start but the very first finds its caches warm.
  */
 import { gzipSync } from "node:zlib";
@@ -14,15 +13,12 @@ import type { InstalledAgent } from "../tests/faults/support/installed_agent.ts"
 import type { Bench, BenchContext, BenchReport } from "./support/bench.ts";
 import { heldBy, taggedWith } from "./support/proportional.ts";
 import { say } from "./support/statistics.ts";
-import { startTalkers } from "./support/talkers.ts";
 import { cpuSeconds } from "./support/usage.ts";
 
 const VERSION = "0.0.1";
 const IDLE_SECONDS = 60;
 const SETTLE_SECONDS = 15;
 const PSS_MIB = 90;
-const LINES_PER_SECOND = 5000;
-const TALK_SECONDS = 60;
 const rest = (seconds: number) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 export const agentSizeBench: Bench = {
@@ -62,25 +58,6 @@ async function run({ server, isSmoke, say: tell }: BenchContext): Promise<BenchR
     const withProxy = total(taggedWith(machine.tag));
     tell(`agent and proxy: ${say(withProxy)} MiB`);
 
-    const talks = [];
-    for (const tasks of isSmoke ? [1] : [1, 5]) {
-      const seconds = isSmoke ? 2 : TALK_SECONDS;
-      const talk = { agentId: machine.id(), tasks, linesPerSecond: LINES_PER_SECOND, seconds };
-      const talkers = await startTalkers({ sql, target, newId }, master, talk);
-      const ours = taggedWith(machine.tag);
-      const spent = () => ours.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-      const [from, began] = [spent(), performance.now()];
-      await rest(seconds / 2);
-      const half = total(ours);
-      await rest(seconds / 2 - 0.5);
-      const busy = (spent() - from) / ((performance.now() - began) / 1000);
-      const found = { tasks, half, end: total(ours), busy, states: await talkers.ended() };
-      tell(`${tasks} tasks print: ${say(found.half)}, then ${say(found.end)} MiB, ${say(busy * 100)}% of a core`);
-      talks.push(found);
-    }
-    await rest(settle);
-
-    const beforeKept = total(taggedWith(machine.tag));
     const kept = await startProcess({
       folder: join(folder, "kept"),
       command: ["sleep", "600"],
@@ -107,19 +84,8 @@ async function run({ server, isSmoke, say: tell }: BenchContext): Promise<BenchR
           rows: [
             ["agent", say(alone)],
             ["agent and the proxy of public ports", say(withProxy)],
-            ["each program kept without systemd adds", say(withKeeper - beforeKept)],
+            ["each program kept without systemd adds", say(withKeeper - withProxy)],
           ],
-        },
-        {
-          title: `Agent and proxy while tasks print ${LINES_PER_SECOND} lines of 118 bytes a second each`,
-          columns: ["tasks", "PSS at half time, MiB", "PSS at the end, MiB", "of a core", "how they ended"],
-          rows: talks.map(({ tasks, half, end, busy, states }) => [
-            String(tasks),
-            say(half),
-            say(end),
-            `${say(busy * 100)}%`,
-            [...new Set(states)].join(", "),
-          ]),
         },
         {
           title: "What is downloaded",
@@ -142,7 +108,7 @@ async function run({ server, isSmoke, say: tell }: BenchContext): Promise<BenchR
         },
       ],
       notes: ["The runtime's pages count in full: no other process shares this copy of it."],
-      measured: { alone, withProxy, withKeeper, cores, talks, files },
+      measured: { alone, withProxy, withKeeper, cores, files },
     };
   } finally {
     others.forEach((one) => one.kill());
