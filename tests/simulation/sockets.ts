@@ -5,7 +5,9 @@
  *
  * A blocked way loses nothing: frames come late when it opens, if anybody is still there. A vanished connection (a NAT
  * that forgot it) swallows frames for ever, and no end is told. `jumble` lets application messages overtake and repeat
- * one another, which no connection does but which F47 asks for. Each end looks like a `ws` socket, so the product's own
+ * one another, which no connection does but which F47 asks for; only a result stays behind the log that was sent before
+ * it, because an attempt that is taken to have ended may be followed by the next one, and what then comes of its log is
+ * nobody's. Each end looks like a `ws` socket, so the product's own
  * links (scheduler/ws_link.ts, host/dial.ts) are what the two sides hold.
  */
 import type { WebSocket } from "ws";
@@ -20,6 +22,8 @@ type Frame =
 
 const CLOSE_TIMEOUT_MS = 30_000;
 const HANDSHAKE = /"agent\.(hello|challenge|welcome)"/;
+const LOG = /"type":"log\.chunk"/;
+const RESULT = /"type":"task\.(result|refuse)"/;
 
 export class Network {
   /** Ways on which nothing gets through, `from>to`. */
@@ -64,6 +68,8 @@ export class Socket {
   peer!: Socket;
   #lane: { frame: Frame; readyAt: number }[] = [];
   #lastReadyAt = 0;
+  /** When the last piece of a log comes that was overtaken. */
+  #logsUntil = 0;
   #pumping = false;
   readonly #listeners = new Map<string, Listener[]>();
   constructor(readonly network: Network, readonly process: Process) {}
@@ -93,11 +99,16 @@ export class Socket {
     if (jumble > 0 && !HANDSHAKE.test(text)) {
       const frame: Frame = { kind: "text", text };
       // It comes by itself, whatever else is on its way; nothing is ever lost by that.
-      const stray = (latest: number) =>
-        void timeline.after(random.between(1, latest), () => this.#isRead() ? this.#hand(frame) : this.#queue(frame));
+      const comeIn = (ms: number) =>
+        void timeline.after(ms, () => this.#isRead() ? this.#hand(frame) : this.#queue(frame));
       const luck = random();
-      if (luck < jumble) return stray(300); // overtaken
-      if (luck < 2 * jumble) stray(3000); // and once more
+      if (luck < jumble) {
+        const ms = Math.max(random.between(1, 300), RESULT.test(text) ? this.#logsUntil - timeline.now : 0);
+        if (LOG.test(text)) this.#logsUntil = Math.max(this.#logsUntil, timeline.now + ms);
+        return comeIn(ms); // overtaken
+      }
+      if (RESULT.test(text) && this.#logsUntil > timeline.now) return comeIn(this.#logsUntil - timeline.now);
+      if (luck < 2 * jumble) comeIn(random.between(1, 3000)); // and once more
     }
     this.#queue({ kind: "text", text });
   }
