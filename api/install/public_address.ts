@@ -34,7 +34,8 @@ export function authorityFingerprint(pem: string | undefined): string | undefine
  * every certificate of the file, also one that stands behind ours.
  *
  * Without curl it is GNU's wget, which reads a proxy in small letters only. Busybox's believes any certificate: it knows
- * none of the options here, and so fetches nothing.
+ * none of the options here, and so fetches nothing. The functions stay behind in the person's shell, and an alias of
+ * their name would be put in their place (`k` is `kubectl` to many): nothing else is called as they are.
  * @param authority PEM, as `/api/v1/ca.pem` shows it
  */
 export function enrollmentLine(address: string, token: string, authority: string | undefined): string {
@@ -44,13 +45,15 @@ export function enrollmentLine(address: string, token: string, authority: string
   const fetchers = (curl: string, gnu: string) => `if command -v curl >/dev/null; then ${curl}; else ${gnu}; fi`;
   const run = (fetch: string) =>
     `{ echo "${told}"; ${fetch} ${address}/api/v1/install.sh || echo '${MISSED}'; } | sudo sh`;
-  if (!authority) return `${fetchers('g() { curl -fsS "$@"; }', `g() { ${wget} "$@"; }`)}; ${run("g")}`;
+  if (!authority) {
+    return `${fetchers('boreas_get() { curl -fsS "$@"; }', `boreas_get() { ${wget} "$@"; }`)}; ${run("boreas_get")}`;
+  }
   const digest = createHash("sha256").update(authority).digest("hex");
   const trusting = fetchers(
-    'k() { curl -fsSk "$@"; }; g() { curl -fsS --cacert "$c" "$@"; }',
-    `w() { ${wget} "$@"; }; k() { w --no-check-certificate "$@"; }; g() { w --ca-certificate="$c" "$@"; }`,
+    'boreas_ask() { curl -fsSk "$@"; }; boreas_get() { curl -fsS --cacert "$c" "$@"; }',
+    `boreas_ask() { ${wget} --no-check-certificate "$@"; }; boreas_get() { ${wget} --ca-certificate="$c" "$@"; }`,
   );
-  return `c=$(mktemp) && ${trusting} && k ${address}/api/v1/ca.pem >"$c" && ` +
+  return `c=$(mktemp) && ${trusting} && boreas_ask ${address}/api/v1/ca.pem >"$c" && ` +
     `{ sha256sum <"$c" | grep -q ^${digest} || ` +
-    `! echo "This is not the Boreas that made this line."; } && ${run("g")}`;
+    `! echo "This is not the Boreas that made this line."; } && ${run("boreas_get")}`;
 }

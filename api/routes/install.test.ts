@@ -122,9 +122,12 @@ it("writes one line to paste: no token among arguments, its own authority pinned
   expect(body.line.split(body.token)).toHaveLength(2);
   const line = enrollmentLine("https://b.example", "bet_x", undefined);
   expect(line).not.toContain("--cacert");
+  // A person's own `g` or `k` is not written over.
+  const defined = [...`${line} ${body.line}`.matchAll(/(\S+)\(\) \{/g)].map(([, name]) => name!);
+  expect(new Set(defined)).toEqual(new Set(["boreas_get", "boreas_ask"]));
   expect(line).toContain(
     `{ echo "BOREAS_TOKEN=bet_x HTTPS_PROXY='\${HTTPS_PROXY:-$https_proxy}' NO_PROXY='\${NO_PROXY:-$no_proxy}'"; ` +
-      "g https://b.example/api/v1/install.sh ",
+      "boreas_get https://b.example/api/v1/install.sh ",
   );
 });
 
