@@ -42,6 +42,8 @@ function sayBlocks(columns: number, heads: readonly string[], rows: readonly (re
 
 /** The text after what stands before it, broken between words, each further line below the first. */
 function hang(first: string, text: string, indent: number, columns: number): string {
+  // What has room stays as it is written, with all its blanks.
+  if (!text.includes("\n") && indent + width(text) <= columns) return (first + text).trimEnd();
   const lines = [first];
   let used = indent;
   // Blanks at the beginning are the depth of a row in a tree.

@@ -28,8 +28,8 @@ See it first with boreas plan --version v1.2 -e prod --strategy FILE.`,
   },
   positionals: [2, 2],
   async run(context, [wantedVersion, wantedEnvironment], flags) {
-    if (flags.waive !== undefined && !flags.strategy) throw usageError("--waive goes with --strategy.");
-    const strategy = flags.strategy ? await readStrategy(context.host, flags.strategy) : undefined;
+    if (flags.waive !== undefined && flags.strategy === undefined) throw usageError("--waive goes with --strategy.");
+    const strategy = flags.strategy !== undefined ? await readStrategy(context.host, flags.strategy) : undefined;
     const api = await context.api();
     const version = await findVersion(api, wantedVersion!);
     const environment = await findEnvironment(api, wantedEnvironment!);

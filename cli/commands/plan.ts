@@ -31,10 +31,11 @@ With --repository and --ref or --commit it plans what no version stands for yet,
   async run(context, [file], flags) {
     if (flags.ref || flags.commit || flags.repository) {
       if (file !== undefined || flags.version) throw usageError("--ref and --commit go without a file and --version.");
+      if (flags.strategy !== undefined) throw usageError("--strategy goes with --version and --environment.");
       return await planCommit(context, flags);
     }
     if (!flags.version && !flags.environment) {
-      if (flags.apps || flags.order || flags.strategy) {
+      if (flags.apps || flags.order || flags.strategy !== undefined) {
         throw usageError("--apps, --order and --strategy go with --version and --environment.");
       }
       const documents = await readConfig(context.host, file);
@@ -44,7 +45,7 @@ With --repository and --ref or --commit it plans what no version stands for yet,
     }
     if (!flags.version || !flags.environment) throw usageError("--version and --environment go together.");
     if (file !== undefined) throw usageError("A file is checked without --version and --environment.");
-    const strategy = flags.strategy ? await readStrategy(context.host, flags.strategy) : undefined;
+    const strategy = flags.strategy !== undefined ? await readStrategy(context.host, flags.strategy) : undefined;
     const api = await context.api();
     const [version, environment] = [
       await findVersion(api, flags.version),

@@ -18,6 +18,10 @@ describe("a table", () => {
     );
   });
 
+  it("keeps the blanks of a value", () => {
+    expect(sayTable({}, ["key", "value"], [["ARGS", '"a  b"']])).toBe('KEY   VALUE\nARGS  "a  b"\n');
+  });
+
   it("goes on below its last column where the terminal ends", () => {
     const text = "The check of it answered 500 three times, and so it failed.";
     expect(sayTable({ columns: 44 }, heads, [["order", "failed", text]])).toBe(
@@ -69,6 +73,8 @@ describe("with a server", () => {
     expect([code, err]).toEqual([1, expect.stringMatching(/^s\.yaml:2: batc/)]);
     const alone = await runAgainst(api.url, ["deploy", "v1", "staging", "--waive", "why"]);
     expect([alone.code, alone.err]).toEqual([2, "--waive goes with --strategy.\n"]);
+    // A script whose variable was empty: not the applications' own strategy instead.
+    expect((await runAgainst(api.url, ["deploy", "v1", "staging", "--strategy", ""])).code).toBe(1);
     expect(sent()).toEqual([]);
   });
 
