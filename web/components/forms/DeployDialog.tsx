@@ -27,7 +27,8 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
   const [approval, setApproval] = useState(false);
   const [{ strategy, error: unread }, setStrategy] = useState<ChosenStrategy>({});
   const [waiver, setWaiver] = useState("");
-  const [preview, setPreview] = useState<Preview>();
+  /** What is asked for may be something else by now. */
+  const [planned, setPlanned] = useState<{ asked: string; preview: Preview }>();
   const [problem, setProblem] = useState<unknown>();
 
   useEffect(() => {
@@ -51,13 +52,13 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
   useEffect(() => {
     if (!environmentId || unread !== undefined) return;
     let isOld = false;
-    api.send<Preview>("POST", "/deployments/preview", input).then((plan) => {
+    api.send<Preview>("POST", "/deployments/preview", input).then((preview) => {
       if (isOld) return;
-      setPreview(plan);
+      setPlanned({ asked, preview });
       setProblem(undefined);
     }, (error: unknown) => {
       if (isOld) return;
-      setPreview(undefined);
+      setPlanned(undefined);
       setProblem(error);
     });
     return () => void (isOld = true);
@@ -67,9 +68,10 @@ export function DeployDialog({ version, onClose }: { version: Version; onClose: 
   const mistakes = problem instanceof ApiProblem && strategy !== undefined
     ? problem.errors.filter(({ path }) => path.startsWith("strategy"))
     : undefined;
+  const preview = planned?.preview;
   const dropped = preview?.dropped.join("; ") ?? "";
   const isWaived = dropped !== "";
-  const isReady = preview !== undefined && unread === undefined && (!isWaived || waiver.trim() !== "");
+  const isReady = planned?.asked === asked && unread === undefined && (!isWaived || waiver.trim() !== "");
 
   const create = async (starts: boolean) => {
     const made = await api.send<Deployment>("POST", "/deployments", {

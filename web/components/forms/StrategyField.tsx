@@ -1,7 +1,8 @@
 /** A strategy for one deployment: a kind to begin with, and its text as it would stand in a file. */
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import type { CreateDeployment } from "../../../protocol/http_api.ts";
 import { t } from "../../i18n/locale.ts";
+import { problemText } from "../../models/toast_model.ts";
 import { SelectField, TextField } from "../Field.tsx";
 
 export type Strategy = NonNullable<CreateDeployment["strategy"]>;
@@ -24,9 +25,12 @@ export function StrategyField({ onChange, problem }: {
   const [kind, setKind] = useState<string>(OWN);
   const [text, setText] = useState("");
   const [error, setError] = useState<string>();
-  useEffect(() => {
+  useLayoutEffect(() => {
     let isOld = false;
-    read(kind === OWN ? undefined : text).then((chosen) => {
+    // While it is read, nothing is deployed by the strategy of before; nor where what reads it does not come.
+    if (kind !== OWN) onChange({ error: "" });
+    const reading = read(kind === OWN ? undefined : text);
+    reading.catch((error: unknown): ChosenStrategy => ({ error: problemText(error) })).then((chosen) => {
       if (isOld) return;
       setError(chosen.error);
       onChange(chosen);
