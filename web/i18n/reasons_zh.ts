@@ -149,7 +149,8 @@ export const reasonsZh: Partial<Record<ReasonCode | `word:${string}`, string>> =
     "{count} 个应用中的 {count} 个已运行版本 {version}；未包括：{machines}。这些机器恢复后会自动补上。",
   "deployment.removal_planned": "将从 {environment} 移除 {applications}；等待有人启动。",
   "deployment.removed": "已从 {environment} 移除 {applications}：那里不再运行它的任何部分。",
-  "deployment.removed_without": "已从 {environment} 移除 {applications}；未包括：{machines}。这些机器恢复后会在其上移除。",
+  "deployment.removed_without":
+    "已从 {environment} 移除 {applications}；未包括：{machines}。这些机器恢复后会在其上移除。",
   "deployment.removed_excluding": "已从 {environment} 移除 {applications}，但 {machines} 除外：有人将其排除。",
   "deployment.removal_stranded":
     "{applications} 未被移除：依赖它的 {needed} 无法先移除，因为其所有机器都被跳过。待它们恢复后请再次移除。",
