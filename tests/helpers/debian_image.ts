@@ -55,7 +55,12 @@ export async function makeDebianImage(image: DebianImage): Promise<string> {
     const archive = join(folder, "root.tar");
     await run("tar", ["-C", system, ...image.without.map((path) => `--exclude=./${path}`), "-cf", archive, "."]);
     await load(archive);
-    if (kept) await keep(archive, cache, image.name, kept);
+    if (kept) {
+      // The image is there, and that is what was asked for: a full disk or a closed folder costs the next run a minute.
+      await keep(archive, cache, image.name, kept).catch((error: unknown) =>
+        console.warn(`${made} is not kept:`, error)
+      );
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
