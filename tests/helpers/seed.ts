@@ -6,7 +6,7 @@
  */
 export function firstSeed(): number {
   const given = Deno.env.get("BOREAS_SEED") ?? Deno.env.get("BOREAS_TEST_SEED");
-  if (given === undefined) return crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
+  if (given === undefined) return crypto.getRandomValues(new Uint32Array(1))[0]! >>> 3; // nine digits at most
   if (!/^\d{1,9}$/.test(given)) throw new Error(`a seed is a whole number of at most nine digits, not ${given}`);
   return Number(given);
 }
