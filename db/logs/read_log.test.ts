@@ -39,6 +39,9 @@ it("holds nothing of what was stored when it says that nothing more is there", a
   const part = (await readLog(db, taskId, { attempt: 1, offset: 100_000 }, 700))!;
   expect(part).toMatchObject({ attempt: 1, offset: 100_000, next: 100_000, head: 100_000, isEnd: false });
   expect(part.bytes.buffer.byteLength).toBe(0);
+  // Nor more than the little that there is.
+  const little = (await readLog(db, taskId, { attempt: 1, offset: 99_990 }, 700))!;
+  expect([little.bytes.length, little.bytes.buffer.byteLength]).toEqual([10, 10]);
 });
 
 it("goes on with the next attempt and says the end only when the task is final", async () => {

@@ -194,12 +194,13 @@ const chunksFrom = (db: Database, taskId: string, attempt: number, from: number,
       and "offset" < ${from + length} and "offset" >= coalesce((
       select max("offset") from log_chunk where task_id = ${taskId} and attempt = ${attempt} and "offset" <= ${from}), 0)`;
 
-/** Nothing is no view of a chunk: it would hold all of it for as long as somebody remembers that nothing was there. */
+/** No view of a part of a chunk: whoever remembers a little of it, or nothing, would hold all of it for as long. */
 function cut(chunks: readonly { offset: number; data: Uint8Array }[], from: number, to: number): Uint8Array {
   const pieces = chunks.map(({ offset, data }) =>
     data.subarray(Math.max(0, from - offset), Math.max(0, Math.min(data.length, to - offset)))
   ).filter((piece) => piece.length > 0);
-  return pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
+  const isWhole = pieces.length === 1 && pieces[0]!.length === pieces[0]!.buffer.byteLength;
+  return isWhole ? pieces[0]! : concatBytes(pieces);
 }
 
 export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
