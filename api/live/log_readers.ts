@@ -39,8 +39,8 @@ export function createLogReaders({ db, logs: feed }: { db: Database; logs: LogFe
   let isOpen = false;
 
   async function readOne(taskId: string, reader: Reader): Promise<LiveEvent[]> {
+    reader.mayHaveMore = false; // what is told of meanwhile is looked at again
     const part = await feed.read(taskId, reader);
-    reader.mayHaveMore = false;
     if (!part) return [];
     if (reader.history === null) reader.history = { attempt: part.attempt, offset: part.head };
     reader.attempt = part.attempt;
