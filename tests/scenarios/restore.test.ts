@@ -101,5 +101,5 @@ it(
     expect(starts.map(({ attempt }) => attempt)).toEqual([1, 2]);
     expect(starts[1]!.fence).toBeGreaterThan(waiting.fence);
   },
-  300_000,
+  600_000,
 );
