@@ -11,6 +11,7 @@ import { createDeployment } from "../deployments/create_deployment.ts";
 import { startDeployment } from "../deployments/start_deployment.ts";
 import { migrateDatabase } from "../migrate.ts";
 import { readMigrations } from "../read_migrations.ts";
+import { moveUpgrades } from "../upgrades/move_upgrades.ts";
 import { createBackupReader, createSeal } from "./backup_format.ts";
 import { dumpTables } from "./dump_tables.ts";
 import { loadTables } from "./load_tables.ts";
@@ -166,6 +167,11 @@ it("makes an older state safe: no lease, no fence and no generation of the time 
     select ${upgradeId}, project_id, '0.2.0', 1, 'running', '{}', 'ann' from agent where id = ${agentId}`;
   await from.sql`insert into upgrade_agent (upgrade_id, agent_id, position, state, reason)
     values (${upgradeId}, ${agentId}, 0, 'waiting', '{}')`;
+  const askedId = from.newId();
+  await from.sql`insert into upgrade (id, project_id, version, batch, status, reason, created_by)
+    select ${askedId}, project_id, '0.2.0', 1, 'cancelled', '{}', 'ann' from agent where id = ${agentId}`;
+  await from.sql`insert into upgrade_agent (upgrade_id, agent_id, position, state, reason, updated_at)
+    values (${askedId}, ${agentId}, 0, 'asked', '{}', boreas_now() - interval '1 day')`;
   await from.sql`update event set xid = '9000000000'::xid8`;
   await from.sql`insert into setting (key, value) select key, '{"xid": "9000000000", "id": 1}'
     from unnest(array['notifications.cursor', 'statuses.cursor']) key`;
@@ -191,8 +197,11 @@ it("makes an older state safe: no lease, no fence and no generation of the time 
   expect(await to.sql`select key from setting where key like '%.cursor'`).toEqual([]);
   expect(
     await to
-      .sql`select u.status, p.state, u.reason ->> 'code' as code from upgrade u join upgrade_agent p on p.upgrade_id = u.id`,
+      .sql`select u.status, p.state, u.reason ->> 'code' as code from upgrade u join upgrade_agent p on p.upgrade_id = u.id where u.id = ${upgradeId}`,
   ).toEqual([{ status: "cancelled", state: "cancelled", code: "upgrade.cancelled" }]);
+  // Whom the lost master asked has its ten minutes to come back from now on.
+  await moveUpgrades(to);
+  expect(await to.sql`select state from upgrade_agent where upgrade_id = ${askedId}`).toEqual([{ state: "asked" }]);
   expect(await readUse(to.sql)).toMatchObject({ restoring: undefined });
   expect(await to.sql`select action from audit where action = 'database.restore'`).toHaveLength(1);
 });

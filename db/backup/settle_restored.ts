@@ -65,6 +65,8 @@ export async function settleRestored(db: Database, tx: Tx, restored: Restored): 
   const upgrades = restored.goOn ? [] : await tx<{ id: string; version: string }[]>`
     select id, version from upgrade where status = 'running' order by id for update`;
   for (const upgrade of upgrades) await cancelWaiting(tx, upgrade, "the restore of a backup");
+  // Silent since the backup, they would be given up before they can come back.
+  await tx`update upgrade_agent set updated_at = boreas_now() where state = 'asked'`;
   await moveDeployments(db, tx, [...new Set(lost.map((task) => task.deploymentId))].sort());
   await unmarkRestoring(tx);
   await recordAudit(db, tx, actor, "database.restore", "database", {
