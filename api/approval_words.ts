@@ -5,6 +5,7 @@ export type PageLanguage = "en" | "zh";
 
 interface Words {
   title: string;
+  removal: string;
   applications: string;
   commit: string;
   unknown: string;
@@ -23,12 +24,14 @@ interface Words {
   errors: Partial<Record<string, string>>;
   done: Record<"approve" | "reject", string>;
   spent: string;
+  removalSpent: string;
 }
 
-/** `{version}`, `{environment}` and `{name}` are put in; the names are escaped with the rest of the page. */
+/** `{version}`, `{environment}`, `{applications}` and `{name}` are put in; the names are escaped with the rest of the page. */
 export const APPROVAL_WORDS: Record<PageLanguage, Words> = {
   en: {
     title: "{version} to {environment}",
+    removal: "Remove {applications} from {environment}",
     applications: "Applications",
     commit: "Commit",
     unknown: "unknown",
@@ -46,9 +49,11 @@ export const APPROVAL_WORDS: Record<PageLanguage, Words> = {
     errors: {},
     done: { approve: "Approved", reject: "Rejected" },
     spent: "{version} to {environment}, as {name}. This link is spent.",
+    removalSpent: "Remove {applications} from {environment}, as {name}. This link is spent.",
   },
   zh: {
     title: "将 {version} 部署到 {environment}",
+    removal: "从 {environment} 移除 {applications}",
     applications: "应用",
     commit: "提交",
     unknown: "未知",
@@ -77,6 +82,7 @@ export const APPROVAL_WORDS: Record<PageLanguage, Words> = {
     },
     done: { approve: "已批准", reject: "已驳回" },
     spent: "将 {version} 部署到 {environment}，答复人：{name}。此链接已失效。",
+    removalSpent: "从 {environment} 移除 {applications}，答复人：{name}。此链接已失效。",
   },
 };
 

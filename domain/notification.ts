@@ -66,6 +66,8 @@ export interface NotificationItem {
   version: string | null;
   environments: string[];
   applications: NotifiedApplication[];
+  /** They are taken away from the environment. */
+  removes?: true;
   reason: Reason | null;
 }
 

@@ -23,7 +23,10 @@ export interface Wording {
 }
 
 /** `one|many`; `{what}` is one thing, `{count}` and `{names}` are many. */
-const TITLES: Record<Language, Record<NotificationItem["event"] | "open" | "and_more", string>> = {
+const TITLES: Record<
+  Language,
+  Record<NotificationItem["event"] | "removed" | "removal" | "open" | "and_more", string>
+> = {
   en: {
     "deployment.created": "Planned: {what}|{count} deployments are planned: {names}",
     "deployment.awaiting_approval": "Approval wanted: {what}|{count} deployments want approval: {names}",
@@ -43,6 +46,8 @@ const TITLES: Record<Language, Record<NotificationItem["event"] | "open" | "and_
     "version.builds_failed": "Artifacts are missing: {what}|Artifacts of {count} versions are missing: {names}",
     "agent.offline": "Offline: {what}|{count} agents are offline: {names}",
     "test": "Test message from Boreas",
+    "removed": "Done: {what}|{count} removals are completed: {names}",
+    "removal": "removal of {who} from {where}",
     "open": "Open in Boreas",
     "and_more": "{names} and {count} more",
   },
@@ -65,6 +70,8 @@ const TITLES: Record<Language, Record<NotificationItem["event"] | "open" | "and_
     "version.builds_failed": "制品缺失：{what}|{count} 个版本的制品缺失：{names}",
     "agent.offline": "离线：{what}|{count} 个代理离线：{names}",
     "test": "来自 Boreas 的测试消息",
+    "removed": "已完成：{what}|已完成 {count} 个移除：{names}",
+    "removal": "从 {where} 移除 {who}",
     "open": "在 Boreas 中打开",
     "and_more": "{names} 等，另有 {count} 个",
   },
@@ -76,7 +83,9 @@ const NAMED = 3;
 export function sayMessage(items: readonly NotificationItem[], count: number, wording: Wording): Message {
   const { language } = wording;
   const words = TITLES[language];
-  const [one, many = one] = words[items[0]!.event].split("|") as [string, string?];
+  const { event } = items[0]!;
+  const isRemoved = event === "deployment.completed" && items.every(({ removes }) => removes);
+  const [one, many = one] = words[isRemoved ? "removed" : event].split("|") as [string, string?];
   const names = [...new Set(items.map((item) => sayWhat(item, language)))];
   const title = count === 1
     ? fill(one, { what: names[0]! })
@@ -104,7 +113,10 @@ function sayNames(names: readonly string[], count: number, more: string, languag
 }
 
 /** `order, user v1.2 → prod` */
-function sayWhat({ event, name, version, environments, applications }: NotificationItem, language: Language): string {
+function sayWhat(
+  { event, name, version, environments, applications, removes }: NotificationItem,
+  language: Language,
+): string {
   if (event === "agent.offline") return name;
   const apps = applications.map((app) => app.name);
   const who = apps.length > NAMED
@@ -113,6 +125,7 @@ function sayWhat({ event, name, version, environments, applications }: Notificat
       count: apps.length - NAMED,
     })
     : apps.join(", ");
+  if (removes) return fill(TITLES[language]["removal"], { who, where: environments.join(", ") });
   const subject = [who || name, version].filter(Boolean).join(" ");
   return environments.length > 0 ? `${subject} → ${environments.join(", ")}` : subject;
 }

@@ -39,15 +39,16 @@ const page = (language: PageLanguage, title: string, body: Html) =>
     </html>
   `;
 
-const fill = (template: string, link: LinkRow) =>
-  template.replace("{version}", link.version).replace("{environment}", link.environment)
-    .replace("{name}", link.username);
+const fill = (template: string, { version, environment, applications, username }: LinkRow) => {
+  const named: Record<string, string> = { version, environment, applications: applications.join(", "), name: username };
+  return template.replace(/\{(\w+)\}/g, (whole, name) => named[name] ?? whole);
+};
 
 function ask(language: PageLanguage, link: LinkRow, says: string) {
   const words = APPROVAL_WORDS[language];
   return page(
     language,
-    fill(words.title, link),
+    fill(link.removes ? words.removal : words.title, link),
     html`
       <p>${says}</p>
       <dl>
@@ -116,6 +117,12 @@ export function approvalPage(deps: ApiDeps): Hono<ApiEnv> {
         const why = words.errors[error.code] ?? error.message;
         return c.html(page(language, words.refused, html`<p>${why}</p>`), status);
       }
-      return c.html(page(language, words.done[decision], html`<p>${fill(words.spent, link)}</p>`));
+      return c.html(
+        page(
+          language,
+          words.done[decision],
+          html`<p>${fill(link.removes ? words.removalSpent : words.spent, link)}</p>`,
+        ),
+      );
     });
 }

@@ -195,6 +195,18 @@ describe("a link that carries an answer", () => {
     expect([style.status, style.headers.get("content-type")]).toEqual([200, "text/css; charset=utf-8"]);
   });
 
+  it("says of a removal that it is one, wherever it is asked for", async () => {
+    await db.sql`update deployment set removes = true where id = ${id}`;
+    expect((await waiting(bob)).find((one: { id: string }) => one.id === id)).toMatchObject({ removes: true });
+    const { body } = await make();
+    const { applications, environment } = await read(id);
+    const title = `<h1>Remove ${applications.join(", ")} from ${environment}</h1>`;
+    expect((await open(body.url)).body).toContain(title);
+    expect((await press(body.url, "reject")).body).toContain(
+      `Remove ${applications.join(", ")} from ${environment}, as`,
+    );
+  });
+
   it("is dead when it is forged, expired, or the plan is another", async () => {
     const { body } = await make();
     const forged = body.url.slice(0, -2) + (body.url.endsWith("AA") ? "BB" : "AA");

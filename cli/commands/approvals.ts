@@ -21,7 +21,11 @@ export const approvals = command({
       ["deployment", "what", "version", "to", "missing", "by", "since", "until", "you"],
       (one) => [
         shortId(one.deploymentId),
-        one.name ? `${one.applications.join(" ")}: ${one.name}` : "the deployment",
+        one.name
+          ? `${one.applications.join(" ")}: ${one.name}`
+          : one.removes
+          ? `removal of ${one.applications.join(", ")}`
+          : "the deployment",
         one.version,
         one.environment,
         `${one.missing} of ${one.count}`,

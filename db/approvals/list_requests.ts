@@ -78,6 +78,7 @@ function show(request: ApprovalRequestRow, all: readonly VoteRow[], voter: Voter
     commit: request.commit,
     environment: request.environment,
     applications: request.applications,
+    removes: request.removes,
     createdBy: request.createdBy,
     count: rule.count,
     missing: rule.count - counting.filter((one) => one.decision === "approve").length,

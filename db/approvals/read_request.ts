@@ -17,6 +17,7 @@ export interface RequestRow {
   commit: string | null;
   environment: string;
   applications: string[];
+  removes: boolean;
   createdBy: string;
   authorId: string | null;
   commitAuthor: string;
@@ -43,7 +44,7 @@ export interface ApprovalRequestRow extends RequestRow {
 export const selectDeploymentRequests = (sql: Database["sql"] | Tx, where: Fragment): Fragment =>
   sql`
   select d.id, d.project_id, d.id as deployment_id, null::uuid as task_id, null::text as name, v.version, v.git_commit as commit,
-    e.name as environment, d.applications, d.created_by, d.author_id, v.created_by as commit_author,
+    e.name as environment, d.applications, d.removes, d.created_by, d.author_id, v.created_by as commit_author,
     v.author_email as commit_email, d.plan_hash, null::jsonb as approve, d.approvals_needed as needed,
     e.policy -> 'approvals' as policy, coalesce(d.approvals_since, d.created_at) as since, false as is_held,
     extract(epoch from boreas_now() - coalesce(d.approvals_since, d.created_at))::float8 as seconds_waited
@@ -53,7 +54,7 @@ export const selectDeploymentRequests = (sql: Database["sql"] | Tx, where: Fragm
 export const selectTaskRequests = (sql: Database["sql"] | Tx, where: Fragment): Fragment =>
   sql`
   select t.id, d.project_id, d.id as deployment_id, t.id as task_id, t.name, v.version, v.git_commit as commit,
-    e.name as environment, array[coalesce(t.payload ->> 'application', t.name)] as applications, d.created_by, d.author_id,
+    e.name as environment, array[coalesce(t.payload ->> 'application', t.name)] as applications, d.removes, d.created_by, d.author_id,
     v.created_by as commit_author, v.author_email as commit_email, d.plan_hash, t.payload -> 'approve' as approve, 0 as needed,
     e.policy -> 'approvals' as policy, t.state_since as since, not t.open as is_held,
     extract(epoch from boreas_now() - t.state_since)::float8 as seconds_waited

@@ -26,6 +26,7 @@ export interface LinkRow {
   commit: string | null;
   environment: string;
   applications: string[];
+  removes: boolean;
   /** What the request says now. */
   reason: Reason;
   isUsed: boolean;
@@ -39,7 +40,7 @@ export async function readLink(sql: Database["sql"] | Tx, id: string): Promise<L
   const [row] = await sql<LinkRow[]>`
     select l.id, l.project_id, l.deployment_id, l.task_id, l.plan_hash, l.user_id, u.username, m.role, ${
     baseOfMember(sql)
-  } as base, v.version, v.git_commit as commit, e.name as environment, d.applications,
+  } as base, v.version, v.git_commit as commit, e.name as environment, d.applications, d.removes,
       coalesce(t.reason, d.reason) as reason, l.used_at is not null as is_used, l.expires_at <= boreas_now() as is_over,
       l.plan_hash <> case when l.task_id is null then d.plan_hash else d.plan_hash || ':' || l.task_id end as is_stale
     from approval_link l join app_user u on u.id = l.user_id join member m on m.user_id = u.id and m.project_id = l.project_id

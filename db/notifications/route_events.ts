@@ -54,6 +54,7 @@ interface Row extends EventCursor {
   version: string | null;
   environments: string[];
   applications: { name: string; labels: Record<string, string> }[];
+  removes: boolean;
 }
 interface Told {
   eventId: number;
@@ -155,7 +156,8 @@ const readTold = (tx: Tx, from: EventCursor, to: EventCursor): Promise<Row[]> =>
   tx<Row[]>`
     select e.xid::text as xid, e.id, e.project_id, e.kind, e.subject_id, e.deployment_id, e.created_at,
       e.data ->> 'name' as name, e.data -> 'reason' as reason,
-      v.version, coalesce(places.names, '{}') as environments, coalesce(apps.list, '[]') as applications
+      v.version, coalesce(places.names, '{}') as environments, coalesce(apps.list, '[]') as applications,
+      coalesce(d.removes, false) as removes
     from event e
     left join deployment d on d.id = e.deployment_id
     left join version v on v.id = case when e.topic = 'version' then e.subject_id else d.version_id end
@@ -186,6 +188,7 @@ function toItem(row: Row): NotificationItem | undefined {
     version: row.version,
     environments: row.environments,
     applications: row.applications,
+    ...(row.removes && { removes: true as const }),
     reason: row.reason,
   };
 }

@@ -25,6 +25,8 @@ export const ApprovalRequest = z.object({
   commit: z.string().nullable(),
   environment: z.string(),
   applications: z.array(z.string()),
+  /** They are taken away from the environment; `version` is what runs there. */
+  removes: z.boolean().default(false),
   createdBy: z.string(),
   count: z.number().int(),
   missing: z.number().int(),

@@ -37,6 +37,7 @@ function setTheScene() {
       name: "approval",
     },
     ...{ version: "v1.5.0", commit: null, environment: "prod", applications: ["order-service"], createdBy: "ann" },
+    removes: false,
     ...{ count: 2, missing: 1, roles: ["lead"], notAuthor: true, planHash: "x", since: secondsAgo(60) },
     ...{ expiresAt: secondsAgo(-3600), onExpire: "reject", mayVote: true, why: "" },
     votes: [{ actor: "cleo", decision: "approve", note: "Looks good.", at: secondsAgo(30), counts: true }],

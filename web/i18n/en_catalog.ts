@@ -30,6 +30,10 @@ export const enCatalog = {
   "removal.here": "It is stopped and taken away there.",
   "removal.after":
     "Nothing deploys it to {environment} again until somebody names it. Rolling this back brings it back as it was.",
+  "removal.ask.start": "Stops {applications} in {environment} now, and takes it away there.",
+  "removal.ask.approve": "Your approval lets {applications} be removed from {environment}.",
+  "removal.ask.reject": "{applications} stays in {environment}; the removal ends.",
+  "removal.ask.rollback": "Brings {applications} back to {environment} as it was.",
   "removal.type": "Type {application} to confirm",
   "application.unbound": "Not bound to an environment",
   "environments.none": "No environments",

@@ -63,7 +63,12 @@ function Request({ request, resource, named }: {
   const [asked, setAsked] = useState<Decision>();
   const { id, kind, version, environment, votes } = request;
   const path = kind === "task" ? `/tasks/${request.taskId}` : `/deployments/${request.deploymentId}`;
-  const what = kind === "task" ? t("approvals.step", { name: request.applications.join(", ") }) : t("approvals.whole");
+  const applications = request.applications.join(", ");
+  const what = kind === "task"
+    ? t("approvals.step", { name: applications })
+    : request.removes
+    ? t("removal.title", { applications, environment })
+    : t("approvals.whole");
   return (
     <li data-request={id} data-may={request.mayVote}>
       <Icon name="approval" />
@@ -107,7 +112,9 @@ function Request({ request, resource, named }: {
       {asked && (
         <ConfirmDialog
           title={t(`deployment.do.${asked}`)}
-          text={t(`approvals.ask.${asked}`, { what, version, environment })}
+          text={request.removes
+            ? t(`removal.ask.${asked}`, { applications, environment })
+            : t(`approvals.ask.${asked}`, { what, version, environment })}
           submit={t(`deployment.do.${asked}`)}
           danger={asked === "reject"}
           withNote={asked === "reject" ? "required" : "optional"}

@@ -112,7 +112,7 @@ function Ask(
   return (
     <ConfirmDialog
       title={t(`deployment.do.${action}`)}
-      text={t(`deployment.ask.${action}`, { version, environment })}
+      text={sayAsk(action, deployment)}
       submit={t(`deployment.do.${action}`)}
       danger={isDangerous(action)}
       withNote={action === "reject" ? "required" : "optional"}
@@ -120,6 +120,13 @@ function Ask(
       onClose={onClose}
     />
   );
+}
+
+function sayAsk(action: DeploymentAction, { removes, applications, version, environment }: Deployment): string {
+  const asked = removes ? action : undefined;
+  return asked === "start" || asked === "approve" || asked === "reject" || asked === "rollback"
+    ? t(`removal.ask.${asked}`, { applications: applications.join(", "), environment })
+    : t(`deployment.ask.${action}`, { version, environment });
 }
 
 const sayRemoval = ({ applications, environment }: Deployment) =>
