@@ -28,6 +28,16 @@ export function printResult(
   else host.write(`${sentence}\n`);
 }
 
+/** What a deployment, or a request for approval, is about. */
+export const sayWhat = (
+  { removes, applications, version, environment }: {
+    removes: boolean;
+    applications: readonly string[];
+    version: string;
+    environment: string;
+  },
+): string => removes ? `Removal of ${applications.join(", ")} from ${environment}` : `${version} to ${environment}`;
+
 export function sayDuration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;

@@ -5,6 +5,7 @@
 import { type Deployment, type DeploymentWithTasks, isEnded, type Task } from "../protocol/http_api.ts";
 import type { ApiClient } from "./api_client.ts";
 import { CliError } from "./host.ts";
+import { sayWhat } from "./print.ts";
 
 export interface WatchOptions {
   signal?: AbortSignal;
@@ -26,7 +27,7 @@ export async function watchDeployment(
     seen.set(key, news);
     if (!quiet) say(`${name}: ${status.replaceAll("_", " ")}${text ? ` - ${text}` : ""}`, status);
   };
-  const tellDeployment = (d: Deployment) => tell(d.id, `${d.version} to ${d.environment}`, d.status, d.reason.text);
+  const tellDeployment = (d: Deployment) => tell(d.id, sayWhat(d), d.status, d.reason.text);
   // A task that merely waits for its turn is no news; one that waits for time or for a machine is.
   const tellTask = (t: Task) =>
     tell(

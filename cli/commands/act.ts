@@ -2,7 +2,7 @@
 import type { DeploymentWithTasks } from "../../protocol/http_api.ts";
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
-import { printResult } from "../print.ts";
+import { printResult, sayWhat } from "../print.ts";
 import { watchToEnd } from "./watch_to_end.ts";
 
 const WATCH_GOAL: Partial<Record<Act, DeploymentWithTasks["status"]>> = {
@@ -30,7 +30,7 @@ const actCommand = (act: Act, summary: string) =>
       printResult(
         context,
         now,
-        `${now.version} to ${now.environment}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`,
+        `${sayWhat(now)}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`,
       );
       return 0;
     },

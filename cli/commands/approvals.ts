@@ -4,7 +4,7 @@ import type { ApiClient } from "../api_client.ts";
 import { command } from "../command.ts";
 import { findDeployment, isId } from "../find.ts";
 import { CliError } from "../host.ts";
-import { printList, printResult, sayAge, shortId } from "../print.ts";
+import { printList, printResult, sayAge, sayWhat, shortId } from "../print.ts";
 import { watchToEnd } from "./watch_to_end.ts";
 
 export const approvals = command({
@@ -63,7 +63,7 @@ const answer = (decision: "approve" | "reject", summary: string) =>
         return await watchToEnd(context, api, request.deploymentId, goal);
       }
       const now = request.taskId ? await api.task(request.taskId) : await api.deployment(request.deploymentId);
-      const what = `${request.version} to ${request.environment}${request.name ? `, ${request.name}` : ""}`;
+      const what = `${sayWhat(request)}${request.name ? `, ${request.name}` : ""}`;
       printResult(context, now, `${what}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`);
       return 0;
     },
@@ -73,7 +73,7 @@ const answer = (decision: "approve" | "reject", summary: string) =>
 async function findRequest(api: ApiClient, wanted: string): Promise<
   Pick<
     ApprovalRequest,
-    "taskId" | "deploymentId" | "version" | "environment" | "name"
+    "taskId" | "deploymentId" | "version" | "environment" | "applications" | "removes" | "name"
   >
 > {
   const open = await api.approvals({ all: true });

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
-import { printResult } from "../print.ts";
+import { printResult, sayWhat } from "../print.ts";
 import { watchToEnd } from "./watch_to_end.ts";
 
 export const start = command({
@@ -25,7 +25,7 @@ export const start = command({
     printResult(
       context,
       now,
-      `${now.version} to ${now.environment}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`,
+      `${sayWhat(now)}: ${now.status.replaceAll("_", " ")}. ${now.reason.text}`,
     );
     return 0;
   },

@@ -2,7 +2,7 @@ import type { Carriers, DeploymentWithTasks, Overview } from "../../protocol/htt
 import { command } from "../command.ts";
 import { findDeployment } from "../find.ts";
 import type { CliHost } from "../host.ts";
-import { paint, printJson, sayAge, sayDuration, shortId } from "../print.ts";
+import { paint, printJson, sayAge, sayDuration, sayWhat, shortId } from "../print.ts";
 import { sayTable } from "../table.ts";
 import { printRunning } from "./running.ts";
 import { watchToEnd } from "./watch_to_end.ts";
@@ -111,9 +111,7 @@ function sayDeployment(host: CliHost, d: DeploymentWithTasks): string {
       : "",
     task.reason.text,
   ]);
-  return `${d.version} to ${d.environment}: ${
-    paint(host, d.status, d.status.replaceAll("_", " "))
-  }\n${d.reason.text}\n` +
+  return `${sayWhat(d)}: ${paint(host, d.status, d.status.replaceAll("_", " "))}\n${d.reason.text}\n` +
     `Created ${sayAge(d.createdAt, host.now())} by ${d.createdBy}, id ${d.id}\n\n` +
     sayTable(host, ["task", "type", "status", "agent", "took", "reason"], rows);
 }

@@ -2,7 +2,7 @@ import type { Deployment } from "../../protocol/http_api.ts";
 import type { ApiClient } from "../api_client.ts";
 import type { CommandContext } from "../command.ts";
 import { CliError } from "../host.ts";
-import { paint, printJson, sayDuration } from "../print.ts";
+import { paint, printJson, sayDuration, sayWhat } from "../print.ts";
 import { failedTasks, watchDeployment } from "../watch_deployment.ts";
 
 /** `--watch`: progress on standard error, the outcome on standard output; 0 only when it ended as wished. */
@@ -26,7 +26,7 @@ export async function watchToEnd(
     if (context.json) printJson(host, ended);
     else {
       host.write(
-        `${ended.version} to ${ended.environment}: ${ended.status.replaceAll("_", " ")} after ${
+        `${sayWhat(ended)}: ${ended.status.replaceAll("_", " ")} after ${
           sayDuration(host.now() - began)
         }. ${ended.reason.text}\n`,
       );

@@ -89,6 +89,15 @@ describe("with a server", () => {
     }]);
   });
 
+  it("says of a removal that it is one", async () => {
+    api.on(
+      `GET /deployments/${uuid(900)}`,
+      () => ({ ...deployment("failed"), removes: true, applications: ["order"] }),
+    );
+    const { out } = await runAgainst(api.url, ["status", uuid(900)]);
+    expect(out).toMatch(/^Removal of order from staging: failed\n/);
+  });
+
   it("a token's secret alone is printed to standard output", async () => {
     const made = { id: uuid(5), name: "ci", username: "me", role: "viewer", createdAt: "2026-01-02T03:04:05Z" };
     api.on("POST /tokens", () => ({ ...made, expiresAt: null, lastUsedAt: null, token: "bor_once" }));
