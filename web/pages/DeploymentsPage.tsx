@@ -71,9 +71,15 @@ export function DeploymentsPage() {
             title: t("column.deployment"),
             cell: (d) => (
               <a class="arrow-name" href={`/deployments/${d.id}`}>
-                <b class="mono">{d.version}</b>
-                <Icon name="arrow" size={12} class="quiet" />
-                {d.environment}
+                {d.removes
+                  ? t("removal.title", { applications: d.applications.join(", "), environment: d.environment })
+                  : (
+                    <>
+                      <b class="mono">{d.version}</b>
+                      <Icon name="arrow" size={12} class="quiet" />
+                      {d.environment}
+                    </>
+                  )}
               </a>
             ),
           },
