@@ -57,7 +57,7 @@ export function refuseByPolicy(
 }
 
 /** A script of a bundle runs as the agent's own user, whatever the application is. `path` is the bundle's. */
-function refuseScript(
+export function refuseScript(
   policy: PmPolicy,
   what: string,
   path: string | undefined,

@@ -80,7 +80,10 @@ export function createPmOperator(options: PmOptions): Operator {
 
   async function act(operation: Operation, folder: AppFolder, context: RunContext): Promise<OutcomeInput> {
     const { action, spec } = operation;
-    if (action === "remove") return removeApp(pm, folder, operation, context);
+    if (action === "remove") {
+      if (context.resumed) await letGoOn(machine, context);
+      return removeApp(pm, folder, operation, context, place);
+    }
     if (spec === null) throw new PmFailure("operation.spec", `What is to run of ${operation.app} was not sent along.`);
     const { runtime } = spec;
     if (runtime.mode === "mock") {

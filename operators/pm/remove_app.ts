@@ -3,12 +3,13 @@ import type { Operation, OutcomeInput } from "../../protocol/operation.ts";
 import type { RunContext } from "../operator.ts";
 import type { AppFolder } from "./app_folder.ts";
 import { emptyRecord, readRecord, writeRecord } from "./app_record.ts";
+import type { PolicyPlace } from "./local_policy.ts";
 import { refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { requireRouter, routedBy } from "./docker/public_port.ts";
 import { imagesOf, pruneImages } from "./docker/prune_images.ts";
 import { endSlot } from "./end_slot.ts";
-import { runRemoval } from "./run_scripts.ts";
+import { endOtherAttempts, endStopped, runRemoval } from "./run_scripts.ts";
 import { TaskLog } from "./task_log.ts";
 
 export async function removeApp(
@@ -16,12 +17,15 @@ export async function removeApp(
   folder: AppFolder,
   operation: Operation,
   context: RunContext,
+  place: PolicyPlace,
 ): Promise<OutcomeInput> {
   const { machine, supervisor, node } = pm;
+  await endStopped(pm, folder, context);
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
   await context.trusted();
-  const isStopped = record.current ? await runRemoval(pm, folder, operation, record.current, context) : false;
+  await endOtherAttempts(pm, folder, context);
+  const isStopped = record.current ? await runRemoval(pm, folder, operation, record.current, context, place) : false;
   const isLeftRunning = record.current?.spec.runtime.mode === "script" && !isStopped;
   const current = record.current && routedBy(record, record.current.spec.route, record.current.ports);
   const held = record.beside?.release;

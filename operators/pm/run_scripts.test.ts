@@ -64,6 +64,54 @@ describe("deploying by scripts", () => {
     expect([...Deno.readDirSync(pm.app())].map(({ name }) => name)).toEqual(["release.json"]);
   });
 
+  it("leaves no script of a removal running that was stopped, or handed out anew, while its agent was away", async () => {
+    const spec = await scripts({ deploy: "true", remove: "echo up; exec sleep 600" });
+    await pm.operator.run(operationOf(spec), pm.context());
+    const removal = { ...operationOf(spec), action: "remove" as const, spec: null };
+    const silent = () => new Promise<never>(() => {});
+    const begin = async () => {
+      const context = pm.context();
+      void pm.createOperator().run(removal, context);
+      await expect.poll(() => context.text(), { timeout: 30_000 }).toContain("up\n");
+      const next = context.again();
+      Object.assign(context, { log: silent, save: silent, trusted: silent });
+      return next;
+    };
+    const left = (taskId: string) => findTagged([`BOREAS_TASK_ID=${taskId}`, "BOREAS_FENCE=1"]);
+
+    const stopped = await begin();
+    stopped.controller.abort(new StopReason("cancel", "Cancelled by ada.", 0.2));
+    expect(await pm.createOperator().run(removal, stopped)).toMatchObject({ status: "cancelled" });
+    expect(await left(stopped.taskId)).toEqual([]);
+
+    const { taskId } = await begin();
+    const second = pm.context({ taskId, fence: 2, attempt: 2 });
+    void pm.createOperator().run(removal, second);
+    await expect.poll(() => second.text(), { timeout: 30_000 }).toContain("up\n");
+    expect(await left(taskId)).toEqual([]);
+  });
+
+  it("is removed by its script only as the user that the machine's policy allows", async () => {
+    const spec = await scripts({ deploy: "true", remove: `touch ${pm.folder}/removed` });
+    await pm.operator.run(operationOf(spec), pm.context());
+    const removal = { ...operationOf(spec), action: "remove" as const, spec: null };
+    const strict = pm.createOperator({ policy: { modes: ["script"], users: ["deploy"] }, user: "root" });
+    const outcome = await strict.run(removal, pm.context());
+    expect(outcome).toMatchObject({ status: "failed", code: "policy.user" });
+    expect(outcome.message).toContain("the remove script of order as root");
+    expect([...Deno.readDirSync(pm.folder)].map(({ name }) => name)).not.toContain("removed");
+  });
+
+  it("is removed by its script in a rollback too, which brings no secrets along", async () => {
+    const spec = await scripts({ deploy: "true", remove: 'echo "[$KEY] [$URL] [$MODE]"' });
+    const made = { ...spec, secrets: ["KEY"], env: { URL: "db://${env.KEY}@there", MODE: "plain" } };
+    await pm.operator.run(operationOf(made), pm.context({ secrets: { KEY: "x" } }));
+    const removal = { ...operationOf(spec), action: "remove" as const, spec: null, isRollback: true };
+    const context = pm.context();
+    expect(await pm.operator.run(removal, context)).toMatchObject({ status: "success" });
+    expect(context.text()).toContain("[] [] [plain]\n");
+  });
+
   it("says that what it started runs on where it has no script that removes it", async () => {
     const spec = await scripts({ deploy: "true" });
     await pm.operator.run(operationOf(spec), pm.context());

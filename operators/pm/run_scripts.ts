@@ -19,6 +19,8 @@ import { PmFailure } from "./failure.ts";
 import { sha256Of } from "./fingerprint.ts";
 import { followScript, KEEP_OUTPUT_BYTES, LAST_LINES, scriptCommand, startScript } from "./follow_script.ts";
 import type { KeptProcess } from "./machine.ts";
+import { refuseScript } from "./local_policy.ts";
+import type { PolicyPlace } from "./local_policy.ts";
 import { publish, refuseOlder } from "./pm_parts.ts";
 import type { PmParts } from "./pm_parts.ts";
 import { prepareRelease } from "./prepare_release.ts";
@@ -43,17 +45,8 @@ export async function runScripts(
   const record = await readRecord(machine, folder) ?? emptyRecord(operation);
   refuseOlder(operation, record);
   const attemptName = nameOf(context);
-  if (context.signal.aborted) {
-    // Stopped while the agent was away: what it had started is ended before anybody is told so.
-    await endAttempt(pm, folder, attemptName, graceOf(context.signal));
-    context.signal.throwIfAborted();
-  }
-  for (const other of await machine.files.list(folder.tasks(""))) {
-    if (other === attemptName) continue;
-    await context.trusted();
-    await endAttempt(pm, folder, other, 0);
-    await machine.files.remove(folder.tasks(other));
-  }
+  await endStopped(pm, folder, context);
+  await endOtherAttempts(pm, folder, context);
   const name = await prepareRelease(pm, { folder, operation, spec, context, log });
   const release = folder.release(name);
   for (const step of STEPS) {
@@ -158,28 +151,25 @@ export async function runRemoval(
   operation: Operation,
   current: RunningRelease,
   context: RunContext,
+  place: PolicyPlace,
 ): Promise<boolean> {
   const { machine, node } = pm;
   const { spec, name, version, versionId } = current;
   if (spec.runtime.mode !== "script" || spec.runtime.remove === undefined) return false;
-  if (!pm.policy.modes.includes("script")) {
-    throw new PmFailure(
-      "policy.mode",
-      `${node.name} runs no scripts: its policy allows ${
-        pm.policy.modes.join(", ")
-      }, so ${operation.app} cannot be stopped by ${spec.runtime.remove}.`,
-    );
-  }
   const { remove: path, timeout } = spec.runtime;
+  const refusal = refuseScript(pm.policy, `the remove script of ${operation.app}`, path, place);
+  if (refusal) throw new PmFailure(refusal.code, refusal.message);
   const stepFolder = `${folder.tasks(nameOf(context))}/remove`;
-  if (context.signal.aborted) {
-    await endAttempt(pm, folder, nameOf(context), graceOf(context.signal));
-    context.signal.throwIfAborted();
-  }
   const { taskId, attempt, fence, secrets } = context;
   const release = folder.release(name);
-  // Of a rollback no secrets come along: what is to go must go without them.
-  const given = { ...spec, secrets: spec.secrets.filter((secret) => Object.hasOwn(secrets, secret)) };
+  // Of a rollback no secrets come along: what is to go must go without them, and without what is made of them.
+  const missing = spec.secrets.filter((secret) => !Object.hasOwn(secrets, secret));
+  const isKnown = (value: string) => !missing.some((secret) => value.includes(`\${env.${secret}}`));
+  const given = {
+    ...spec,
+    secrets: spec.secrets.filter((secret) => !missing.includes(secret)),
+    env: Object.fromEntries(Object.entries(spec.env).filter(([, value]) => isKnown(value))),
+  };
   const kept = await machine.adoptProcess(stepFolder) ?? await startScript(pm, context, {
     folder: stepFolder,
     command: await scriptCommand(pm, operation.app, release, path),
@@ -206,6 +196,23 @@ export async function runRemoval(
 }
 
 const nameOf = ({ taskId, fence }: { taskId: string; fence: number }) => `${taskId}-${fence}`;
+
+/** Stopped while the agent was away: what it had started is ended before anybody is told so. */
+export async function endStopped(pm: PmParts, folder: AppFolder, context: RunContext): Promise<void> {
+  if (!context.signal.aborted) return;
+  await endAttempt(pm, folder, nameOf(context), graceOf(context.signal));
+  context.signal.throwIfAborted();
+}
+
+/** What another attempt began must not run beside this one. */
+export async function endOtherAttempts(pm: PmParts, folder: AppFolder, context: RunContext): Promise<void> {
+  for (const other of await pm.machine.files.list(folder.tasks(""))) {
+    if (other === nameOf(context)) continue;
+    await context.trusted();
+    await endAttempt(pm, folder, other, 0);
+    await pm.machine.files.remove(folder.tasks(other));
+  }
+}
 
 /** Ends an attempt whose script still runs. One that ended may have left a service behind, which is meant to stay. */
 async function endAttempt(pm: PmParts, folder: AppFolder, name: string, graceSeconds: number): Promise<void> {
