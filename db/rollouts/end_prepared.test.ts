@@ -6,6 +6,7 @@ import type { TestDatabase } from "../../tests/helpers/test_database.ts";
 import { cancelDeployment } from "../deployments/cancel_deployment.ts";
 import { createDeployment } from "../deployments/create_deployment.ts";
 import { getDeployments } from "../deployments/read_deployments.ts";
+import { rollbackDeployment } from "../deployments/rollback_deployment.ts";
 import { endPrepared } from "./end_prepared.ts";
 import { settleMissing } from "./settle_missing.ts";
 
@@ -86,6 +87,22 @@ describe("what a cancelled deployment had only prepared", () => {
     await db.sql`update agent set status = 'connected' where id = ${second}`;
     await playAll(db, agents);
     expect((await cleanUps(id)).map(([, state]) => state)).toEqual(["success", "success"]);
+  });
+
+  it("is no longer waited for once its machine is revoked, or the cancelled deployment is rolled back", async () => {
+    const [revoked, undone] = [await prepared(), await prepared()];
+    for (const { id, deps, actor, agents, second } of [revoked, undone]) {
+      await playAll(db, agents);
+      await db.sql`update agent set status = 'disconnected' where id = ${second}`;
+      await cancelDeployment(deps, id, actor);
+      await endPrepared(db);
+      await playAll(db, agents.slice(0, 1));
+    }
+    await db.sql`update agent set status = 'revoked' where id = ${revoked.second}`;
+    await endPrepared(db);
+    expect((await cleanUps(revoked.id)).map(([, state]) => state)).toEqual(["success", "skipped"]);
+    await rollbackDeployment(undone.deps, undone.id, undone.actor);
+    expect((await cleanUps(undone.id)).map(([, state]) => state)).toEqual(["success", "skipped"]);
   });
 
   it("is left to a later deployment where one has begun", async () => {

@@ -4,7 +4,8 @@
  *
  *   cancelled --a sweep later--> one `finish` for each such machine --its agent is there--> ended
  *                                          | away: waits, and says so, until it is back
- *                                          '-> a later deployment of it has begun, which ends it by itself: skipped
+ *                                          '-> a later deployment or the rollback of this one has begun, which ends it by
+ *                                              itself, or its machine was revoked: skipped
  *
  * The tasks are looked for before they are made, under the deployment's row: a crash makes none twice. What nobody comes
  * for at all, the machine ends by its own time (docs/machines.md).
@@ -38,11 +39,18 @@ export async function endPrepared(db: Database, aside: Aside = noAside): Promise
   for (const { id } of due) {
     if (await aside.attempt(id, () => inTransaction(db, (tx) => planOne(db, tx, id)))) changed++;
   }
-  const outrun = await db.sql<{ id: string }[]>`
-    select t.id from task t where t.state = 'pending' and t.open and t.is_leaf and t.payload ? 'cleanUp' and ${
+  const idle = await db.sql<{ id: string; isRevoked: boolean }[]>`
+    select t.id, coalesce(g.status = 'revoked', false) as is_revoked from task t left join agent g on g.id = t.target_agent_id
+    where t.state = 'pending' and t.open and t.is_leaf and t.payload ? 'cleanUp' and (g.status = 'revoked' or ${
     isOutrun(db.sql)
-  }`;
-  changed += await aside.attemptAll(outrun.map(({ id }) => id), (ids) => skipOutrun(db, ids));
+  })`;
+  const skip = (isRevoked: boolean, detail: string) =>
+    aside.attemptAll(
+      idle.filter((task) => task.isRevoked === isRevoked).map(({ id }) => id),
+      (ids) => end(db, ids, detail),
+    );
+  changed += await skip(false, "a later deployment of the application ends it by itself.");
+  changed += await skip(true, "the machine was revoked, and what runs there is its own.");
   return changed > 0;
 }
 
@@ -91,10 +99,10 @@ async function planOne(db: Database, tx: Tx, id: string): Promise<boolean> {
   return tasks.length > 0;
 }
 
-async function skipOutrun(db: Database, ids: readonly string[]): Promise<number> {
+async function end(db: Database, ids: readonly string[], detail: string): Promise<number> {
   return await inTransaction(db, async (tx) => {
     await lockDeployments(tx, ids);
-    const said = reason("task.skipped_stopped", { detail: "a later deployment of the application ends it by itself." });
+    const said = reason("task.skipped_stopped", { detail });
     const ended = await tx<EndedTask[]>`
       update task t set state = 'skipped', reason = ${tx.json(said as never)}, completed_at = boreas_now(),
         state_since = boreas_now(), updated_at = boreas_now()

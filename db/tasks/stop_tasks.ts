@@ -24,7 +24,7 @@ async function endWaiting(tx: Tx, deploymentId: string, state: "skipped" | "canc
     update task t set state = ${state}, reason = ${
     tx.json(said as never)
   }, completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now()
-    where t.deployment_id = ${deploymentId} and not t.is_rollback and t.state in ('blocked', 'pending')
+    where t.deployment_id = ${deploymentId} and (not t.is_rollback or t.payload ? 'cleanUp') and t.state in ('blocked', 'pending')
       and not exists (select 1 from task c where c.parent_id = t.id and c.state not in ('blocked', 'pending'))
     returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason`;
   await settleTasks(tx, ended);
