@@ -71,6 +71,8 @@ const SENTENCES = {
     "{applications} was removed from {environment}, but not from {machines}: a person excluded it.",
   "deployment.removal_stranded":
     "{applications} was not removed: {needed}, which needs it, could not go first, because all its machines were left out. Remove it again when they are back.",
+  "deployment.removed_since":
+    "{applications} was removed from there since this was planned; who names it deploys it there again.",
   "deployment.removal_catching_up": "{machine} is back; {applications} is removed there as well.",
   "deployment.catching_up": "{machine} is back; it gets version {version} of {applications}, which it missed.",
   "deployment.promoted": "Promoted by {actor}: {note} Waits and gates of what is being rolled out are passed over.",

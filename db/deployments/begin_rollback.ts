@@ -58,11 +58,14 @@ export async function beginRollback(
   await insertTasks(tx, planRollback(db, row, { steps, reached, generations, lastPosition, waitsFor }));
 }
 
-/** A version that failed to be deployed once more over itself is what one goes back to, not what one flees from. */
+/**
+ * A version that failed to be deployed once more over itself is what one goes back to, not what one flees from; and what
+ * was taken away is not to blame for that.
+ */
 async function markVersion(tx: Tx, row: DeploymentRow, said: Reason): Promise<void> {
   const versions = await tx<{ id: string }[]>`
     update version set status = 'revert', reason = ${tx.json(said as never)}, updated_at = boreas_now()
-    where id = (select version_id from deployment where id = ${row.id}) and status <> 'revert'
+    where id = (select version_id from deployment where id = ${row.id} and not removes) and status <> 'revert'
       and not exists (select 1 from task t where t.deployment_id = ${row.id} and t.payload -> 'previous' ->> 'versionId' = version.id::text)
     returning id`;
   await recordEvents(

@@ -78,7 +78,7 @@ export async function createDeployment(deps: DeploymentDeps, input: DeploymentIn
       ? reason("deployment.waiting_for_builds", { detail: plan.version.buildsReason.text })
       : approvals > 0
       ? reason("deployment.awaiting_approval", { missing: approvals, count: approvals })
-      : input.autoStart && !input.onlyTargets && !input.reapply && !input.removes
+      : input.autoStart && !input.onlyTargets && !input.reapply
       ? input.starting ?? reason("deployment.starting", { actor: actor.name })
       : input.origin ?? reason("deployment.created");
     await tx`

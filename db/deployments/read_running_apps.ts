@@ -1,5 +1,6 @@
 /** What runs in an environment, application by application, with the document that it runs by. */
 import type { ApplicationConfig } from "../../protocol/config/application.ts";
+import type { Fragment } from "../client.ts";
 import type { Tx } from "../database.ts";
 import { mergeFor } from "./read_planned_apps.ts";
 import type { Place } from "./read_planned_apps.ts";
@@ -8,7 +9,7 @@ export interface RunningPlace {
   /** As in `app_state`: the machine's name, or `-`. */
   target: string;
   agentId: string | null;
-  /** Its agent was revoked: nobody can act there any more. */
+  /** A machine whose agent was revoked: nobody can act there any more. Elsewhere another agent can. */
   isRevoked: boolean;
   versionId: string | null;
   version: string | null;
@@ -32,9 +33,12 @@ interface Row extends RunningPlace {
 /** By name; places by theirs. */
 export async function readRunningApps(tx: Tx, environment: Place): Promise<RunningApplication[]> {
   const rows = await tx<Row[]>`
-    select a.id, a.name, s.target, s.agent_id, coalesce(g.status = 'revoked', false) as is_revoked, s.version_id, v.version,
+    select a.id, a.name, s.target, coalesce(n.id, s.agent_id) as agent_id,
+      coalesce(g.status = 'revoked' and e.type = 'pm' and n.id is null, false) as is_revoked, s.version_id, v.version,
       f.content as document, b.config as binding
-    from app_state s join application a on a.id = s.application_id left join agent g on g.id = s.agent_id
+    from app_state s join application a on a.id = s.application_id join environment e on e.id = s.environment_id
+    left join agent g on g.id = s.agent_id
+    left join agent n on ${isBackAs(tx)} and e.type = 'pm'
     left join version v on v.id = s.version_id
     left join version_app va on va.version_id = s.version_id and va.application_id = s.application_id
     left join frozen_document f on f.sha256 = va.document_sha256
@@ -56,5 +60,9 @@ export async function readRunningApps(tx: Tx, environment: Place): Promise<Runni
     };
   });
 }
+
+/** Of a place `s`: its machine was revoked and has enrolled anew, as `n`, under the name it had. */
+export const isBackAs = (tx: Tx): Fragment =>
+  tx`n.project_id = s.project_id and n.name = s.target and n.status <> 'revoked' and not n.awaits_approval`;
 
 const unrecorded = { changed: false, artifacts: {}, bundle: null, bindings: 1, isRemoved: false };

@@ -7,6 +7,7 @@ import type { TestDatabase } from "../../tests/helpers/test_database.ts";
 import { approveDeployment } from "./approve_deployment.ts";
 import { bindEnvironment } from "../applications/bind_environment.ts";
 import { catchUp } from "../rollouts/catch_up.ts";
+import { findHealable } from "../drift/find_drifted.ts";
 import { settleMissing } from "../rollouts/settle_missing.ts";
 import { endPauses } from "../tasks/end_pauses.ts";
 import { createDeployment } from "./create_deployment.ts";
@@ -37,7 +38,7 @@ let count = 0;
 async function place(machines: number, more: { policy?: object; config?: object } = {}): Promise<Place> {
   const suffix = `${++count}`;
   const app = (name: string) => `${name}-${suffix}`;
-  const runtime = { runtime: { script: { deploy: "d.sh" } } };
+  const runtime = { runtime: { script: { deploy: "d.sh" } }, drift: { mode: "heal" } };
   const world = await seedWorld(db, {
     type: "pm",
     applications: { [app("user")]: runtime, [app("order")]: { ...runtime, needs: [app("user")] } },
@@ -219,6 +220,99 @@ describe("removing applications from an environment", () => {
     ).toBe(0);
   });
 
+  it("is rolled back only as long as nobody has removed it once more", async () => {
+    const world = await place(1);
+    await world.deploy("v1", ["user"]);
+    const first = await world.remove(["user"]);
+    await playAll(db, world.agents);
+    await world.deploy("v2", ["user"]);
+    const second = await world.remove(["user"]);
+    await playAll(db, world.agents);
+    await expect(rollbackDeployment(world.deps, first, world.actor)).rejects.toMatchObject({
+      code: "deployment.removed",
+    });
+    await rollbackDeployment(world.deps, second, world.actor);
+    expect((await playAll(db, world.agents)).map((step) => step.version)).toEqual([`v2-${count}`]);
+  });
+
+  it("never blames a version for what was taken away, nor when another runs by the time it begins", async () => {
+    const world = await place(1);
+    await world.deploy("v1", ["user"]);
+    const removal = await world.remove(["user"], { start: false });
+    await world.deploy("v2", ["user"]);
+    await startDeployment(world.deps, removal, world.actor);
+    await playAll(db, world.agents);
+    await rollbackDeployment(world.deps, removal, world.actor, "it was needed");
+    const played = await playAll(db, world.agents);
+    expect(played.map((step) => [step.action, step.version])).toEqual([["deploy", `v2-${count}`]]);
+    const bad = await db.sql`select version from version where version in ${
+      db.sql([`v1-${count}`, `v2-${count}`])
+    } and status = 'revert'`;
+    expect(bad).toEqual([]);
+  });
+
+  it("leaves out what was removed since of a deployment that no person made, and ends one of nothing else", async () => {
+    const world = await place(1);
+    await world.deploy("v1");
+    const push = { ...world.actor, userId: null, name: "push" };
+    const made = (only: string[], versionId: string) =>
+      createDeployment(world.deps, {
+        ...{ versionId, environmentId: world.environmentId, applications: only.map(world.app) },
+      }, push);
+    const both = await made(["order", "user"], await world.version(`v2-${count}`));
+    const alone = await made(["order"], await world.version(`v3-${count}`));
+    await world.remove(["order"]);
+    await playAll(db, world.agents);
+    await startDeployment(world.deps, alone, push);
+    expect(await world.end(alone)).toBe("superseded: deployment.removed_since");
+    await startDeployment(world.deps, both, push);
+    expect((await playAll(db, world.agents)).map((step) => step.action)).toEqual(["deploy"]);
+    expect((await getDeployments(db, [both]))[0]).toMatchObject({
+      status: "completed",
+      applications: [world.app("user")],
+    });
+    expect(await world.runs()).toEqual([`${world.app("user")} on ${world.machines[0]}`]);
+  });
+
+  it("is not undone by the catching up of a machine that missed an earlier deployment", async () => {
+    const world = await place(2, { config: { offline: { action: "skip", deadline: "0s" } } });
+    const [here, away] = world.agents as [string, string];
+    await db
+      .sql`update agent set status = 'disconnected', last_seen_at = boreas_now() - interval '1 min' where id = ${away}`;
+    const versionId = await world.version(`v1-${count}`);
+    const given = { versionId, environmentId: world.environmentId, autoStart: true };
+    const first = await createDeployment(world.deps, given, world.actor);
+    await playAll(db, [here]);
+    await settleMissing(db);
+    await playAll(db, [here]);
+    await settleMissing(db);
+    expect(await world.end(first)).toBe("completed: deployment.completed_without");
+    const removal = await world.remove(["order", "user"]);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await playAll(db, [here], (task) => task.payload.app === world.app("user") ? failure() : success);
+      await db.sql`update task set run_after = boreas_now() where deployment_id = ${removal} and state = 'pending'`;
+    }
+    expect(await world.end(removal)).toBe("failed: deployment.failed");
+    await db.sql`update agent set status = 'connected' where id = ${away}`;
+    expect(await catchUp(world.deps)).toBe(0);
+    expect(await world.runs()).toEqual([`${world.app("user")} on ${world.machines[0]}`]);
+  });
+
+  it("goes by another agent where it runs on no machine, whoever deployed it", async () => {
+    const name = `job-${++count}`;
+    const world = await seedWorld(db, { type: "mock", applications: { [name]: { runtime: { mock: {} } } } });
+    const gone = await world.agent(`k1-${count}`);
+    const { environmentId } = world;
+    await createDeployment(world.deps, {
+      ...{ versionId: await world.version(`v1-${count}`), environmentId, autoStart: true },
+    }, world.actor);
+    await playAll(db, [gone]);
+    await db.sql`update agent set status = 'revoked' where id = ${gone}`;
+    const other = await world.agent(`k2-${count}`);
+    await removeApplications(world.deps, { environmentId, applications: [name], start: true }, world.actor);
+    expect((await playAll(db, [other])).map((step) => step.action)).toEqual(["remove"]);
+  });
+
   it("goes from a machine that was away when that is back, and is never deployed there instead", async () => {
     const world = await place(2, { config: { offline: { action: "skip", deadline: "0s" } } });
     await world.deploy("v1", ["user"]);
@@ -231,6 +325,11 @@ describe("removing applications from an environment", () => {
     expect(await world.end(id)).toBe("completed: deployment.removed_without");
     expect(await world.runs()).toEqual([`${world.app("user")} on ${world.machines[1]}`]);
     await db.sql`update agent set status = 'connected' where id = ${away!}`;
+    await db.sql`update app_state set observed_at = boreas_now() - interval '1 h', drift = '[{"path": "replicas"}]'
+      where environment_id = ${world.environmentId}`;
+    await db.sql`update deployment set completed_at = boreas_now() - interval '1 h'
+      where environment_id = ${world.environmentId}`;
+    expect((await findHealable(db, 1)).filter((row) => row.environmentId === world.environmentId)).toEqual([]);
     expect(await catchUp(world.deps)).toBe(1);
     const played = await playAll(db, world.agents);
     expect(played.map((step) => step.action)).toEqual(["remove"]);
@@ -245,6 +344,19 @@ describe("removing applications from an environment", () => {
     expect(await world.runs()).toEqual([]);
     await endPauses(db);
     expect(await world.end(id)).toBe("completed: deployment.removed");
+  });
+
+  it("goes from a machine that was revoked and has enrolled anew under its name", async () => {
+    const world = await place(1);
+    await world.deploy("v1", ["user"]);
+    const [machine] = world.machines as [string];
+    await db.sql`update agent set status = 'revoked', name = name || '~1' where id = ${world.agents[0]!}`;
+    const again = await world.agent(machine);
+    const id = await world.remove(["user"]);
+    expect(await world.runs()).toHaveLength(1);
+    expect((await playAll(db, [again])).map((step) => step.action)).toEqual(["remove"]);
+    expect(await world.end(id)).toBe("completed: deployment.removed");
+    expect(await world.runs()).toEqual([]);
   });
 
   it("asks for the approvals of the environment, and begins with the last of them", async () => {

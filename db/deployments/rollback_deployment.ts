@@ -59,8 +59,7 @@ async function requireLatest(tx: Tx, row: LockedDeployment): Promise<void> {
 
 /** What a person took away since comes back by a deployment that names it, and not by undoing what was before. */
 async function requirePresent(tx: Tx, row: LockedDeployment): Promise<void> {
-  if (row.removes) return;
-  const [gone] = await tx<{ name: string }[]>`
+  const [gone] = row.removes ? await findRemovedAgain(tx, row) : await tx<{ name: string }[]>`
     select a.name from task t join application a on a.id = t.app_id
     join application_environment b on b.application_id = t.app_id and b.environment_id = t.environment_id
     where t.deployment_id = ${row.id} and t.is_leaf and not t.is_rollback and t.attempt > 0 and b.removed_at > t.completed_at
@@ -72,3 +71,11 @@ async function requirePresent(tx: Tx, row: LockedDeployment): Promise<void> {
     `${gone.name} was removed from there since; roll the removal back, or deploy a version that names it.`,
   );
 }
+
+/** What a removal took away, was deployed again and then removed again; machines that were only late do not count. */
+const findRemovedAgain = async (tx: Tx, row: LockedDeployment): Promise<{ name: string }[]> =>
+  await tx`
+    select x.name from deployment n cross join unnest(n.applications) x(name)
+    where n.environment_id = ${row.environmentId} and n.id > ${row.id} and n.removes and n.only_targets is null
+      and n.started_at is not null and n.status <> 'rolled_back' and x.name = any(${row.applications}::text[])
+    order by x.name limit 1`;

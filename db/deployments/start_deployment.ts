@@ -25,7 +25,7 @@ import { lockDeployment, sayMissingApprovals } from "./lock_deployment.ts";
 import { sayVoided, voidApprovals } from "../approvals/void_approvals.ts";
 import type { LockedDeployment } from "./lock_deployment.ts";
 import { moveDeployments } from "./move_deployments.ts";
-import { prepareRemoval } from "./settle_removal.ts";
+import { findRemovedSince, prepareRemoval } from "./settle_removal.ts";
 import { cancelOutrun, rejectWhenBusy, takeLocks } from "./take_turns.ts";
 import { waiveChecks } from "./waive_checks.ts";
 import { writePlan } from "./write_plan.ts";
@@ -58,6 +58,14 @@ export async function startLocked(
   actor: Actor,
   override?: { reason: string },
 ): Promise<void> {
+  const gone = await findRemovedSince(tx, row.id);
+  if (gone.length > 0) {
+    const applications = row.applications.filter((name) => !gone.includes(name));
+    const said = reason("deployment.removed_since", { applications: gone.join(", ") });
+    if (applications.length === 0) return await changeDeployment(tx, row, "superseded", said);
+    await tx`update deployment set applications = ${applications} where id = ${row.id}`;
+    row = { ...row, applications };
+  }
   const plan = await loadPlan(deps, tx, {
     projectId: row.projectId,
     versionId: row.versionId,

@@ -21,7 +21,7 @@ export const concurrencyOf = ({ version, environment }: Pick<LoadedPlan, "versio
 export async function takeLocks(tx: Tx, row: LockedDeployment, plan: LoadedPlan): Promise<string | null> {
   const [inLine] = await tx<{ id: string }[]>`
     select d.id from deployment d join version v on v.id = d.version_id
-    where d.environment_id = ${row.environmentId} and d.id < ${row.id} and d.status = 'pending' and d.auto_start and v.builds = 'ready'
+    where d.environment_id = ${row.environmentId} and d.id < ${row.id} and d.status = 'pending' and d.auto_start and (v.builds = 'ready' or d.removes)
       and d.applications && ${row.applications}::text[] and d.reason ->> 'code' = 'deployment.queued'
     order by d.id limit 1`;
   if (inLine) return inLine.id;

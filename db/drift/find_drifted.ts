@@ -88,6 +88,8 @@ export async function findHealable(db: Database, settleSeconds: number): Promise
         s.healing, (extract(epoch from boreas_now()) * 1000)::float8 as now
       from ${drifted(tx, settleSeconds)} and f.content::jsonb -> 'drift' ->> 'mode' = ${heal} and v.status = 'normal'
         and e.status = 'active' and not coalesce(g.cordoned, false)
+        and not exists (select from application_environment b where b.environment_id = s.environment_id
+          and b.application_id = s.application_id and b.removed_at is not null)
         and not exists (select from deployment d where d.environment_id = s.environment_id and a.name = any(d.applications)
           and (d.id = (s.healing ->> 'deploymentId')::uuid or d.auto_start)
           and d.status in ('pending', 'awaiting_approval', 'running', 'paused', 'cancelling', 'rolling_back'))

@@ -35,7 +35,7 @@ interface Missed extends Place {
   versionId: string;
   version: string;
   status: DeploymentState;
-  /** A later deployment of one of these applications, which succeeded or decides for itself who is left out. */
+  /** A later deployment of one of these applications, which succeeded or decides for itself who is left out; or its removal. */
   isOutdated: boolean;
   versionStatus: VersionStanding["status"];
   builds: VersionStanding["builds"];
@@ -82,7 +82,9 @@ async function findMissed(db: Database, after?: Place): Promise<Missed[]> {
     select array_agg(t.id order by t.id) as ids, d.id as "of", array_agg(distinct p.name) as applications, a.name as machine, d.project_id, d.environment_id,
       d.version_id, v.version, d.status, v.status as version_status, v.builds, d.removes,
       bool_or(exists (select from deployment n where n.environment_id = d.environment_id and n.id > d.id and p.name = any(n.applications)
-        and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))) as is_outdated
+        and n.status = 'completed' and (n.only_targets is null or a.name = any(n.only_targets)))
+        or not d.removes and exists (select from application_environment b
+          where b.application_id = t.app_id and b.environment_id = d.environment_id and b.removed_at is not null)) as is_outdated
     from task t join agent a on a.id = t.target_agent_id join deployment d on d.id = t.deployment_id
     join version v on v.id = d.version_id join application p on p.id = t.app_id
     where t.state = 'skipped' and t.payload ? 'leftOut' and (t.payload ->> 'leftOut' <> 'excluded' or t.payload ? 'catchUp') and d.retired_at is null and a.status = 'connected' and not a.cordoned

@@ -147,6 +147,7 @@ export const reasonsZh: Partial<Record<ReasonCode | `word:${string}`, string>> =
   "application.health": "{application} 在 {target} 上的状态为 {health}。",
   "deployment.completed_without":
     "{count} 个应用中的 {count} 个已运行版本 {version}；未包括：{machines}。这些机器恢复后会自动补上。",
+  "deployment.removed_since": "制定此计划之后，{applications} 已从那里移除；指名部署它，才会再次部署到那里。",
   "deployment.removal_planned": "将从 {environment} 移除 {applications}；等待有人启动。",
   "deployment.removed": "已从 {environment} 移除 {applications}：那里不再运行它的任何部分。",
   "deployment.removed_without":
