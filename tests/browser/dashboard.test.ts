@@ -240,6 +240,30 @@ describe.skipIf(!chromium.available)(`the dashboard in a browser${chromium.reaso
     });
   });
 
+  it("gives one deployment a strategy, and asks why it leaves out an approval", async () => {
+    expected = /script-src/; // what reads it tries out eval, is refused, and does without
+    await enter("/versions");
+    await page.locator("tr", { hasText: "v1.5.0" }).locator("[data-action=deploy]").click();
+    const dialog = page.locator("dialog");
+    const submit = dialog.locator("[data-action=submit]");
+    await dialog.locator("[data-waves='3']").waitFor();
+    await dialog.getByLabel("Strategy").selectOption("rolling");
+    const text = dialog.getByLabel("As in boreas.yaml");
+    await text.fill("type: rolling\nbatc: 2\n");
+    await dialog.locator(".field-error", { hasText: "batc" }).waitFor();
+    expect(await submit.isDisabled()).toBe(true);
+    await text.fill("type: rolling\nbatch: 2\n");
+    await dialog.getByText(/leaves out .*approval by 1 of lead/).waitFor();
+    expect(await submit.isDisabled()).toBe(true);
+    await dialog.getByLabel("Why may these checks be left out?").fill("Stocktaking");
+    await submit.click();
+    await page.waitForURL(/\/deployments\/[0-9a-f-]+$/);
+    expect(server.calls[0]!.body).toMatchObject({
+      strategy: { type: "rolling", batch: 2 },
+      override: { reason: "Stocktaking" },
+    });
+  });
+
   it("keeps eight tabs of one browser live with a single stream", async () => {
     await enter(`/deployments/${running.id}`);
     const tabs = [page];
