@@ -94,8 +94,10 @@ describe("two masters on one database", () => {
     };
     const ids = await work.deploy();
     await eventually(async () => begun >= AGENTS * SLOTS, "every slot is taken");
-    const perMaster = await Promise.all(masters.map((m) => metricOf(m, "boreas_agents_connected")));
-    expect(perMaster.reduce((sum, n) => sum + n, 0)).toBe(AGENTS);
+    await eventually(async () => {
+      const perMaster = await Promise.all(masters.map((m) => metricOf(m, "boreas_agents_connected")));
+      return perMaster.reduce((sum, n) => sum + n, 0) === AGENTS;
+    }, "each agent is connected to one master");
     const working = await sql`
       select distinct agent_id from task where deployment_id = any(${ids}::uuid[]) and agent_id is not null`;
     expect(working).toHaveLength(AGENTS);
