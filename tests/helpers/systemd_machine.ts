@@ -9,6 +9,7 @@
  * that changes with what is in it.
  */
 import { afterAll } from "vitest";
+import { SETTING } from "../../host/proxy/waiting_connections.ts";
 import { docker, run } from "./docker.ts";
 import { makeSystemdImage } from "./systemd_image.ts";
 
@@ -136,6 +137,7 @@ export async function startSystemdMachine(options: MachineOptions = {}): Promise
     async start() {
       await docker(["start", name]);
       await guard(name, guardRules(only, hostAddress));
+      await passOnWaiting(name);
       if (init === "systemd") await booted(machine);
     },
     async close() {
@@ -177,6 +179,12 @@ function guardRules(only: MachineOptions["only"], hostAddress: string): string {
 async function guard(name: string, rules: string): Promise<string> {
   const pid = (await docker(["inspect", "--format", "{{.State.Pid}}", name])).trim();
   return await run("nsenter", ["--target", pid, "--net", "nft", rules]);
+}
+
+/** What an agent that is root sets on a machine, and may not in a container: see `host/proxy/waiting_connections.ts`. */
+async function passOnWaiting(name: string): Promise<void> {
+  const pid = (await docker(["inspect", "--format", "{{.State.Pid}}", name])).trim();
+  await run("nsenter", ["--target", pid, "--net", "sh", "-c", `[ ! -e ${SETTING} ] || echo 1 >${SETTING}`]);
 }
 
 async function booted(machine: SystemdMachine): Promise<void> {

@@ -4,12 +4,12 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { PRODUCT_VERSION } from "../../compose/product_version.ts";
+import { becomeOlder, OLDER as OLD } from "../helpers/older_agent.ts";
 import { eventually } from "../helpers/start_product.ts";
 import { startSystemdMachine } from "../helpers/systemd_machine.ts";
 import type { SystemdMachine } from "../helpers/systemd_machine.ts";
 import { HOST, machines, paste, startInstallWorld } from "./support/install_world.ts";
 
-const OLD = "0.0.8";
 const DIR = "/opt/boreas/agent";
 const started: SystemdMachine[] = [];
 afterEach(async () => {
@@ -30,15 +30,6 @@ describe.skipIf(!machines.available)(`an agent with systemd${machines.reason}`, 
         const { status, versions } = await world.master.api("GET", `/agents/${id}`);
         return status === "connected" && versions.boreas === version;
       }, `it runs ${version}`);
-    /** As if the release before had been installed, with a patience that a test has too. */
-    const becomeOlder = () =>
-      machine.run(`
-        rm -rf ${DIR}/${OLD} && cp -a ${DIR}/${PRODUCT_VERSION} ${DIR}/${OLD}
-        sed -i 's/"${PRODUCT_VERSION}"/"${OLD}"/g' ${DIR}/${OLD}/boreas-agent.js
-        ln -sfn ${OLD} ${DIR}/current
-        mkdir -p /etc/systemd/system/boreas-agent.service.d
-        printf '[Service]\\nEnvironment=BOREAS_WATCH_SECONDS=15\\n' >/etc/systemd/system/boreas-agent.service.d/test.conf
-        systemctl daemon-reload && systemctl restart boreas-agent`);
     const upgrade = async () => (await world.master.api("POST", "/agents/upgrade", { ids: [id] })).id;
     const ended = (upgradeId: string) =>
       eventually(async () => {
@@ -47,7 +38,7 @@ describe.skipIf(!machines.available)(`an agent with systemd${machines.reason}`, 
       }, "the upgrade's end");
     const watcher = async () => (await machine.attempt("systemctl is-active boreas-agent-watch")).stdout.trim();
 
-    await becomeOlder();
+    await becomeOlder(machine, 60);
     await runs(OLD);
     // A child of the agent's own unit, as the scripts of deployments are.
     await machine.run("systemd-run --unit boreas-app-x@a sleep 900");
@@ -59,7 +50,7 @@ describe.skipIf(!machines.available)(`an agent with systemd${machines.reason}`, 
     expect((await machine.attempt("ls /etc/systemd/system/boreas-agent-watch.service")).code).not.toBe(0);
     expect(await machine.run("systemctl show -p MainPID --value boreas-app-x@a")).toBe(pid);
 
-    await becomeOlder();
+    await becomeOlder(machine, 15);
     await runs(OLD);
     // From the moment of the switch on the master cannot be reached.
     await machine.run(

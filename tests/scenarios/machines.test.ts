@@ -1,9 +1,12 @@
 /**
  * The whole way of three fresh machines behind NAT: the pasted line, containers, binaries and scripts side by side, new
- * versions under a steady load, an agent killed in the middle, a version that turns bad after everybody has it. Each
- * machine boots systemd and reaches nothing but the master (and, for its engine, the registry); nothing reaches it.
+ * versions under a steady load, an agent killed in the middle, a version that turns bad after everybody has it, agents
+ * that replace themselves, and hands that change what runs. Each machine boots systemd and reaches nothing but the master
+ * (and, for its engine, the registry); nothing reaches it.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PRODUCT_VERSION } from "../../compose/product_version.ts";
+import type { AppStateItem } from "../../protocol/api/catalog.ts";
 import { buildAgent } from "../../scripts/build_agent.ts";
 import { buildRuntime } from "../../scripts/build_runtime.ts";
 import { docker } from "../helpers/docker.ts";
@@ -14,6 +17,7 @@ import type { DockerWorld } from "../helpers/docker_world.ts";
 import { createGitRemote } from "../helpers/git_remote.ts";
 import type { GitRemoteFixture } from "../helpers/git_remote.ts";
 import { prepareEngine } from "../helpers/machine_engine.ts";
+import { becomeOlder, OLDER } from "../helpers/older_agent.ts";
 import { component } from "../helpers/require_component.ts";
 import { eventually, startMaster } from "../helpers/start_product.ts";
 import type { Master } from "../helpers/start_product.ts";
@@ -41,6 +45,7 @@ describe.skipIf(lacking !== "")(`three machines behind NAT${lacking}`, () => {
   let world: DockerWorld;
   let registry: TestRegistry;
   let remote: GitRemoteFixture;
+  let engine: Awaited<ReturnType<typeof prepareEngine>>;
   let environmentId: string;
   let repositoryId: string;
 
@@ -61,7 +66,7 @@ describe.skipIf(lacking !== "")(`three machines behind NAT${lacking}`, () => {
       pollSeconds: 3600,
     })).id;
 
-    const engine = await prepareEngine({ insecureRegistry: registry.host, containerPort: 8080 });
+    engine = await prepareEngine({ insecureRegistry: registry.host, containerPort: 8080 });
     const registryPort = Number(registry.host.split(":")[1]);
     const reachable = [{ port }, { port: registryPort }, engine.only];
     machines.push(await startSystemdMachine({ name: "dock", only: reachable, mounts: [engine.mount] }));
@@ -88,8 +93,8 @@ describe.skipIf(lacking !== "")(`three machines behind NAT${lacking}`, () => {
     await world?.close();
   });
 
-  /** What each application says at its port, and whether it stays well. */
-  async function push(version: string, trouble = ""): Promise<string> {
+  /** What each application says at its port, whether it stays well, and whether hands off is what is asked for. */
+  async function push(version: string, { trouble = "", heals = false } = {}): Promise<string> {
     const image = await world.image(version, [
       `CMD ["sh", "-c", "mkdir -p /tmp/www && echo ${version} >/tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www"]`,
     ]);
@@ -97,6 +102,23 @@ describe.skipIf(lacking !== "")(`three machines behind NAT${lacking}`, () => {
 folder=$(mktemp -d) && echo ${version} >"$folder/index.html" && echo ok >"$folder/healthz"
 ${trouble}
 exec busybox httpd -f -p "127.0.0.1:$1" -h "$folder"
+`;
+    const drift = heals ? "drift: { mode: heal }\n" : "";
+    const more = `---
+apiVersion: boreas/v1
+kind: Application
+name: mail
+artifacts: { image: { ref: "${registry.host}/${world.tag}", digest: "${image.digest}" } }
+runtime: { docker: { image: image, stop: { grace: 1s } } }
+${drift}environments: { rack: { nodes: { labels: { engine: docker } } } }
+---
+apiVersion: boreas/v1
+kind: Application
+name: side
+artifacts: { program: { path: dist } }
+runtime: { binary: { artifact: program, exec: ["./stay"] } }
+drift: { mode: ignore }
+environments: { rack: {} }
 `;
     const script = (text: string) => `#!/bin/sh\nset -e\n${text}\n`;
     const config = `apiVersion: boreas/v1
@@ -107,7 +129,7 @@ runtime: { docker: { image: image, ports: { http: 8080 }, stop: { grace: 1s } } 
 route: { mode: proxy, listen: ${SHOP_PORT}, port: http, drain: 5s }
 health: [{ http: { port: http, path: / }, every: 500ms }]
 healthy: { minTime: 2s, deadline: 60s }
-environments: { rack: { nodes: { labels: { engine: docker } } } }
+${drift}environments: { rack: { nodes: { labels: { engine: docker } } } }
 ---
 apiVersion: boreas/v1
 kind: Application
@@ -116,9 +138,9 @@ artifacts: { program: { path: dist } }
 runtime: { binary: { artifact: program, exec: ["./serve", "\${port.http}"], ports: { http: auto }, stop: { grace: 2s } } }
 route: { mode: proxy, listen: ${API_PORT}, port: http, drain: 5s }
 health: [{ http: { port: http, path: /healthz }, every: 500ms }]
-healthy: { minTime: 2s, deadline: 60s, watchAfter: 15s }
-strategy: { type: rolling, batch: 2, onFailure: { action: rollback, scope: deployment } }
-environments: { rack: {} }
+healthy: { minTime: 2s, deadline: 60s, watchAfter: ${heals ? "0s" : "15s"} }
+strategy: { type: rolling, batch: 2, wait: ${heals ? "10m" : "0s"}, onFailure: { action: rollback, scope: deployment } }
+${drift}environments: { rack: {} }
 ---
 apiVersion: boreas/v1
 kind: Application
@@ -126,14 +148,15 @@ name: report
 bundle: [ops/**]
 runtime: { script: { deploy: ops/deploy.sh, check: ops/check.sh, rollback: ops/rollback.sh, status: ops/check.sh } }
 environments: { rack: {} }
-`;
+${heals ? more : ""}`;
     const commit = await remote.push({
       "dist/serve": serve,
+      "dist/stay": "#!/bin/sh\nexec sleep 100000\n",
       "ops/deploy.sh": script(`echo ${version} >/var/lib/report`),
       "ops/check.sh": script(`test -s /var/lib/report`),
       "ops/rollback.sh": script(`echo "$BOREAS_VERSION" >/var/lib/report`),
       "boreas.yaml": config,
-    }, { executable: ["dist/serve", "ops/deploy.sh", "ops/check.sh", "ops/rollback.sh"] });
+    }, { executable: ["dist/serve", "dist/stay", "ops/deploy.sh", "ops/check.sh", "ops/rollback.sh"] });
     await master.api("POST", `/repositories/${repositoryId}/sync`, {});
     const found = await eventually(async () => {
       const { items } = await master.api<{ items: { id: string; gitCommit: string }[] }>("GET", "/versions?limit=5");
@@ -268,7 +291,7 @@ environments: { rack: {} }
   });
 
   it("go back, all of them, from a version that was well for five seconds, and leave it alone from then on", async () => {
-    const versionId = await push("v4", '(sleep 5; rm "$folder/healthz") &');
+    const versionId = await push("v4", { trouble: '(sleep 5; rm "$folder/healthz") &' });
     const id = await start(versionId);
     await rolledBack(id);
     for (const machine of machines) expect(await ask(machine, API_PORT)).toBe("v3");
@@ -284,4 +307,135 @@ environments: { rack: {} }
     expect(await deploymentsOf(versionId)).toEqual(made);
     await expect(start(versionId)).rejects.toThrow(/revert/);
   });
+
+  /** Who serves the three: what nobody may have started anew. */
+  async function pidsOf(machine: SystemdMachine): Promise<string[]> {
+    const programs = (await machine.run("pgrep -f '^busybox httpd'")).trim().split("\n");
+    if (machine !== machines[0]) return programs;
+    const containers = (await engine.docker("ps", "-q")).trim().split("\n");
+    const inspected = await engine.docker("inspect", "-f", "{{.Name}} {{.State.Pid}} {{.RestartCount}}", ...containers);
+    return [...programs, ...inspected.trim().split("\n").sort()];
+  }
+
+  it("keep what they deployed, pid for pid, and lose no request while their agents replace themselves", async () => {
+    const two = machines.slice(0, 2);
+    const { items } = await master.api<{ items: { id: string; name: string }[] }>("GET", "/agents");
+    const ids = two.map(({ name }) => items.find((agent) => agent.name === name)!.id);
+    /** Connected, and its proxy in the place of the one before, which has ended. */
+    const run = async (version: string, slots: Record<"a" | "b", "active" | "inactive">) => {
+      for (const [i, machine] of two.entries()) {
+        await eventually(async () => {
+          const { status, versions } = await master.api("GET", `/agents/${ids[i]}`);
+          if (status !== "connected" || versions.boreas !== version) return false;
+          const { stdout } = await machine.attempt("systemctl is-active boreas-proxy@a boreas-proxy@b");
+          return stdout.trim() === `${slots.a}\n${slots.b}`;
+        }, `${machine.name} with the agent and the proxy of ${version}`);
+      }
+    };
+    for (const machine of two) await becomeOlder(machine, 300);
+    await run(OLDER, { a: "inactive", b: "active" });
+    const pids = await Promise.all(two.map(pidsOf));
+    const ends = await loads();
+    const { id } = await master.api("POST", "/agents/upgrade", { ids, batch: 2 });
+    const over = await eventually(
+      async () => {
+        const now = await master.api("GET", `/agent-upgrades/${id}`);
+        return now.status !== "running" && now;
+      },
+      "the upgrade's end",
+      170,
+    );
+    expect([over.status, ...over.agents.map((agent: { state: string }) => agent.state)], over.reason.text)
+      .toEqual(["completed", "succeeded", "succeeded"]);
+    await run(PRODUCT_VERSION, { a: "active", b: "inactive" });
+    await expectNoneFailed(ends, ["v3"]);
+    expect(await Promise.all(two.map(pidsOf))).toEqual(pids);
+  }, 600_000);
+
+  it(
+    "say what was changed by hand, and put it right where that is asked for, after a deployment and not in it",
+    async () => {
+      const [dock, iron, zinc] = machines as [SystemdMachine, SystemdMachine, SystemdMachine];
+      const { items: applications } = await master.api<{ items: { id: string; name: string }[] }>(
+        "GET",
+        "/applications",
+      );
+      const idOf = (name: string) => applications.find((one) => one.name === name)!.id;
+      /** Looked at now, by the machine itself. */
+      const seen = async (
+        app: string,
+        { name }: SystemdMachine,
+        holds: (state: AppStateItem) => boolean,
+        what: string,
+      ) => {
+        let state: AppStateItem | undefined;
+        const look = async () => {
+          const way = `/applications/${idOf(app)}/environments/${environmentId}/resources`;
+          const { items } = await master.api<{ items: AppStateItem[] }>("GET", way);
+          state = items.find(({ target }) => target === name);
+          return state && holds(state) && state;
+        };
+        return await eventually(look, `${app} on ${name} ${what}`, 170).catch((error: Error) => {
+          throw new Error(`${error.message}: ${JSON.stringify(state)}`, { cause: error });
+        });
+      };
+      const differs = (path: string) => ({ sync, drift }: AppStateItem) =>
+        sync === "out_of_sync" && drift.some((one) => one.path === path);
+      const container = async (app: string) =>
+        (await engine.docker("ps", "--format", "{{.Names}}")).split("\n").find((name) => name.includes(`-${app}-`))!;
+      const stop = (machine: SystemdMachine, app: string) => machine.run(`systemctl stop 'boreas-app-${app}@*'`);
+
+      await engine.docker("rm", "--force", await container("shop"));
+      await stop(zinc, "api");
+      const reported = [
+        await seen("shop", dock, differs("container"), "is missing"),
+        await seen("api", zinc, differs("process"), "is stopped"),
+      ];
+      const made = await deploymentsOf(reported[0]!.versionId!);
+
+      const id = await start(await push("v5", { heals: true }));
+      applications.push(...(await master.api("GET", "/applications")).items);
+      await seen("mail", dock, ({ health }) => health === "healthy", "runs");
+      await engine.docker("stop", await container("mail"));
+      await seen("mail", dock, ({ drift }) => drift.length > 0, "is stopped");
+      // The second batch waits until now, so that all of this was in the middle of it.
+      await eventually(async () => {
+        const skipped = await master.raw("POST", `/api/v1/deployments/${id}/skip`, {}, master.bearer());
+        return skipped.status === 200;
+      }, "the wait between two batches");
+      const over = await ended(id);
+      expect(described(over)).toMatch(/^completed/);
+
+      const shop = await container("shop");
+      const labels = JSON.parse(await engine.docker("inspect", "-f", "{{json .Config.Labels}}", shop));
+      const image = (await engine.docker("inspect", "-f", "{{.Image}}", shop)).trim();
+      await engine.docker("rm", "--force", shop);
+      const kept = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+      await engine.docker("run", "--detach", "--name", shop, "--env", "DEBUG=1", ...kept, image);
+      await iron.run(`unit=$(systemctl show -p FragmentPath --value 'boreas-app-api@*')
+      echo '# by hand' >>"$unit" && systemctl daemon-reload && systemctl kill --signal=KILL "\${unit##*/}"`);
+      await dock.run("cd /var/lib/boreas/apps/*/api && ln -sfn releases current");
+      await zinc.run("echo '# by hand' >>$(echo /var/lib/boreas/apps/*/api/current/serve)");
+      await stop(iron, "side");
+
+      const healed = ({ sync, healing }: AppStateItem) => sync === "synced" && healing !== null;
+      const why = async (state: AppStateItem) =>
+        JSON.stringify((await master.api("GET", `/deployments/${state.healing!.deploymentId}/timeline`)).items);
+      const mail = await seen("mail", dock, healed, "runs again");
+      const heal = await master.api("GET", `/deployments/${mail.healing!.deploymentId}`);
+      expect(Date.parse(heal.createdAt)).toBeGreaterThanOrEqual(Date.parse(over.completedAt!));
+      expect(await why(await seen("shop", dock, healed, "is its own again"))).toContain("env is");
+      expect(await why(await seen("api", iron, healed, "is its own unit again"))).toContain("unit is");
+      expect(await why(await seen("api", dock, healed, "has its link again"))).toContain("current is");
+      expect(await why(await seen("api", zinc, healed, "has its own program again"))).toContain("files/./serve is");
+      for (const machine of machines) expect(await ask(machine, API_PORT)).toBe("v5");
+      expect(await ask(dock, SHOP_PORT)).toBe("v5");
+      // What nobody wants to know stays as it was made; what was only told of was not touched by itself.
+      const side = await seen("side", iron, ({ health }) => health !== "healthy", "is stopped");
+      expect([side.sync, side.drift, side.healing]).toEqual(["unknown", [], null]);
+      for (const { driftMode, healing } of reported) expect([driftMode, healing]).toEqual(["report", null]);
+      expect(await deploymentsOf(reported[0]!.versionId!)).toEqual(made);
+    },
+    600_000,
+  );
 });
