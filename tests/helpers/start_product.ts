@@ -4,6 +4,7 @@ import { request as httpRequest } from "node:http";
 import { afterAll } from "vitest";
 import { taskCommand } from "../../scripts/run_task.ts";
 import { freePorts } from "./free_ports.ts";
+import { endPrograms } from "./end_programs.ts";
 import { temporaryFolder } from "./temporary_folder.ts";
 
 export const ADMIN_PASSWORD = "correct-horse-battery";
@@ -49,7 +50,11 @@ afterAll(async () => {
   for (const those of [running.agents, running.masters]) {
     await Promise.all(those.splice(0).map((one) => one.kill("SIGTERM")));
   }
+  for (const folder of stateDirs.splice(0)) await endPrograms(folder);
 });
+
+/** Folders of agents: what these run outlives them, as it should, and is not to outlive the test. */
+const stateDirs: string[] = [];
 
 /** @param wrap a command that the process is started by, such as `env -C folder`, or what becomes of the whole task */
 export async function startMaster(
@@ -165,6 +170,7 @@ export async function startAgent(
   );
   await process.waitFor(/agent started/);
   running.agents.push(process);
+  stateDirs.push(stateDir);
   return {
     kill: process.kill,
     ended: () => process.ended,
