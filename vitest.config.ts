@@ -1,11 +1,18 @@
 import { defineConfig } from "vitest/config";
 
+const browser = "tests/browser/**/*.test.ts";
+
 // vitest reads neither deno.json's JSX settings nor its import map; npm names resolve through node_modules.
 export default defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   test: {
     pool: "forks", // worker threads die in teardown under Deno
-    include: ["**/*.test.ts", "**/*.test.tsx"],
+    // A browser takes every network interface that comes or goes, as those of containers do, for a move to another
+    // network, and breaks off what it loads. So its tests run when those that make interfaces have ended.
+    projects: [
+      { extends: true, test: { name: "parts", include: ["**/*.test.ts", "**/*.test.tsx", `!${browser}`] } },
+      { extends: true, test: { name: "browser", include: [browser], sequence: { groupOrder: 1 } } },
+    ],
     exclude: ["node_modules/**", ".build/**", ".boreas/**"],
     // Much of the time goes by in waiting for processes; even two cores carry two files at once.
     maxWorkers: Math.max(2, navigator.hardwareConcurrency - 1),

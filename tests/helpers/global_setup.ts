@@ -17,6 +17,7 @@ declare module "vitest" {
 }
 
 export default async function setup(project: TestProject) {
+  if (!project.isRootProject()) return; // called for every group of tests: they share one server
   const url = Deno.env.get("BOREAS_TEST_DATABASE_URL");
   const folder = await Deno.makeTempDir({ prefix: "boreas-test-" });
   const server = url ? undefined : await startEmbeddedPostgres({ dataDir: folder, fsync: false });
