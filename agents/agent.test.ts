@@ -119,6 +119,7 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     master.send(dispatchOf("t1", { fence: 2 }), dispatchOf("t1", { fence: 3, attempt: 3 }));
     await expect.poll(() => runs.length).toBe(1);
     expect(runs[0]!.context.fence).toBe(3);
+    await master.until(() => master.ofType("task.refuse").length > 0);
     expect(master.ofType("task.refuse")).toMatchObject([{ taskId: "t1", fence: 2, reason: "Cancelled by ann." }]);
     runs[0]!.end();
     await master.until(() => master.results.length === 1);
@@ -205,6 +206,31 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     expect(third.master.ofType("agent.hello")[0]!.resumes).toEqual([]);
   });
 
+  it("keeps the log of a result that was refused the second time, until the master has it", async () => {
+    const disk = createMemoryDisk();
+    let isLost = true;
+    const { master, agent, runs } = await setUp({
+      intercept(m) {
+        // The first answer to the result went the way of the log; what comes is the answer to its repetition.
+        if (m.type === "task.result") {
+          master.send({ type: "result.ack", taskId: m.taskId, fence: m.fence, accepted: false });
+        }
+        return m.type === "task.result" || (isLost && m.type === "log.chunk");
+      },
+    }, { disk });
+    master.send(dispatchOf("t1"));
+    await expect.poll(() => runs.length).toBe(1);
+    await runs[0]!.context.log("some work\n");
+    runs[0]!.end();
+    await master.until(() => master.ofType("task.result").length === 1);
+    await expect.poll(() => agent.status().unacknowledged).toBe(0);
+    isLost = false;
+    master.link!.terminate();
+    await expect.poll(() => master.logText("t1")).toBe("some work\n");
+    await expect.poll(async () => [await disk.list("outbox"), await disk.list("spool"), await disk.list("journal")])
+      .toEqual([[], [], []]);
+  });
+
   it("adopts after a restart what still runs, where its operator had got to", async () => {
     const disk = createMemoryDisk();
     const first = await setUp({}, { disk });
@@ -246,6 +272,20 @@ describe.each(Object.entries(links))("an agent %s", (_name, dialerOf) => {
     second.runs[0]!.end();
     await master.until(() => master.results.length === 1);
     expect(master.logText("t1")).toBe("half\nwhole\n");
+  });
+
+  it("takes nothing older on than what it had taken on, also when a crash left only the journal's note of it", async () => {
+    const disk = createMemoryDisk();
+    const { operation } = dispatchOf("t1");
+    const first = await setUp({}, { disk });
+    first.master.send(dispatchOf("t1", { operation: { ...operation, generation: 5 } }));
+    await expect.poll(() => first.runs.length).toBe(1);
+    await stopNow(first.agent);
+    await disk.remove("generations");
+    const second = await setUp({}, { disk });
+    second.master.send(dispatchOf("t2", { operation: { ...operation, generation: 4 } }));
+    await second.master.until(() => second.master.ofType("task.refuse").length === 1);
+    expect(second.master.ofType("task.refuse")[0]!.reason).toContain("newer deployment");
   });
 
   it("lets the operator stop what it left behind when the master says abort", async () => {

@@ -13,6 +13,7 @@ import { type AgentFacts, CLOSE, PROTOCOL } from "../protocol/agent_messages.ts"
 import { type AppOutputs, createAppOutputs } from "./app_outputs.ts";
 import { type AfterWelcome, createConnection } from "./connection.ts";
 import type { Identity } from "./identity.ts";
+import { remember } from "./remember.ts";
 import { createRenewalHandlers } from "./renew_keys.ts";
 import { openJournal } from "./journal.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease_keeper.ts";
@@ -94,7 +95,7 @@ export function createAgent(options: AgentOptions): Agent {
   let streamer: LogStreamer;
   let reporter: StateReporter;
   let outputs: AppOutputs;
-  /** What tasks of this connection are about, so that their end is followed by a look at it. */
+  /** What the newest tasks of this connection are about, so that their end is followed by a look at it. */
   const about = new Map<string, { environmentId: string; application: string }>();
   let started: Promise<void> | undefined;
   let ended: Promise<void> | undefined;
@@ -106,7 +107,7 @@ export function createAgent(options: AgentOptions): Agent {
   const handlers: Handlers = {
     "task.dispatch"(message) {
       const { environmentId, app } = message.operation;
-      about.set(message.taskId, { environmentId, application: app });
+      remember(about, message.taskId, { environmentId, application: app });
       board.dispatch(message);
     },
     "task.cancel": (message) => board.cancel(message),

@@ -17,6 +17,37 @@ describe("journal", () => {
     expect(await (await openJournal(disk)).load()).toEqual([{ ...entry, saved: { pid: 1 } }]);
   });
 
+  it("writes all it knows of generations anew after a write of them failed half-way, before anything is taken on by them", async () => {
+    const disk = createMemoryDisk();
+    const journal = await openJournal(disk);
+    await journal.raiseGeneration("order/prod", 1);
+    const { append } = disk;
+    disk.append = async (path, bytes) => {
+      await append.call(disk, path, bytes.subarray(0, 7));
+      throw new Error("ENOSPC");
+    };
+    await expect(journal.raiseGeneration("user/prod", 2)).rejects.toThrow("ENOSPC");
+    disk.append = append;
+    await journal.raiseGeneration("user/prod", 2);
+    await journal.raiseGeneration("order/prod", 3);
+    const again = await openJournal(disk);
+    expect([again.generation("order/prod"), again.generation("user/prod")]).toEqual([3, 2]);
+  });
+
+  it("removes what a removal under way fails to remove", async () => {
+    const disk = createMemoryDisk();
+    const journal = await openJournal(disk);
+    await journal.put({ dispatch: dispatchOf("t1"), startedAt: "2026-01-01T00:00:00.000Z", saved: null });
+    const { remove } = disk;
+    disk.remove = () => Promise.reject(new Error("EIO"));
+    const first = journal.remove("t1");
+    const second = journal.remove("t1");
+    await expect(first).rejects.toThrow("EIO");
+    disk.remove = remove;
+    await second.catch(() => journal.remove("t1"));
+    expect(await disk.list("journal")).toEqual([]);
+  });
+
   it("remembers the newest generation of each place over restarts, and drops a torn line", async () => {
     const disk = createMemoryDisk();
     const journal = await openJournal(disk);

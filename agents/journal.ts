@@ -51,6 +51,19 @@ export async function openJournal(disk: Disk): Promise<Journal> {
   const present = new Set<string>();
   /** Lines that wait for the one write and sync of all that come while another is under way. */
   let gathering: { lines: Uint8Array[]; done: Promise<void> } | undefined;
+  /** A write of lines failed: a part of one may stand there, and some that are remembered do not. All is written anew. */
+  let isTorn = false;
+
+  async function writeGenerations(lines: Uint8Array[]): Promise<void> {
+    const wasTorn = isTorn;
+    isTorn = true;
+    if (wasTorn) await disk.writeAtomic(GENERATIONS, allLines(generations));
+    else {
+      await disk.append(GENERATIONS, joinBytes(lines));
+      await disk.sync(GENERATIONS);
+    }
+    isTorn = false;
+  }
 
   return {
     async load() {
@@ -67,6 +80,7 @@ export async function openJournal(disk: Disk): Promise<Journal> {
       return inTurn(taskId, () => disk.writeAtomic(path(taskId), toJson(entry)));
     },
     async remove(taskId) {
+      if (!present.has(taskId)) await turns.get(taskId); // a removal is under way: should it fail, this one tries again
       if (!present.delete(taskId)) return; // a later put brings it back in
       try {
         await inTurn(taskId, () => disk.remove(path(taskId)));
@@ -77,14 +91,13 @@ export async function openJournal(disk: Disk): Promise<Journal> {
     },
     generation: (place) => generations.get(place) ?? 0,
     raiseGeneration(place, generation) {
-      if (generation <= (generations.get(place) ?? 0)) return Promise.resolve();
-      generations.set(place, generation);
+      if (generation <= (generations.get(place) ?? 0) && !isTorn) return Promise.resolve();
+      generations.set(place, Math.max(generation, generations.get(place) ?? 0));
       if (!gathering) {
         const lines: Uint8Array[] = [];
-        const done = inTurn(GENERATIONS, async () => {
+        const done = inTurn(GENERATIONS, () => {
           gathering = undefined;
-          await disk.append(GENERATIONS, joinBytes(lines));
-          await disk.sync(GENERATIONS);
+          return writeGenerations(lines);
         });
         gathering = { lines, done };
       }
@@ -94,9 +107,11 @@ export async function openJournal(disk: Disk): Promise<Journal> {
   };
 }
 
+const allLines = (generations: ReadonlyMap<string, number>) =>
+  joinBytes([...generations].map(([place, generation]) => generationLine(place, generation)));
 const generationLine = (place: string, generation: number) => toJson([place, generation], "\n");
 
-/** Each place once; a line that a crash tore is dropped, with the task it was written for. */
+/** Each place once; a line that a crash tore is dropped: the task it was written for raises it again, or was never taken on. */
 async function loadGenerations(disk: Disk): Promise<Map<string, number>> {
   const generations = new Map<string, number>();
   const lines = new TextDecoder().decode(await disk.read(GENERATIONS)).split("\n");
@@ -105,8 +120,7 @@ async function loadGenerations(disk: Disk): Promise<Map<string, number>> {
     generations.set(place, Math.max(generation, generations.get(place) ?? 0));
   }
   if (lines.length > generations.size + 1 || lines.at(-1) !== "") {
-    const whole = [...generations].map(([place, generation]) => JSON.stringify([place, generation]) + "\n").join("");
-    await disk.writeAtomic(GENERATIONS, new TextEncoder().encode(whole));
+    await disk.writeAtomic(GENERATIONS, allLines(generations));
   }
   return generations;
 }

@@ -56,6 +56,25 @@ describe("lease keeper", () => {
     expect(calls.at(-1)).toBe("11100 suspend a");
   });
 
+  it("watches the lease that ends first, also when it came last or was suspended before", async () => {
+    const { clock, sent, calls, keeper, answer } = setUpKeeper();
+    keeper.connected(0, 90);
+    keeper.hold({ taskId: "long", fence: 1 }, 90);
+    keeper.hold({ taskId: "short", fence: 1 }, 9);
+    await clock.advance(30_000); // the renewal of the long one is the first
+    answer(sent[0]!);
+    expect(calls.filter((call) => call.endsWith("short"))).toEqual([
+      "0 trust short",
+      "8100 suspend short",
+      "30000 trust short",
+    ]);
+    await clock.advance(8100);
+    expect(calls.at(-1)).toBe("38100 suspend short");
+    expect(keeper.isTrusted("long")).toBe(true);
+    keeper.stop();
+    expect(clock.waiting).toBe(0);
+  });
+
   it("gives no trust twice for one answer that arrives twice", async () => {
     const { clock, sent, calls, keeper, answer } = setUpKeeper();
     keeper.connected(0, 9);

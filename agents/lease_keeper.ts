@@ -52,7 +52,8 @@ interface Held extends Lease {
   leaseMs: number;
   until: number;
   state: "trusted" | "suspended" | "finished";
-  timer?: Timer;
+  /** When patience with a suspended one ends. */
+  lostAt: number;
 }
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
@@ -66,24 +67,40 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   let leaseMs = 30_000;
   let heartbeat: Timer | undefined;
 
-  /** One timer per lease: it waits for the end of trust, then for the end of patience. */
-  function watch(lease: Held) {
-    lease.timer?.cancel();
-    const now = clock.monotonic();
-    if (lease.state === "trusted") lease.timer = clock.after(Math.max(0, lease.until - now), () => suspend(lease));
-    if (lease.state === "suspended") {
-      lease.timer = clock.after(options.suspendedBoundMs, () => {
-        held.delete(lease.taskId);
-        options.onLost(lease.taskId, "The lease could not be renewed for too long.");
-      });
+  /** One for all leases, for the first end of trust or of patience: most tasks are over long before. */
+  let alarm: { at: number; timer: Timer } | undefined;
+  const dueAt = (lease: Held) =>
+    lease.state === "trusted" ? lease.until : lease.state === "suspended" ? lease.lostAt : Infinity;
+
+  /** One that is set for earlier rings then, and is set anew: a lease may end before its trust, or be renewed. */
+  function wakeAt(at: number) {
+    if (at === Infinity || (alarm && alarm.at <= at)) return;
+    alarm?.timer.cancel();
+    alarm = { at, timer: clock.after(Math.max(0, at - clock.monotonic()), ring) };
+  }
+
+  function ring() {
+    alarm = undefined;
+    for (const lease of [...held.values()]) {
+      if (held.get(lease.taskId) !== lease || dueAt(lease) > clock.monotonic()) continue;
+      if (lease.state === "trusted") suspend(lease);
+      else lose(lease, "The lease could not be renewed for too long.");
     }
+    let next = Infinity;
+    for (const lease of held.values()) next = Math.min(next, dueAt(lease));
+    wakeAt(next);
   }
 
   function suspend(lease: Held) {
-    if (clock.monotonic() < lease.until) return watch(lease); // a timer that fired a little early
     lease.state = "suspended";
-    watch(lease);
+    lease.lostAt = clock.monotonic() + options.suspendedBoundMs;
+    wakeAt(lease.lostAt);
     options.onSuspend(lease.taskId);
+  }
+
+  function lose({ taskId }: Held, why: string) {
+    held.delete(taskId);
+    options.onLost(taskId, why);
   }
 
   function trust(lease: Held, sentAt: number) {
@@ -94,7 +111,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       return;
     }
     lease.state = "trusted";
-    watch(lease);
+    wakeAt(lease.until);
     options.onTrust(lease.taskId);
   }
 
@@ -118,22 +135,17 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       return freshFrom;
     },
     hold({ taskId, fence }, leaseSeconds, from = freshFrom) {
-      held.get(taskId)?.timer?.cancel();
-      const lease: Held = { taskId, fence, leaseMs: leaseSeconds * 1000, until: -Infinity, state: "trusted" };
+      const leaseMs = leaseSeconds * 1000;
+      const lease: Held = { taskId, fence, leaseMs, until: -Infinity, state: "trusted", lostAt: Infinity };
       held.set(taskId, lease);
       trust(lease, from);
       if (lease.state === "suspended" && heartbeat) renew(); // do not wait for the next beat to find out
     },
     finish(taskId) {
       const lease = held.get(taskId);
-      if (!lease) return;
-      lease.state = "finished";
-      lease.timer?.cancel();
+      if (lease) lease.state = "finished";
     },
-    release(taskId) {
-      held.get(taskId)?.timer?.cancel();
-      held.delete(taskId);
-    },
+    release: (taskId) => void held.delete(taskId),
     isTrusted: (taskId) => {
       const lease = held.get(taskId);
       // Asked of the clock, not of the state: after a stall the timers are late and a step may come before them.
@@ -163,17 +175,17 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
         if (!lease || lease.fence !== fence) continue; // ended meanwhile, or held anew under a newer fence
         if (message.taskIds.includes(taskId)) trust(lease, question.sentAt);
         else if (message.lost.includes(taskId)) {
-          lease.timer?.cancel();
-          held.delete(taskId);
           // The result of finished work is on its way: the master's word on that one counts, not this.
-          if (lease.state !== "finished") options.onLost(taskId, "The lease has passed on.");
+          if (lease.state === "finished") held.delete(taskId);
+          else lose(lease, "The lease has passed on.");
         }
       }
     },
     stop() {
       heartbeat?.cancel();
       heartbeat = undefined;
-      for (const lease of held.values()) lease.timer?.cancel();
+      alarm?.timer.cancel();
+      alarm = undefined;
     },
   };
 }

@@ -66,7 +66,7 @@ function createEnd(): End {
       schedule();
     },
     close,
-    terminate: () => close(1006, "terminated"),
+    terminate: () => close(1006, ""),
     bufferedAmount: 0,
   };
   return { link, take, join: (other) => void (peer = other) };

@@ -1,4 +1,4 @@
-/** Leases that are kept in mind once they ended or were cancelled; a late dispatch comes soon or never. */
+/** Many times what an agent has at once, so that only what is long over is forgotten; a late dispatch comes soon or never. */
 const REMEMBERED = 10_000;
 
 /** The newest notes only, so that a map of them is bounded. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createMemoryDisk } from "./memory_disk.ts";
 import { completeUtf8, encodeChunk } from "./chunk_encoding.ts";
 import { gapMarker } from "../domain/log_marker.ts";
-import { openSpool, SEGMENT_BYTES, type Spool, type SpoolBudget } from "./spool.ts";
+import { createSpool, openSpool, SEGMENT_BYTES, type Spool, type SpoolBudget } from "./spool.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
 import type { Disk } from "../domain/ports.ts";
 
@@ -28,6 +28,22 @@ describe("spool", () => {
     expect(await cutAll(spool)).toBe(line.repeat(5000));
     expect(spool.cuts.map((c) => c.sequence)).toEqual([0, 1, 2]);
     expect(spool.cuts[0]).toEqual({ sequence: 0, offset: 0, end: LOG_CHUNK_BYTES });
+  });
+
+  it("touches the disk not once as long as nothing is said", async () => {
+    const touched: string[] = [];
+    const disk = new Proxy(createMemoryDisk(), {
+      get(target, name, receiver) {
+        touched.push(String(name));
+        return Reflect.get(target, name, receiver);
+      },
+    });
+    const spool = createSpool(disk, "spool/t.1", roomy(), () => {});
+    await spool.append(new Uint8Array(), 0);
+    await spool.finish();
+    await spool.remove();
+    expect(spool.finished).toBe(true);
+    expect(touched).toEqual([]);
   });
 
   it("has the same chunks after a restart, so that they are sent again byte for byte", async () => {

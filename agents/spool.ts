@@ -65,31 +65,59 @@ export interface Spool {
   remove(): Promise<void>;
 }
 
-/** @param isNew nothing of it is on disk, and nothing is until there is output: a silent task costs the disk nothing */
+/** What an agent before this one left: the first segment, the marks that count, and the last byte that does. */
+interface Found {
+  firstSegment: number;
+  marks: Mark[];
+  written: Extract<Mark, { kind: "written" }>;
+  lastByte: number | undefined;
+}
+const NOTHING: Found = {
+  firstSegment: 0,
+  marks: [],
+  written: { kind: "written", end: 0, position: 0, passed: 0 },
+  lastByte: undefined,
+};
+
+const segmentOf = (offset: number) => Math.floor(offset / SEGMENT_BYTES);
+const segmentPath = (folder: string, n: number) => `${folder}/bytes.${n}`;
+
+/** First segment that was not removed, bytes behind it, marks that those bytes bear out. */
+async function findOnDisk(disk: Disk, folder: string): Promise<Found> {
+  const segments = (await disk.list(folder)).filter((name) => name.startsWith("bytes."))
+    .map((name) => Number(name.slice(6))).sort((a, b) => a - b);
+  const lastSegment = segments.at(-1);
+  const onDisk = lastSegment === undefined
+    ? 0
+    : lastSegment * SEGMENT_BYTES + await disk.size(segmentPath(folder, lastSegment));
+  const marks = decodeMarks(await disk.read(`${folder}/marks`) ?? new Uint8Array());
+  const written = marks.findLast((m): m is Found["written"] => m.kind === "written" && m.end <= onDisk) ??
+    NOTHING.written;
+  const at = written.end - 1;
+  const last = at < 0 ? [] : await disk.readRange(segmentPath(folder, segmentOf(at)), at % SEGMENT_BYTES, 1);
+  return { firstSegment: segments[0] ?? 0, marks, written, lastByte: last[0] };
+}
+
 export async function openSpool(
   disk: Disk,
   folder: string,
   budget: SpoolBudget,
   onGrown: () => void,
-  isNew = false,
 ): Promise<Spool> {
-  const marksPath = `${folder}/marks`;
-  const segmentPath = (n: number) => `${folder}/bytes.${n}`;
-  const segmentOf = (offset: number) => Math.floor(offset / SEGMENT_BYTES);
+  return createSpool(disk, folder, budget, onGrown, await findOnDisk(disk, folder));
+}
 
-  // What is on disk: first segment that was not removed, bytes behind it, marks that those bytes bear out.
-  const names = isNew ? [] : await disk.list(folder);
-  const segments = names.filter((name) => name.startsWith("bytes."))
-    .map((name) => Number(name.slice(6))).sort((a, b) => a - b);
-  const lastSegment = segments.at(-1);
-  const onDisk = lastSegment === undefined
-    ? 0
-    : lastSegment * SEGMENT_BYTES + await disk.size(segmentPath(lastSegment));
-  const marks = decodeMarks((isNew ? undefined : await disk.read(marksPath)) ?? new Uint8Array());
-  const written =
-    marks.findLast((m): m is Extract<Mark, { kind: "written" }> => m.kind === "written" && m.end <= onDisk) ??
-      { kind: "written" as const, end: 0, position: 0, passed: 0 };
-  let firstSegment = segments[0] ?? 0;
+/** @param found without it, nothing is on disk, and nothing will be until there is output */
+export function createSpool(
+  disk: Disk,
+  folder: string,
+  budget: SpoolBudget,
+  onGrown: () => void,
+  found?: Found,
+): Spool {
+  const marksPath = `${folder}/marks`;
+  const { marks, written } = found ?? NOTHING;
+  let { firstSegment, lastByte } = found ?? NOTHING;
 
   /** What was written last: as long as the master keeps up, it is sent without being read back. */
   const recent = createRecentBytes(RECENT_BYTES);
@@ -116,11 +144,10 @@ export async function openSpool(
   let finished = false;
   let removed = false;
   let passing = passed > 0;
-  let lastByte = end > 0 ? (await readBytes(end - 1, 1))[0] : undefined;
-  let opened = isNew;
-  let mended = isNew;
+  let opened = !found;
+  let mended = !found;
   /** Nothing was ever written. */
-  let untouched = isNew;
+  let untouched = !found;
   budget.used += end - acknowledged;
 
   /** Output that is not on disk yet; one batch is written while the next one gathers. */
@@ -140,7 +167,7 @@ export async function openSpool(
     const within = offset - n * SEGMENT_BYTES;
     // Chunks are read one after the other: the next ones come along.
     const most = Math.max(length, Math.min(READ_AHEAD_BYTES, end - offset));
-    const read = await disk.readRange(segmentPath(n), within, Math.min(most, SEGMENT_BYTES - within));
+    const read = await disk.readRange(segmentPath(folder, n), within, Math.min(most, SEGMENT_BYTES - within));
     ahead = createRecentBytes(READ_AHEAD_BYTES);
     ahead.add(offset, read);
     const first = read.subarray(0, length);
@@ -164,7 +191,7 @@ export async function openSpool(
     else await disk.truncate(marksPath, marksSize);
     opened = true;
     const n = segmentOf(end);
-    await disk.truncate(segmentPath(n), end - n * SEGMENT_BYTES);
+    await disk.truncate(segmentPath(folder, n), end - n * SEGMENT_BYTES);
     for (const later of (await disk.list(folder)).filter((name) => Number(name.slice(6)) > n)) {
       await disk.remove(`${folder}/${later}`);
     }
@@ -175,6 +202,8 @@ export async function openSpool(
     const bytes = joinBytes(parts);
     if (removed) return void (budget.used -= bytes.length);
     const state = { position, passed };
+    const saysNothing = bytes.length === 0 && position === durable.position && passed === durable.passed;
+    if (saysNothing) return;
     let to = end;
     try {
       untouched = false;
@@ -182,7 +211,7 @@ export async function openSpool(
       for (let at = 0; at < bytes.length;) {
         const n = segmentOf(to);
         const room = Math.min(bytes.length - at, (n + 1) * SEGMENT_BYTES - to);
-        await disk.append(segmentPath(n), bytes.subarray(at, at + room));
+        await disk.append(segmentPath(folder, n), bytes.subarray(at, at + room));
         at += room;
         to += room;
       }
@@ -297,7 +326,7 @@ export async function openSpool(
       inTurn(async () => {
         // The segment of the last byte stays: it says how long the log is.
         for (; firstSegment < segmentOf(known - 1) && !removed; firstSegment++) {
-          await disk.remove(segmentPath(firstSegment));
+          await disk.remove(segmentPath(folder, firstSegment));
         }
         if (marksSize > MARKS_BYTES && !removed) await compactMarks();
       }).catch(() => undefined); // space that could not be freed now goes with the whole spool

@@ -24,12 +24,17 @@ function setUp(...first: Observed[]) {
   let runs = first;
   let changed = () => {};
   let scans = 0;
+  const asked: string[][] = [];
+  let mayGoOn = Promise.resolve();
   const operator: Operator = {
     kind: "test",
     run: () => Promise.reject(new Error("nothing is run here")),
-    async *observe() {
+    async *observe(wants) {
       scans++;
-      yield* runs;
+      const wanted = runs.filter((one) => !wants || wants(one));
+      asked.push(wanted.map(({ application }) => application));
+      await mayGoOn;
+      yield* wanted;
     },
     onChange(call) {
       changed = call;
@@ -49,9 +54,16 @@ function setUp(...first: Observed[]) {
     reporter,
     take: () => sent.splice(0),
     scans: () => scans,
+    asked: () => asked.splice(0),
     /** As an operator that watches would. */
     change: (...now: Observed[]) => (runs = now, changed()),
     drift: (...now: Observed[]) => void (runs = now),
+    /** Looks end when what it returns is called. */
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      mayGoOn = promise;
+      return resolve;
+    },
   };
 }
 
@@ -122,6 +134,41 @@ describe("an agent's reports", () => {
     reporter.connected();
     await clock.advance(3000);
     expect(take()).toMatchObject([{ observed: [order, user] }]);
+  });
+
+  it("are of what runs after somebody has asked, also when a look was under way then", async () => {
+    const { clock, reporter, take, drift, hold } = setUp(order);
+    const goOn = hold();
+    reporter.connected();
+    await clock.advance(3000);
+    const newer = { ...order, version: "v9" };
+    drift(newer);
+    reporter.look();
+    goOn();
+    await clock.advance(3000);
+    expect(take().at(-1)?.observed).toEqual([newer]);
+  });
+
+  it("look after a result only at what it was about, and at all where something is gone", async () => {
+    const { clock, reporter, take, asked, drift } = setUp(order, user);
+    reporter.connected();
+    await clock.advance(3000);
+    take();
+    asked();
+    reporter.look(order);
+    await clock.advance(1000);
+    expect([asked(), take()]).toEqual([[["order"]], [{ type: "state.report", observed: [order] }]]);
+    drift(user);
+    reporter.look(order);
+    await clock.advance(1000);
+    const present = [{ environmentId: "e1", application: "user" }];
+    expect([asked(), take()]).toEqual([[[], ["user"]], [{ type: "state.report", observed: [], present }]]);
+    drift(order, user);
+    for (let seconds = 0; seconds < 90; seconds++) {
+      reporter.look(user); // a busy agent looks at all in its time as well
+      await clock.advance(1000);
+    }
+    expect(take().flatMap((report) => report.observed)).toContainEqual(order);
   });
 
   it("answer a question also when there is no news", async () => {

@@ -1,9 +1,9 @@
 /**
  * Tells the master what runs here: all of it after a welcome, then only what changed.
  *
- *   resting --a scan's time | an operator saw a change | a result was taken | the master asks--> observing
- *      ^                                                                                           |
- *      '---- nothing new: nothing is sent <---- compared with what this connection was told -------'
+ *   resting --a scan's time | an operator saw a change | the master asks--> observing all -----------.
+ *      | '---- a result was taken ----> observing what it was about --something is gone--> all ------|
+ *      '<---- nothing new: nothing is sent <---- compared with what this connection was told --------'
  *
  * One observation at a time; whoever asks meanwhile gets the next one. A crash leaves nothing: the next welcome begins
  * with all of it again.
@@ -42,20 +42,31 @@ export interface StateReporter {
   stop(): void;
 }
 
+/** One application on one target, as it was seen. */
+interface Told {
+  place: string;
+  one: Observed;
+  /** `one` as JSON. */
+  text: string;
+}
+
 const keyOf = (one: Present) => `${one.environmentId}/${one.application}/`;
+const placesOf = (seen: ReadonlyMap<string, Told>) => new Set(Array.from(seen.values(), ({ place }) => place));
 
 export function createStateReporter(options: StateReporterOptions): StateReporter {
-  const { operators, clock, logger } = options;
-  /** What this connection was told, as JSON; undefined before its first report. */
-  let told: Map<string, string> | undefined;
+  const { operators, clock, logger, send } = options;
+  /** What this connection was told; undefined before its first report. */
+  let told: Map<string, Told> | undefined;
   /** Places that are told again even if they look the same; that nothing is there is told, too. */
   let doubted = new Set<string>();
   let isUp = false;
   let running = false;
   let again = false;
   let timer: { due: number; cancel(): void } | undefined;
+  /** When all is looked at again, at the latest. */
+  let allDue = -Infinity;
   let asked: string[] = [];
-  const unsubscribe = operators.flatMap((operator) => operator.onChange?.(() => wake(0)) ?? []);
+  const unsubscribe = operators.flatMap((operator) => operator.onChange?.(lookAtAll) ?? []);
 
   /** An earlier time that is set already stands, so that who asks all the time does not put it off for ever. */
   function wake(inMs: number) {
@@ -77,57 +88,84 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
     timer?.cancel();
     timer = undefined;
   }
+  function lookAtAll() {
+    allDue = -Infinity;
+    wake(0);
+  }
 
   async function look(): Promise<void> {
     running = true;
     again = false;
-    const requests = asked;
-    asked = [];
+    const isDue = !told || clock.monotonic() >= allDue;
+    if (isDue) allDue = clock.monotonic() + options.scanSeconds * 1000 * (0.75 + options.chance() / 2);
+    const [requests, doubts] = [asked, doubted];
+    [asked, doubted] = [[], new Set()];
     try {
-      const seen = await observeAll();
-      if (isUp) tell(seen, requests);
+      const some = isDue ? undefined : await observe(doubts);
+      const all = some && !lacksAny(some, doubts) ? undefined : await observe();
+      if (isUp) {
+        if (all) tellAll(all, doubts);
+        else tellSome(some!);
+        for (const requestId of requests) send({ type: "state.report", observed: [], requestId });
+      }
     } catch (error: unknown) {
       logger.log("ERROR", "What runs here could not be observed; trying again.", { error: String(error) });
+      doubted = doubted.union(doubts);
     }
     running = false;
-    if (again) wake(REST_MS);
-    else wake(options.scanSeconds * 1000 * (0.75 + options.chance() / 2));
+    wake(again ? REST_MS : Math.max(0, allDue - clock.monotonic()));
   }
 
-  async function observeAll(): Promise<Map<string, Observed>> {
-    const seen = new Map<string, Observed>();
+  /** @param of these places; all without it */
+  async function observe(of?: ReadonlySet<string>): Promise<Map<string, Told>> {
+    const seen = new Map<string, Told>();
+    const isWanted = of && ((place: Present) => of.has(keyOf(place)));
     for (const operator of operators) {
-      for await (const one of operator.observe()) seen.set(keyOf(one) + one.target, clipObserved(one));
+      for await (const one of operator.observe(isWanted)) {
+        const place = keyOf(one);
+        if (of && !of.has(place)) continue;
+        const clipped = clipObserved(one);
+        seen.set(place + one.target, { place, one: clipped, text: JSON.stringify(clipped) });
+      }
     }
     return seen;
   }
 
-  function tell(seen: ReadonlyMap<string, Observed>, requests: readonly string[]) {
-    const [before, doubts] = [told, doubted];
-    told = new Map();
-    doubted = new Set();
-    const news: Observed[] = [];
-    for (const [key, one] of seen) {
-      const text = JSON.stringify(one);
-      told.set(key, text);
-      if (before?.get(key) !== text || doubts.has(keyOf(one))) news.push(one);
-    }
-    const places = new Set([...seen.values()].map(keyOf));
-    const hasLess = !before || [...before.keys()].some((key) => !seen.has(key)) || !doubts.isSubsetOf(places);
-    const reports = inMessages(news);
+  /** What is gone can only be told by naming all that is left. */
+  function lacksAny(seen: ReadonlyMap<string, Told>, places: ReadonlySet<string>): boolean {
+    if (!places.isSubsetOf(placesOf(seen))) return true;
+    for (const [key, { place }] of told ?? []) if (places.has(place) && !seen.has(key)) return true;
+    return false;
+  }
+
+  function tellSome(seen: ReadonlyMap<string, Told>) {
+    if (!told) return; // another connection, which is told all
+    for (const [key, one] of seen) told.set(key, one);
+    for (const report of inMessages([...seen.values()])) send(report);
+  }
+
+  function tellAll(seen: Map<string, Told>, doubts: ReadonlySet<string>) {
+    const before = told;
+    told = seen;
+    const news = [...seen].filter(([key, { place, text }]) => before?.get(key)?.text !== text || doubts.has(place));
+    const hasLess = !before || [...before.keys()].some((key) => !seen.has(key)) || !doubts.isSubsetOf(placesOf(seen));
+    const reports = inMessages(news.map(([, one]) => one));
     if (hasLess && seen.size <= MAX_PRESENT) {
-      const present = [...seen.values()].map(({ environmentId, application }) => ({ environmentId, application }));
+      const present = [...seen.values()].map(({ one: { environmentId, application } }) => ({
+        environmentId,
+        application,
+      }));
       if (reports.length === 0) reports.push({ type: "state.report", observed: [] });
       reports[reports.length - 1] = { ...reports.at(-1)!, present };
     }
-    for (const report of reports) options.send(report);
-    for (const requestId of requests) options.send({ type: "state.report", observed: [], requestId });
+    for (const report of reports) send(report);
   }
 
   return {
     connected() {
       isUp = true;
       told = undefined;
+      allDue = -Infinity; // also when a look for the connection before is under way
       wake(options.chance() * FIRST_MS);
     },
     disconnected() {
@@ -136,14 +174,17 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
       asked = [];
     },
     look(about) {
-      if (about) doubted.add(keyOf(about));
-      else told = undefined;
-      wake(about ? REST_MS : 0); // a result says itself how it went, and rarely comes alone
+      if (about) {
+        doubted.add(keyOf(about));
+        return wake(REST_MS); // a result says itself how it went, and rarely comes alone
+      }
+      told = undefined;
+      lookAtAll();
     },
     answer(requestId) {
       if (!isUp) return;
       asked.push(requestId);
-      wake(0);
+      lookAtAll();
     },
     stop() {
       isUp = false;
@@ -153,17 +194,16 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
   };
 }
 
-function inMessages(observed: readonly Observed[]): Report[] {
+function inMessages(told: readonly Told[]): Report[] {
   const reports: Report[] = [];
   let size = Infinity;
-  for (const one of observed) {
-    const length = JSON.stringify(one).length;
-    if (size + length > MESSAGE_CHARACTERS || reports.at(-1)!.observed.length === MAX_OBSERVED) {
+  for (const { one, text } of told) {
+    if (size + text.length > MESSAGE_CHARACTERS || reports.at(-1)!.observed.length === MAX_OBSERVED) {
       reports.push({ type: "state.report", observed: [] });
       size = 0;
     }
     reports.at(-1)!.observed.push(one);
-    size += length;
+    size += text.length;
   }
   return reports;
 }

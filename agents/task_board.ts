@@ -20,10 +20,11 @@ import type { LogStreamer } from "./log_streamer.ts";
 import type { Outbox, StoredResult } from "./outbox.ts";
 import { tidyOutcome } from "./outcome.ts";
 import { remember } from "./remember.ts";
-import { openSpool, type Spool, type SpoolBudget } from "./spool.ts";
-import { createTaskLog } from "./task_log.ts";
+import type { Spool, SpoolBudget } from "./spool.ts";
+import { createLateLog } from "./task_log.ts";
 import { isTaskId } from "./task_id.ts";
 import { createTaskSlot, type TaskSlot } from "./task_slot.ts";
+import { createTaskSpools } from "./task_spools.ts";
 
 type Welcome = Extract<ToAgent, { type: "agent.welcome" }>;
 type Resume = Extract<FromAgent, { type: "agent.hello" }>["resumes"][number];
@@ -78,26 +79,20 @@ export function createTaskBoard(options: TaskBoardOptions) {
   const ended = new Map<string, number>();
   /** Cancels of leases that this agent has not heard of yet; the dispatch may be right behind. */
   const cancelled = new Map<string, { fence: number; reason: string }>();
-  /** Spools that the disk refused to remove; every other one that no entry has was removed. */
-  const leftovers = new Set<string>();
   /** Removals under way: a new attempt of the same task waits for it. */
   const leaving = new Map<string, Promise<void>>();
+  const spools = createTaskSpools(disk, options.budget, streamer);
   const adoptionsInTurn = createAdoptions(clock);
   let changed = () => {};
 
   const running = () => [...entries.values()].filter((entry) => entry.slot);
-  const busy = () => running().filter(({ slot }) => !slot!.lost).length;
-  const spoolFolder = (taskId: string, attempt: number) => `spool/${taskId}.${attempt}`;
+  function busy(): number {
+    let count = 0;
+    for (const { slot } of entries.values()) if (slot && !slot.lost) count++;
+    return count;
+  }
   const report = (what: string, taskId: string) => (error: unknown) =>
     logger.log("ERROR", what, { taskId, error: String(error) });
-
-  async function attachSpool(entry: Entry, isNew = false) {
-    const folder = spoolFolder(entry.taskId, entry.attempt);
-    if (leftovers.delete(folder)) await disk.remove(folder); // nothing of it was accepted: it is no part of this log
-    entry.spool = await openSpool(disk, folder, options.budget, () => streamer.grown(entry.taskId), isNew);
-    streamer.add(entry.taskId, entry.fence, entry.spool);
-    return entry.spool;
-  }
 
   /** Why this task is not for us; undefined when it is. */
   function objection({ taskId, operation }: Dispatch): { why: string; retryable: boolean } | undefined {
@@ -161,9 +156,11 @@ export function createTaskBoard(options: TaskBoardOptions) {
     const startedAt = clock.now().toISOString();
     try {
       keeper.hold(entry, dispatch.leaseSeconds, from);
-      await attachSpool(entry, true);
-      await journal.raiseGeneration(placeOf(dispatch.operation), dispatch.operation.generation);
-      await journal.put({ dispatch, startedAt, saved: null });
+      await spools.clear(entry);
+      await Promise.all([
+        journal.raiseGeneration(placeOf(dispatch.operation), dispatch.operation.generation),
+        journal.put({ dispatch, startedAt, saved: null }),
+      ]);
       crashPoint("agent.before_accept");
     } catch (error: unknown) {
       const message = `The agent could not write to its state folder: ${(error as Error)?.message ?? error}`;
@@ -183,13 +180,12 @@ export function createTaskBoard(options: TaskBoardOptions) {
       const message = `The secrets could not be opened: ${error instanceof Error ? error.message : error}`;
       return await finish(entry, { status: "failed", code: "secrets.sealed", message }, []);
     }
-    const spool = entry.spool!;
-    const log = createTaskLog(spool, Object.values(secrets));
+    const log = createLateLog(() => entry.spool ?? spools.begin(entry), Object.values(secrets));
     const outcome = await entry.slot!.run({
       ...from,
       secrets,
       log: log.log,
-      logPosition: spool.position,
+      logPosition: entry.spool?.position ?? 0,
       save(saved) {
         from.saved = saved;
         return journal.put({ dispatch, startedAt: from.startedAt, saved, adoptions: entry.adoptions });
@@ -222,14 +218,15 @@ export function createTaskBoard(options: TaskBoardOptions) {
 
   async function finish(entry: Entry, outcome: OutcomeInput, secrets: string[]) {
     const { taskId, fence, attempt, leaseSeconds } = entry;
-    if (!entry.spool?.finished) {
-      await entry.spool?.finish().catch(report("The end of a log could not be written.", taskId));
+    if (entry.spool && !entry.spool.finished) {
+      await entry.spool.finish().catch(report("The end of a log could not be written.", taskId));
     }
     const result = { taskId, fence, attempt, leaseSeconds, outcome: tidyOutcome(outcome, secrets) };
     crashPoint("agent.before_outbox");
     await outbox.put(result);
     crashPoint("agent.result_saved");
-    await journal.remove(taskId).catch(report("A journal entry could not be removed.", taskId));
+    // Nobody waits for it: where both are left, the result counts.
+    journal.remove(taskId).catch(report("A journal entry could not be removed.", taskId));
     entry.slot = undefined;
     entry.result = result;
     keeper.finish(taskId); // the lease is renewed until the master has the result
@@ -263,19 +260,17 @@ export function createTaskBoard(options: TaskBoardOptions) {
     return gone;
   }
 
-  async function removeTraces({ taskId, attempt, spool }: Entry): Promise<void> {
-    const undone = report("What is left of a task could not be removed.", taskId);
-    await journal.remove(taskId).catch(undone);
-    await outbox.remove(taskId).catch(undone);
-    const folder = spoolFolder(taskId, attempt);
-    leftovers.add(folder);
-    await (spool?.remove() ?? disk.remove(folder)).then(() => leftovers.delete(folder)).catch(undone);
+  async function removeTraces(entry: Entry): Promise<void> {
+    const undone = report("What is left of a task could not be removed.", entry.taskId);
+    await journal.remove(entry.taskId).catch(undone);
+    await outbox.remove(entry.taskId).catch(undone);
+    await spools.remove(entry).catch(undone);
   }
 
   function resume(entry: Entry, verdict: Welcome["resumes"][number] | undefined, leaseSeconds: number) {
     const { taskId } = entry;
     const goesOn = verdict && verdict.fence === entry.fence && verdict.verdict !== "abort";
-    const aligned = goesOn && (!entry.spool || streamer.align(taskId, verdict.logOffset));
+    const aligned = goesOn && (entry.spool ? streamer.align(taskId, verdict.logOffset) : verdict.logOffset === 0);
     if (goesOn && !aligned) {
       logger.log("ERROR", "The master has more of this log than the spool; the attempt cannot go on.", { taskId });
     }
@@ -307,8 +302,7 @@ export function createTaskBoard(options: TaskBoardOptions) {
       for (const result of finished) {
         const entry: Entry = { ...result, result };
         entries.set(result.taskId, entry);
-        await (await attachSpool(entry)).finish();
-        await journal.remove(result.taskId);
+        await (await spools.reopen(entry)).finish(); // what the journal has of it goes when the result is acknowledged
       }
       for (const record of await journal.load()) {
         const { dispatch } = record;
@@ -320,12 +314,13 @@ export function createTaskBoard(options: TaskBoardOptions) {
         }
         const entry = begin(dispatch);
         entry.accepted = true;
-        await attachSpool(entry);
+        await journal.raiseGeneration(placeOf(dispatch.operation), dispatch.operation.generation)
+          .catch(report("A generation could not be noted.", dispatch.taskId)); // it is known, and noted with the next one
+        await spools.reopen(entry);
         entry.adopt = (now = false) =>
           void adopt(entry, record, now).catch(report("A task ended in a way nobody foresaw.", dispatch.taskId));
       }
-      const kept = new Set([...entries.values()].map((entry) => `${entry.taskId}.${entry.attempt}`));
-      for (const name of await disk.list("spool")) if (!kept.has(name)) await disk.remove(`spool/${name}`);
+      await spools.removeAllBut(entries.values());
     },
     resumes: (): Resume[] =>
       [...entries.values()].map(({ taskId, fence, slot, spool }) => ({
@@ -351,12 +346,14 @@ export function createTaskBoard(options: TaskBoardOptions) {
         send({ type: "task.refuse", taskId, fence, reason, retryable: false });
       } else if (fence > (entry?.fence ?? ended.get(taskId) ?? -1)) remember(cancelled, taskId, { fence, reason });
     },
-    resultAcknowledged({ taskId, fence, accepted }: Extract<ToAgent, { type: "result.ack" }>): void {
+    resultAcknowledged({ taskId, fence }: Extract<ToAgent, { type: "result.ack" }>): void {
       const entry = entries.get(taskId);
       if (!entry?.result || entry.fence !== fence) return;
-      entry.acknowledged ||= accepted; // one that came twice is refused the second time, and its log is wanted all the same
+      // Refused as well: one that came twice is, and its log is wanted all the same. Of a lease that has passed on the
+      // master acknowledges any log.
+      entry.acknowledged = true;
       keeper.release(taskId);
-      if (!entry.acknowledged || streamer.isDrained(taskId)) void drop(entry);
+      if (streamer.isDrained(taskId)) void drop(entry);
       else changed();
     },
     logSent(taskId: string): void {

@@ -52,6 +52,23 @@ export function createTaskLog(spool: Spool, secrets: Iterable<string>): TaskLog 
   };
 }
 
+/** The same for a spool that there is only from the first word on, and of which nobody wants anything after the end. */
+export function createLateLog(spoolOf: () => Spool, secrets: Iterable<string>): TaskLog {
+  let log: TaskLog | undefined;
+  let isOver = false;
+  return {
+    log(data, position) {
+      if (isOver && !log) return Promise.resolve();
+      log ??= createTaskLog(spoolOf(), secrets);
+      return log.log(data, position);
+    },
+    finish() {
+      isOver = true;
+      return log?.finish() ?? Promise.resolve();
+    },
+  };
+}
+
 function appendAll(spool: Spool, parts: Uint8Array[], position: number): Promise<void> {
   const writes = parts.map((part, i) =>
     part.length > 0 || i === parts.length - 1 ? spool.append(part, position) : null

@@ -76,8 +76,8 @@ export interface Operator {
   /** Holds a running task still (SIGSTOP) while the lease is not trusted, and lets it go on. */
   suspend?(taskId: string): Promise<void>;
   resume?(taskId: string): Promise<void>;
-  /** What runs now, for drift. */
-  observe(): AsyncIterable<Observed>;
+  /** What runs now, for drift. With `wants`, no more is asked for than what it says yes to; telling more does no harm. */
+  observe(wants?: (place: Present) => boolean): AsyncIterable<Observed>;
   /** Calls when something that `observe` tells is likely to have changed. @returns how to leave */
   onChange?(call: () => void): () => void;
   /**

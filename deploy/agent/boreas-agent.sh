@@ -8,5 +8,5 @@ export DENO_DIR="${DENO_DIR:-/var/lib/boreas/cache/runtime}" DENO_NO_UPDATE_CHEC
 # One arena of the allocator instead of one per thread, and what is free goes back: half of the agent's own memory.
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}" MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-131072}"
 exec "$here/deno" run --no-prompt --no-config --no-lock --no-remote --no-npm \
-  --v8-flags=--max-semi-space-size=2,--heap-growing-percent=25 \
+  --v8-flags=--max-semi-space-size=4,--heap-growing-percent=50 \
   --allow-net --allow-env --allow-sys --allow-read --allow-write --allow-run "$here/boreas-agent.js" "$@"

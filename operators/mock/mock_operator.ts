@@ -198,8 +198,8 @@ export function createMockOperator({ clock }: { clock: Clock }): Operator {
         return stoppedOutcome(context.signal, `The mock of ${operation.app} has stopped.`);
       }
     },
-    async *observe() {
-      yield* running.values();
+    async *observe(wants) {
+      for (const one of running.values()) if (!wants || wants(one)) yield one;
     },
     onChange(call) {
       listeners.add(call);

@@ -235,8 +235,9 @@ export function createPmOperator(options: PmOptions): Operator {
     refuses: (operation) => refuseByPolicy(policy, operation, place)?.message,
     suspend: (taskId) => signalTask(pm, taskId, "STOP"),
     resume: (taskId) => signalTask(pm, taskId, "CONT"),
-    async *observe() {
+    async *observe(wants) {
       for (const [folder, record] of await listApps(pm, root)) {
+        if (wants && !wants({ environmentId: record.environmentId, application: record.app })) continue;
         if (record.current) yield watch.add(folder, await observeApp(pm, folder, record));
       }
     },
