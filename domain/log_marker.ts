@@ -11,7 +11,7 @@
 export const GAP_CAUSES = {
   /** The agent's disk space for logs was used up while the master was away or the link slow. Part of the stored bytes. */
   spool: "the spool is full",
-  /** Beyond the cap of an attempt only its first and last part are kept. Not stored: stands for a range of offsets. */
+  /** Beyond the cap of a task only the first and last part of each attempt are kept. Not stored: stands for a range of offsets. */
   cap: "the log is full",
   /** A viewer fell too far behind and was moved near the end. Only in what that viewer is given. */
   viewer: "the viewer is too slow",
@@ -25,7 +25,7 @@ export interface Gap {
   bytes: number;
   /** Newlines among the bytes, where they were counted. */
   lines?: number;
-  /** Of `retention`: how old the log had become. */
+  /** Of `retention`: how old the log had become; absent where it went because there are enough newer ones. */
   days?: number;
 }
 

@@ -54,7 +54,7 @@ export type CrashPoint = (name: string) => void;
 export interface Link {
   send(text: string): void;
   onText(listen: (text: string) => void): void;
-  /** Called once. 1006 when the connection broke without a closing frame. */
+  /** Called once. 1006 when the connection broke without a closing frame; with a reason when this side gave the peer up. */
   onClose(listen: (code: number, reason: string) => void): void;
   /** Whether the peer answers within this time. Absent where a peer cannot vanish without closing (in memory). */
   probe?(patienceMs: number): Promise<boolean>;

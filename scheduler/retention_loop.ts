@@ -16,7 +16,7 @@ import type { RetentionPolicy } from "../db/retention/policy.ts";
 import { readEnvironmentIds } from "../db/retention/read_environments.ts";
 import { removeDeliveries } from "../db/retention/remove_deliveries.ts";
 import { removeMessages, removeStatuses } from "../db/retention/remove_told.ts";
-import { removeEvents } from "../db/retention/remove_events.ts";
+import { findSurplus, removeEvents } from "../db/retention/remove_events.ts";
 import { removeRuns } from "../db/triggers/remove_runs.ts";
 import { removeLogs } from "../db/retention/remove_logs.ts";
 import { removeRetired } from "../db/retention/remove_retired.ts";
@@ -110,12 +110,12 @@ async function* removeAll(deps: RetentionDeps, aside: Aside, withUnused: boolean
     if (retention.days > 0 || retention.deployments > 0) {
       yield* alone(aside, `deployments of ${environmentId}`, retire(deps, aside, environmentId, counts));
     }
-    if (retention.logDays > 0) {
+    if (retention.logDays > 0 || retention.logDeployments > 0) {
       yield* alone(aside, `logs of ${environmentId}`, removeOldLogs(deps, aside, environmentId, counts));
     }
   }
+  yield* alone(aside, "events", removeOldEvents(deps, counts));
   const old = [
-    ["events", removeEvents],
     ["deliveries", removeDeliveries],
     ["messages", removeMessages],
     ["statuses", removeStatuses],
@@ -160,6 +160,12 @@ async function* removeOld(
   } while (after !== undefined);
 }
 
+async function* removeOldEvents({ db, retention }: RetentionDeps, counts: Counts): AsyncGenerator<void> {
+  const upTo = retention.events > 0 ? await findSurplus(db, retention.events) : undefined;
+  if (retention.days === 0 && upTo === undefined) return;
+  yield* removeOld((after) => removeEvents(db, { days: retention.days, upTo }, after), "events", counts);
+}
+
 async function* removeMarked({ db }: RetentionDeps, aside: Aside, counts: Counts): AsyncGenerator<void> {
   while (true) {
     const removed = await removeRetired(db, undefined, aside);
@@ -176,7 +182,7 @@ async function* removeOldLogs(
   counts: Counts,
 ): AsyncGenerator<void> {
   const { db, retention } = deps;
-  const age = { days: retention.logDays, deployments: 0 };
+  const age = { days: retention.logDays, deployments: retention.logDeployments };
   for await (const ids of expendable(deps, environmentId, age, db.sql`d.logs_removed_at is null`)) {
     for (const id of ids) {
       for (let isDone = false; !isDone;) {

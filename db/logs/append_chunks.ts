@@ -5,12 +5,13 @@
  * of the attempt's log are durable, and the agent goes on from there. So what is stored has no gap and no duplicate, but
  * for the middle of a log that outgrew its cap (`drop_middle.ts`).
  */
+import { bytesOf, sizeOf } from "../../domain/log_data.ts";
+import type { LogData } from "../../domain/log_data.ts";
 import type { Database, Tx } from "../database.ts";
-import { inTransaction } from "../retry.ts";
-import { dropMiddle } from "./drop_middle.ts";
-import type { DroppedRange } from "./drop_middle.ts";
+import { Closing, inTransaction } from "../retry.ts";
+import { keepWithinCap } from "./keep_within_cap.ts";
 
-/** Bytes that are kept of the log of one attempt. */
+/** Bytes that are kept of the log of a task, all its attempts together. */
 export const LOG_CAP_BYTES = 1024 ** 3;
 
 export interface NewChunk {
@@ -20,9 +21,7 @@ export interface NewChunk {
   agentId: string;
   sequence: number;
   offset: number;
-  data: Uint8Array;
-  /** The same as text, where the bytes came as one: sent on as it is, half as long as the hex digits of bytes. */
-  text?: string;
+  data: LogData;
 }
 export interface LogPosition {
   taskId: string;
@@ -41,7 +40,8 @@ interface Head {
   bytes: number;
   droppedFrom: number | null;
   droppedTo: number | null;
-  droppedLines: number | null;
+  /** Bytes that are kept of the attempts before. */
+  keptBefore: number;
 }
 
 /** @returns the position of each task whose fence holds; a task that is missing belongs to a newer lease */
@@ -51,11 +51,13 @@ export async function appendChunks(
   capBytes = LOG_CAP_BYTES,
 ): Promise<LogPosition[]> {
   const ids = [...new Set(chunks.map((c) => c.taskId))].sort();
-  const { stored, positions } = await inTransaction(db, async (tx) => {
+  const { stored, positions } = await inTransaction<Stored>(db, async (tx) => {
     // `for share`: a claim of the task (which would move the fence) waits until these chunks are in.
     const heads = await tx<Head[]>`
       select t.id, t.fence, t.last_agent_id as agent_id, t.attempt, coalesce(h.next_sequence, 0) as next_sequence, coalesce(h.bytes, 0) as bytes,
-        h.dropped_from, h.dropped_to, h.dropped_lines
+        h.dropped_from, h.dropped_to, case when t.attempt > 1 then (
+          select coalesce(sum(o.bytes - coalesce(o.dropped_to - o.dropped_from, 0)), 0)
+          from log_head o where o.task_id = t.id and o.attempt < t.attempt) else 0 end::bigint as kept_before
       from task t left join log_head h on h.task_id = t.id and h.attempt = t.attempt
       where t.id = any(${ids}::uuid[]) order by t.id for share of t`;
     const byId = new Map(heads.map((h) => [h.id, h]));
@@ -71,28 +73,10 @@ export async function appendChunks(
         sequence: chunk.sequence,
         offset: chunk.offset,
         data: chunk.data,
-        text: chunk.text,
       });
       head.nextSequence++;
-      head.bytes += chunk.data.length;
+      head.bytes += sizeOf(chunk.data);
       moved.add(head);
-    }
-    if (rows.length > 0) {
-      await tx`insert into log_chunk (task_id, attempt, sequence, "offset", data) values ${valuesOf(tx, rows)}`;
-      const heads = [...moved].map((h) => ({
-        taskId: h.id,
-        attempt: h.attempt,
-        nextSequence: h.nextSequence,
-        bytes: h.bytes,
-      }));
-      await tx`insert into log_head ${
-        tx(heads)
-      } on conflict (task_id, attempt) do update set next_sequence = excluded.next_sequence, bytes = excluded.bytes`;
-      for (const head of moved) {
-        const dropped = droppedOf(head);
-        const kept = head.bytes - (dropped ? dropped.to - dropped.from : 0);
-        if (kept > capBytes) await dropMiddle(tx, { ...head, taskId: head.id }, dropped, capBytes);
-      }
     }
     // Of one task, chunks of an old lease and of the live one may meet here.
     const live = new Set(chunks.filter((c) => byId.has(c.taskId) && isOf(byId.get(c.taskId)!, c)).map((c) => c.taskId));
@@ -103,7 +87,21 @@ export async function appendChunks(
       attempt: h.attempt,
       offset: h.bytes,
     }));
-    return { stored: rows, positions };
+    const answer = { stored: rows, positions };
+    if (rows.length === 0) return answer;
+    const writes = [
+      ...inPieces(rows).map((piece) =>
+        tx`insert into log_chunk (task_id, attempt, sequence, "offset", data) values ${valuesOf(tx, piece)}`
+      ),
+      tx`insert into log_head ${
+        tx([...moved].map(({ id, attempt, nextSequence, bytes }) => ({ taskId: id, attempt, nextSequence, bytes })))
+      } on conflict (task_id, attempt) do update set next_sequence = excluded.next_sequence, bytes = excluded.bytes`,
+    ];
+    const outgrown = [...moved].filter((head) => head.keptBefore + keptOf(head) > capBytes);
+    if (outgrown.length === 0) return new Closing(writes, () => answer);
+    await Promise.all(writes);
+    for (const head of outgrown) await keepWithinCap(tx, head.id, head.attempt, capBytes);
+    return answer;
   });
   db.recentLogs?.stored(stored);
   return positions;
@@ -114,19 +112,40 @@ interface Row {
   attempt: number;
   sequence: number;
   offset: number;
-  data: Uint8Array;
-  text: string | undefined;
+  data: LogData;
+}
+
+interface Stored {
+  stored: Row[];
+  positions: LogPosition[];
+}
+
+/** Of one statement. The driver copies all that it has of one each time its buffer grows; a piece fits after one growth. */
+const PIECE_BYTES = 32 * 1024;
+
+function inPieces(rows: readonly Row[]): Row[][] {
+  const pieces: Row[][] = [];
+  let room = -1;
+  for (const row of rows) {
+    const size = sizeOf(row.data);
+    if (size > room) {
+      pieces.push([]);
+      room = PIECE_BYTES;
+    }
+    pieces.at(-1)!.push(row);
+    room -= size;
+  }
+  return pieces;
 }
 
 function valuesOf(tx: Tx, rows: readonly Row[]) {
-  // NUL is no part of any text there.
-  const bytes = (row: Row) =>
-    row.text === undefined || row.text.includes("\0") ? tx`${row.data}` : tx`convert_to(${row.text}::text, 'UTF8')`;
+  // A text is half as long as the hex digits of its bytes. NUL is no part of any text there.
+  const bytes = ({ data }: Row) =>
+    typeof data === "string" && !data.includes("\0") ? tx`convert_to(${data}::text, 'UTF8')` : tx`${bytesOf(data)}`;
   return rows.map((row, i) =>
     tx`${i === 0 ? tx`` : tx`,`} (${row.taskId}, ${row.attempt}, ${row.sequence}, ${row.offset}, ${bytes(row)})`
   );
 }
 
-const droppedOf = (head: Head): DroppedRange | undefined =>
-  head.droppedFrom === null ? undefined : { from: head.droppedFrom, to: head.droppedTo!, lines: head.droppedLines! };
+const keptOf = (head: Head) => head.bytes - (head.droppedFrom === null ? 0 : head.droppedTo! - head.droppedFrom);
 const isOf = (head: Head, chunk: NewChunk) => head.fence === chunk.fence && head.agentId === chunk.agentId;

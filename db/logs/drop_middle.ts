@@ -1,12 +1,11 @@
 /**
- * Holds the log of an attempt within its cap: what came first and what came last stay, the middle goes.
+ * Cuts the log of an attempt down to so many bytes: what came first and what came last stay, the middle goes.
  *
  *   |  first part  |  dropped, a marker stands for it  |  last part  |
  *   0             from                                 to          bytes
  *
- * `from` is set once; `to` moves on in steps while the log grows, so that each deletes few rows, within the append that
- * made the log too long: a crash leaves either both or neither. Both stand behind a newline if one is near. Rows that
- * lie in the range only in part stay, and readers cut them.
+ * `to` moves on in steps while the log grows, so that each deletes few rows; `from` moves back when later attempts need
+ * room. Both stand behind a newline if one is near. Rows that lie in the range only in part stay, and readers cut them.
  */
 import type { Tx } from "../database.ts";
 
@@ -37,27 +36,39 @@ export async function dropMiddle(
     return row!;
   };
   const half = Math.floor(capBytes / 2);
-  const from = dropped?.from ?? lineStartBefore(await chunkAt(half - 1), half);
-  const known = dropped?.to ?? from;
+  const first = dropped ? Math.max(half, dropped.from - MAX_STEP) : half;
+  const from = dropped && dropped.from <= first ? dropped.from : lineStartBefore(await chunkAt(first - 1), first);
+  const known = dropped ?? { from, to: from, lines: 0 };
   const slack = Math.min(MAX_SLACK, Math.floor(capBytes * SLACK_OF_CAP));
-  const wanted = Math.min(bytes - (capBytes - half) + slack, known + MAX_STEP, bytes - 1);
-  const edge = await chunkAt(wanted);
-  const to = Math.max(known, lineStartAfter(edge, wanted));
+  const wanted = Math.min(bytes - (capBytes - half) + slack, known.to + MAX_STEP, bytes - 1);
+  const to = wanted <= known.to ? known.to : Math.max(known.to, lineStartAfter(await chunkAt(wanted), wanted));
+  let { lines } = known;
+  for (const [begin, end] of [[from, known.from], [known.to, to]] as const) {
+    if (begin < end) lines += await countLines(tx, log, begin, end);
+  }
+  await tx`delete from log_chunk where task_id = ${taskId} and attempt = ${attempt}
+    and "offset" >= ${from} and "offset" < ${to} and "offset" + octet_length(data) <= ${to}`;
+  await tx`update log_head set dropped_from = ${from}, dropped_to = ${to}, dropped_lines = ${lines}
+    where task_id = ${taskId} and attempt = ${attempt}`;
+  return { from, to, lines };
+}
+
+/** Newlines between two offsets, all of whose bytes are stored. */
+async function countLines(
+  tx: Tx,
+  { taskId, attempt }: { taskId: string; attempt: number },
+  from: number,
+  to: number,
+): Promise<number> {
   // `escape` writes NUL and high bytes as octal and leaves a newline as it is.
   const [counted] = await tx<{ lines: number }[]>`
     select coalesce(sum(length(e) - length(replace(e, E'\n', ''))), 0)::bigint as lines from log_chunk
-    cross join lateral (select encode(substring(data from greatest(${known} - "offset", 0)::int + 1
-      for greatest(${to} - greatest("offset", ${known}), 0)::int), 'escape') as e) part
+    cross join lateral (select encode(substring(data from greatest(${from} - "offset", 0)::int + 1
+      for greatest(${to} - greatest("offset", ${from}), 0)::int), 'escape') as e) part
     where task_id = ${taskId} and attempt = ${attempt} and "offset" < ${to}
       and "offset" >= (select max("offset") from log_chunk
-        where task_id = ${taskId} and attempt = ${attempt} and "offset" <= ${known})`;
-  const now = { from, to, lines: (dropped?.lines ?? 0) + counted!.lines };
-  const wholeUntil = to === edge.offset + edge.data.length ? to : edge.offset;
-  await tx`delete from log_chunk where task_id = ${taskId} and attempt = ${attempt}
-    and "offset" >= ${from} and "offset" < ${wholeUntil}`;
-  await tx`update log_head set dropped_from = ${now.from}, dropped_to = ${now.to}, dropped_lines = ${now.lines}
-    where task_id = ${taskId} and attempt = ${attempt}`;
-  return now;
+        where task_id = ${taskId} and attempt = ${attempt} and "offset" <= ${from})`;
+  return counted!.lines;
 }
 
 interface Chunk {

@@ -114,7 +114,7 @@ async function extend(db: Database, taskId: string, attempt: number, known: Entr
   const dropped = await readDropped(db, taskId, attempt);
   if (!dropped) return await countUntil(db, taskId, attempt, known, Infinity);
   // A step of the dropping may come between this and the count; the next reader then finds it here.
-  if (known.dropped && known.bytes >= dropped.to) {
+  if (known.dropped?.from === dropped.from && known.bytes >= dropped.to) {
     const entry = { ...known, dropped: { ...dropped, newlinesBefore: known.dropped.newlinesBefore } };
     return await countUntil(db, taskId, attempt, entry, Infinity);
   }

@@ -36,7 +36,7 @@ export interface Dropped {
   lines: number;
   /** The byte before `from` is no newline: the marker begins with one. */
   isMidLine: boolean;
-  /** It was retention that dropped them; otherwise it was the cap. */
+  /** It was retention that dropped them, 0 by the number of newer ones; otherwise it was the cap. */
   afterDays?: number | null;
 }
 export interface TaskLog {
@@ -59,7 +59,7 @@ interface SourceRow {
 
 /** Why it is gone. */
 export const gapOf = ({ afterDays }: Dropped): Pick<Gap, "cause" | "days"> =>
-  typeof afterDays === "number" ? { cause: "retention", days: afterDays } : { cause: "cap" };
+  typeof afterDays === "number" ? { cause: "retention", ...(afterDays > 0 && { days: afterDays }) } : { cause: "cap" };
 
 /** The line that stands for what is dropped, for a reader who stands at an offset in it. */
 export function droppedMarker(dropped: Dropped, offset: number): Uint8Array<ArrayBuffer> {

@@ -15,19 +15,29 @@ const read = (logs: ReturnType<typeof createRecentLogs>, taskId: string, offset:
 
 it("gives what was stored of a followed task, from any place in it, and sends whoever is elsewhere to the database", () => {
   const logs = createRecentLogs();
-  const leave = logs.follow("a");
+  const leave = [1, 2, 3, 4].map(() => logs.follow("a"));
   logs.stored([chunk("a", 100, "abc"), chunk("b", 0, "nobody follows"), chunk("a", 103, "def")]);
   expect(["100", "102", "103", "105"].map((at) => read(logs, "a", Number(at)))).toEqual(["abc", "c", "def", "f"]);
   expect(logs.read("a", { attempt: 1, offset: 106 })).toEqual({ bytes: new Uint8Array(), end: 106 });
   expect([99, 107].map((at) => read(logs, "a", at))).toEqual([undefined, undefined]);
   expect([read(logs, "a", 100, 2), read(logs, "b", 0)]).toEqual([undefined, undefined]);
-  leave();
+  for (const end of leave) end();
   expect(read(logs, "a", 100)).toBeUndefined();
+});
+
+it("takes text as it came, and lets go of what as many have read as follow", () => {
+  const logs = createRecentLogs();
+  const leave = [logs.follow("a"), logs.follow("a")];
+  logs.stored([{ ...chunk("a", 0, ""), data: "zwölf" }, chunk("a", 6, "more")]);
+  expect([read(logs, "a", 0), read(logs, "a", 4)]).toEqual(["zwölf", "lf"]);
+  expect([read(logs, "a", 0), read(logs, "a", 6), read(logs, "a", 10)]).toEqual([undefined, "more", ""]);
+  leave[0]!();
+  expect([read(logs, "a", 6), read(logs, "a", 6)]).toEqual(["more", undefined]);
 });
 
 it("never joins bytes over a hole, keeps none twice, and begins anew with another attempt", () => {
   const logs = createRecentLogs();
-  logs.follow("a");
+  for (let n = 0; n < 3; n++) logs.follow("a");
   logs.stored([chunk("a", 0, "one"), chunk("a", 0, "one"), chunk("a", 10, "ten")]);
   expect([read(logs, "a", 0), read(logs, "a", 10)]).toEqual([undefined, "ten"]);
   logs.stored([chunk("a", 3, "late")]);
@@ -38,8 +48,7 @@ it("never joins bytes over a hole, keeps none twice, and begins anew with anothe
 
 it("keeps a few megabytes at most, the newest", () => {
   const logs = createRecentLogs();
-  logs.follow("a");
-  logs.follow("b");
+  for (const id of ["a", "a", "b", "b"]) logs.follow(id);
   const data = new Uint8Array(1024 * 1024);
   for (let n = 0; n < 20; n++) {
     logs.stored(["a", "b"].map((taskId) => ({ taskId, attempt: 1, offset: n * data.length, data })));

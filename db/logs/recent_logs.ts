@@ -1,8 +1,12 @@
 /**
  * The newest bytes of the logs that somebody follows in this process, kept as they were stored, so that a follower need
  * not ask the database for what this very process has just put there. Only what is committed comes in, and only in order;
- * what another master stores does not, and whoever finds nothing here asks the database. Bounded: the oldest bytes go.
+ * what another master stores does not, and whoever finds nothing here asks the database. Bounded: the oldest bytes go,
+ * and what as many have read as there are followers.
  */
+import { bytesOf, sizeOf } from "../../domain/log_data.ts";
+import type { LogData } from "../../domain/log_data.ts";
+
 /** A byte of an attempt's log. */
 interface Position {
   attempt: number;
@@ -12,7 +16,7 @@ export interface StoredChunk {
   taskId: string;
   attempt: number;
   offset: number;
-  data: Uint8Array;
+  data: LogData;
 }
 export interface RecentLogs {
   /** Keeps what comes of this task from now on. @returns how to end it */
@@ -32,7 +36,7 @@ const KEPT_BYTES = 2 * 1024 * 1024;
 interface Tail {
   followers: number;
   attempt: number;
-  chunks: { offset: number; data: Uint8Array }[];
+  chunks: { offset: number; size: number; data: LogData; reads: number }[];
   end: number;
 }
 
@@ -42,12 +46,13 @@ export function createRecentLogs(): RecentLogs {
   let keptBytes = 0;
 
   const clear = (tail: Tail) => {
-    for (const { data } of tail.chunks) keptBytes -= data.length;
+    for (const { size } of tail.chunks) keptBytes -= size;
     tail.chunks = [];
   };
+  const dropFirst = (tail: Tail) => keptBytes -= tail.chunks.shift()!.size;
   const shrink = () => {
     for (const tail of tails.values()) {
-      while (keptBytes > KEPT_BYTES && tail.chunks.length > 0) keptBytes -= tail.chunks.shift()!.data.length;
+      while (keptBytes > KEPT_BYTES && tail.chunks.length > 0) dropFirst(tail);
       if (keptBytes <= KEPT_BYTES) return;
     }
   };
@@ -75,9 +80,10 @@ export function createRecentLogs(): RecentLogs {
         if (tail.attempt === attempt && offset < tail.end) continue;
         if (tail.attempt !== attempt || offset > tail.end) clear(tail);
         tail.attempt = attempt;
-        tail.chunks.push({ offset, data });
-        tail.end = offset + data.length;
-        keptBytes += data.length;
+        const size = sizeOf(data);
+        tail.chunks.push({ offset, size, data, reads: 0 });
+        tail.end = offset + size;
+        keptBytes += size;
         tails.delete(taskId);
         tails.set(taskId, tail);
       }
@@ -96,10 +102,11 @@ export function createRecentLogs(): RecentLogs {
         else high = middle - 1;
       }
       const chunk = tail.chunks[low]!;
-      return {
-        bytes: offset === chunk.offset ? chunk.data : chunk.data.subarray(offset - chunk.offset),
-        end: tail.end,
-      };
+      const bytes = bytesOf(chunk.data);
+      chunk.data = bytes;
+      chunk.reads++;
+      while (tail.chunks[0] && tail.chunks[0].reads >= tail.followers) dropFirst(tail);
+      return { bytes: offset === chunk.offset ? bytes : bytes.subarray(offset - chunk.offset), end: tail.end };
     },
   };
 }

@@ -3,12 +3,16 @@ import type { Tx } from "../database.ts";
 
 /** How long what has happened is kept. 0 keeps for ever. */
 export interface RetentionPolicy {
-  /** Ended deployments with all that belongs to them, events, deliveries. */
+  /** Ended deployments with all that belongs to them, events, deliveries: so many days. */
   days: number;
   /** Ended deployments of one application in one environment. */
   deployments: number;
   /** Logs; the rows that say what happened may stay longer. */
   logDays: number;
+  /** Ended deployments of one application in one environment that keep their logs. */
+  logDeployments: number;
+  /** Events of no deployment. */
+  events: number;
 }
 /** Which of them an environment may do without: those older than this, or beyond the newest so many of each application. */
 export interface Age {

@@ -11,7 +11,7 @@ import { listDeployments } from "../deployments/read_deployments.ts";
 import { createLineIndex } from "../logs/line_index.ts";
 import { readLog } from "../logs/read_log.ts";
 import { removeDeliveries } from "./remove_deliveries.ts";
-import { removeEvents } from "./remove_events.ts";
+import { findSurplus, removeEvents } from "./remove_events.ts";
 import { removeLogs } from "./remove_logs.ts";
 import { removeRetired } from "./remove_retired.ts";
 import { retireDeployments } from "./retire_deployments.ts";
@@ -111,7 +111,7 @@ describe("a batch whose transaction is held open", () => {
     const all = Promise.withResolvers<void>();
     const open = holding(db, () => (++waiting === 3 && all.resolve(), release.promise));
     await retireDeployments(db, [gone.id]);
-    held.push(removeRetired(open), removeEvents(open, 90, undefined), removeLogs(open, kept.id, 30));
+    held.push(removeRetired(open), removeEvents(open, { days: 90 }, undefined), removeLogs(open, kept.id, 30));
     await all.promise;
 
     // A row that a batch held would end this at once, and not make it wait.
@@ -183,6 +183,17 @@ describe("logs that go before their deployment", () => {
     expect(await sql`select 1 from log_chunk where task_id = ${taskId!}`).toHaveLength(0);
   });
 
+  it("say no age when they go because there are enough newer ones", async () => {
+    const { past } = await seedPast(db, seed, "a");
+    const { id, taskIds: [taskId] } = await past({ daysAgo: 1 });
+    await seed.log(taskId!, 1, "one\n");
+    expect(await removeLogs(db, id, 30)).toEqual({ removed: 1, isDone: true });
+    const part = await readLog(db, taskId!, { attempt: 1, offset: 0 }, 1000);
+    expect(new TextDecoder().decode(part!.bytes)).toBe(
+      "[boreas: 4 bytes (1 lines) of output passed over, removed by retention]\n",
+    );
+  });
+
   it("stay while the deployment is open", async () => {
     const { past } = await seedPast(db, seed, "a");
     const { id, taskIds: [taskId] } = await past({ status: "running" });
@@ -205,12 +216,37 @@ describe("old events", () => {
     await seed.event({ topic: "version", kind: "try.old" });
     await sql`update event set created_at = boreas_now() - interval '91 days' where kind like 'try.%'`;
     await seed.event({ topic: "agent", kind: "try.young" });
-    const first = await removeEvents(db, 90, undefined, 2);
+    const first = await removeEvents(db, { days: 90 }, undefined, 2);
     expect(first.removed).toBe(2);
     expect(await events()).toEqual(["try.history", "try.old", "try.young"]);
-    const second = await removeEvents(db, 90, first.next, 2);
+    const second = await removeEvents(db, { days: 90 }, first.next, 2);
     expect(second).toEqual({ removed: 1, next: undefined });
     expect(await events()).toEqual(["try.history", "try.young"]);
+  });
+
+  it("are also those behind so many newer ones of no deployment, but none of the last hour", async () => {
+    const { past } = await seedPast(db, seed, "a");
+    const { id } = await past();
+    await drainEvents();
+    for (let n = 1; n <= 6; n++) {
+      await seed.event({ topic: "agent", kind: `count.${n}` });
+      await seed.event({ topic: "deployment", deploymentId: id, kind: "count.history" });
+    }
+    await sql`update event set created_at = boreas_now() - interval '2 hours' where kind like 'count.%' and kind <> 'count.3'`;
+    expect(await findSurplus(db, 1_000_000)).toBeUndefined();
+    const upTo = await findSurplus(db, 2);
+    let [removed, after]: [number, string | undefined] = [0, undefined];
+    do {
+      const batch = await removeEvents(db, { days: 0, upTo }, after, 2);
+      expect(batch.removed).toBeLessThanOrEqual(2);
+      removed += batch.removed;
+      after = batch.next;
+    } while (after !== undefined);
+    expect(removed).toBe(3);
+    const left = await sql<{ kind: string }[]>`
+      select kind from event where kind like 'count.%' and deployment_id is null order by id`;
+    expect(left.map((row) => row.kind)).toEqual(["count.3", "count.5", "count.6"]);
+    expect(await sql`select 1 from event where kind = 'count.history'`).toHaveLength(6);
   });
 });
 

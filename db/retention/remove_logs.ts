@@ -26,7 +26,10 @@ interface Gone {
 /** Heads looked at in one transaction. */
 const HEADS = 50;
 
-/** @returns chunks removed, and whether that was the last of them */
+/**
+ * @param days the age at which logs go; what is younger, or anything with 0, goes because newer ones are enough
+ * @returns chunks removed, and whether that was the last of them
+ */
 export async function removeLogs(
   db: Database,
   deploymentId: string,
@@ -34,8 +37,8 @@ export async function removeLogs(
   rows = BATCH_ROWS,
 ): Promise<{ removed: number; isDone: boolean }> {
   return await inTransaction(db, async (tx) => {
-    const [held] = await tx`
-      select id from deployment where id = ${deploymentId} and retired_at is null
+    const [held] = await tx<{ isOld: boolean }[]>`
+      select ${days} > 0 and completed_at < boreas_now() - make_interval(days => ${days}) as is_old from deployment where id = ${deploymentId} and retired_at is null
         and status not in ('pending', 'awaiting_approval', 'running', 'paused', 'cancelling', 'rolling_back')
       for update skip locked`;
     if (!held) return { removed: 0, isDone: true };
@@ -65,7 +68,7 @@ export async function removeLogs(
       }
       await tx`
         update log_head set dropped_from = ${head.droppedFrom}, dropped_to = ${head.droppedTo},
-          dropped_lines = dropped_lines + ${lines}, removed_after_days = ${days}
+          dropped_lines = dropped_lines + ${lines}, removed_after_days = ${held.isOld ? days : 0}
         where task_id = ${head.taskId} and attempt = ${head.attempt}`;
       if (removed >= rows) break;
     }
