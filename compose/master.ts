@@ -84,6 +84,7 @@ export async function runMaster(env: Env, form: MasterForm): Promise<number> {
   try {
     await startParts({ env, form, settings, clock, logger, say, db, undo });
     await stop.first;
+    logger.log("INFO", "stopping: no new leases from now on");
     return 0;
   } finally {
     // What waits is durable and goes on after the next start; a process that will not end helps nobody.

@@ -97,6 +97,8 @@ export function readSettings(env: Env, terminal: boolean): Settings {
       days: whole(env, "BOREAS_RETENTION_DAYS", 90, 0, 36_500),
       deployments: whole(env, "BOREAS_RETENTION_DEPLOYMENTS", 500, 0, 1_000_000),
       logDays: whole(env, "BOREAS_RETENTION_LOG_DAYS", 30, 0, 36_500),
+      logDeployments: whole(env, "BOREAS_RETENTION_LOG_DEPLOYMENTS", 500, 0, 1_000_000),
+      events: whole(env, "BOREAS_RETENTION_EVENTS", 1_000_000, 0, 1_000_000_000),
     },
     logCapBytes: whole(env, "BOREAS_LOG_CAP_BYTES", LOG_CAP_BYTES, 1024, 2 ** 40),
     logLevel: oneOf(env, "BOREAS_LOG_LEVEL", ["DEBUG", "INFO", "WARN", "ERROR"], terminal ? "WARN" : "INFO"),

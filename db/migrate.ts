@@ -23,6 +23,9 @@ const MIGRATION_LOCK = 4_017_352_001;
 const OLDEST = 150_000;
 /** Whoever waits for a table's lock stops everybody behind it; so this is also how long a migration may stop the work. */
 const LOCK_MS = 500;
+/** A lock that stops no reader or writer; an automatic vacuum has it too, and gives way to who has waited a second. */
+const WEAK_LOCK_MS = 3000;
+const TAKES_WEAK_LOCK = /^alter table \S+ set \(/i;
 const PATIENCE_MS = 60_000;
 const FLOOR = "schemaFloor";
 
@@ -129,7 +132,7 @@ async function apply(client: postgres.Sql, migration: Migration): Promise<Applie
 async function runAll(tx: postgres.TransactionSql, { statements }: Migration): Promise<void> {
   const until = performance.now() + LOCK_MS;
   for (const statement of statements) {
-    const left = Math.ceil(Math.max(1, until - performance.now()));
+    const left = TAKES_WEAK_LOCK.test(statement) ? WEAK_LOCK_MS : Math.ceil(Math.max(1, until - performance.now()));
     await tx`select set_config('lock_timeout', ${`${left}ms`}, true)`;
     await tx.unsafe(statement);
   }

@@ -1,7 +1,7 @@
 /**
- * The schema as text that people review: tables with columns and constraints, indexes, functions, triggers, in the
- * order of their names. Read from the catalogs, for the embedded server has no pg_dump; the same text on every
- * supported major version of PostgreSQL.
+ * The schema as text that people review: tables with columns, constraints and storage options, indexes, functions,
+ * triggers, in the order of their names. Read from the catalogs, for the embedded server has no pg_dump; the same text on
+ * every supported major version of PostgreSQL.
  */
 import type { Sql } from "./client.ts";
 
@@ -18,6 +18,9 @@ export async function readSchema(sql: Sql): Promise<string> {
       left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
     order by c.relname, a.attnum`;
+  const storage = await sql<{ table: string; line: string }[]>`
+    select c.relname as table, ' with (' || array_to_string(c.reloptions, ', ') || ')' as line from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.reloptions is not null`;
   // 'n' is NOT NULL, which PostgreSQL 18 keeps as a constraint too; the columns say it already.
   const constraints = await sql<{ table: string; line: string }[]>`
     select c.relname as table, 'constraint ' || k.conname || ' ' || pg_get_constraintdef(k.oid) as line
@@ -40,7 +43,8 @@ export async function readSchema(sql: Sql): Promise<string> {
 
   const tables = [...new Set(columns.map(({ table }) => table))].sort().map((table) => {
     const lines = [...columns, ...constraints].filter((row) => row.table === table).map((row) => `  ${row.line}`);
-    return `create table ${table} (\n${lines.join(",\n")}\n);`;
+    const stored = storage.find((row) => row.table === table)?.line ?? "";
+    return `create table ${table} (\n${lines.join(",\n")}\n)${stored};`;
   });
   const others = [...indexes, ...functions, ...triggers].map(({ line }) => `${line.trimEnd()};`);
   return [

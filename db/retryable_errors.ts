@@ -57,6 +57,9 @@ export function retryableError(error: unknown): RetryableError | undefined {
   return undefined;
 }
 
+/** Said of every statement behind one that failed in the same transaction: never the cause. */
+export const isAborted = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === "25P02";
+
 /** Nothing that a caller should try again at once, and nothing that any row is to blame for. */
 const EVERYBODYS: ReadonlySet<string> = new Set([
   "53100", // the disk is full

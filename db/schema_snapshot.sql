@@ -127,7 +127,7 @@ create table app_state (
   constraint app_state_application_id_application_id_fk FOREIGN KEY (application_id) REFERENCES application(id) ON DELETE CASCADE,
   constraint app_state_environment_id_environment_id_fk FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE,
   constraint app_state_version_id_version_id_fk FOREIGN KEY (version_id) REFERENCES version(id)
-);
+) with (fillfactor=50);
 
 create table app_user (
   id uuid not null,
@@ -680,7 +680,7 @@ create table task (
   constraint task_state CHECK ((state = ANY (ARRAY['blocked'::text, 'pending'::text, 'leased'::text, 'running'::text, 'cancelling'::text, 'success'::text, 'failed'::text, 'cancelled'::text, 'skipped'::text]))),
   constraint task_type CHECK ((type = ANY (ARRAY['deploy'::text, 'apply'::text, 'hook'::text, 'gate'::text, 'pause'::text, 'approval'::text, 'rollback'::text]))),
   constraint task_unmet CHECK ((unmet >= 0))
-);
+) with (fillfactor=70);
 
 create table task_dependency (
   task_id uuid not null,
@@ -902,6 +902,8 @@ CREATE INDEX task_failed ON public.task USING btree (deployment_id) WHERE (state
 CREATE INDEX task_held_by ON public.task USING btree (agent_id) WHERE (agent_id IS NOT NULL);
 
 CREATE INDEX task_left_out ON public.task USING btree (target_agent_id) WHERE ((state = 'skipped'::text) AND (payload ? 'leftOut'::text));
+
+CREATE INDEX task_rollback ON public.task USING btree (id) WHERE ((state = 'pending'::text) AND (type = 'rollback'::text));
 
 CREATE INDEX task_trouble ON public.task USING btree (project_id, state, id) WHERE (state = ANY (ARRAY['failed'::text, 'cancelled'::text, 'skipped'::text]));
 

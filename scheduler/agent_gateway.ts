@@ -142,18 +142,27 @@ export function createGateway(
         }
         flow.take(text.length);
         if (waiting.length > MAX_WAITING || flow.waiting > MAX_WAITING_CHARACTERS) {
+          deps.logger.log("WARN", "an agent sends faster than it can be handled", {
+            agent: session?.name,
+            waiting: waiting.length,
+          });
           return end(CLOSE.tryLater, "too many messages wait");
         }
         if (session && waiting.length > 0 && !pumping) void pump();
       });
-      link.onClose((code) => {
+      link.onClose((code, reason) => {
         closed = true;
         helloTimer.cancel();
         if (!pumping) flow.end();
         if (!session) return;
         sessions.remove(session);
         const gone = session;
-        deps.logger.log("INFO", "agent disconnected", { agent: gone.name, code });
+        const gaveUp = code === 1006 && reason !== "";
+        deps.logger.log(gaveUp ? "WARN" : "INFO", "agent disconnected", {
+          agent: gone.name,
+          code,
+          ...(gaveUp && { reason }),
+        });
         deps.store.disconnectAgent(gone.agentId, gone.id).then(
           () => deps.hints.announce("events"),
           (error: unknown) =>

@@ -12,7 +12,7 @@ import type { Loop } from "./loop.ts";
 
 const CANCEL_GRACE_SECONDS = 10;
 /** Every result wakes it, and thousands may come in a second: it looks for all of them together. */
-const REST_SECONDS = 0.02;
+const REST_SECONDS = 0.1;
 
 export function createCancelLoop(deps: CoreDeps, sessions: Sessions): Loop {
   return createLoop({

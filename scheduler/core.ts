@@ -35,8 +35,9 @@ const SESSIONS_SWEEP_SECONDS = 10;
 export function createCore(deps: CoreDeps): Core {
   const sessions = createSessions();
   const identities = createAgentIdentities(deps);
-  const { loop: dispatch, finish } = createDispatcher(deps, sessions);
-  const handlers = createMessageHandlers(deps, identities, finish);
+  const dispatcher = createDispatcher(deps, sessions);
+  const { loop: dispatch } = dispatcher;
+  const handlers = createMessageHandlers(deps, identities, dispatcher);
   const reaper = createReapLoop(deps);
   const check = createLoop({
     name: "session check",
@@ -74,7 +75,7 @@ export function createCore(deps: CoreDeps): Core {
       if (!held.has(`${id}:${fence}`) && session.held.get(id) === fence) session.held.delete(id);
     }
   }
-  const standings = createStandings(deps, sessions, identities, dispatch.wake);
+  const standings = createStandings(deps, sessions, identities, dispatcher.hear);
   const loops = [reaper, check, createCancelLoop(deps, sessions), dispatch];
   if (deps.identities) loops.push(standings.loop);
   if (deps.queries) loops.push(createQueryLoop(deps, deps.queries, sessions));
@@ -83,16 +84,18 @@ export function createCore(deps: CoreDeps): Core {
 
   const onAgents = (id: string | undefined) => {
     standings.refresh(id);
-    dispatch.wake();
+    dispatcher.hear();
   };
 
   return {
     gateway: createGateway(deps, sessions, handlers, identities),
     start() {
       for (const loop of loops) loop.start();
-      unsubscribe = [deps.hints.on("tasks", dispatch.wake), deps.hints.on("agents", onAgents)];
+      unsubscribe = [deps.hints.on("tasks", dispatcher.hear), deps.hints.on("agents", onAgents)];
     },
     async stop() {
+      // First of all: with a slow database the ends of the loops take seconds, in which results arrive.
+      dispatcher.stop();
       for (const off of unsubscribe) off();
       for (const loop of [...loops].reverse()) await loop.stop();
       sessions.closeAll(CLOSE.restart, "the master is stopping; connect again");

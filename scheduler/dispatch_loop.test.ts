@@ -75,7 +75,8 @@ async function setUp() {
     agentId: AGENT,
     outcome: Outcome.parse({ status: "success", message: "Done." }),
   };
-  return { clock, dispatcher, result, session, sessions, given, calls, gate, logged };
+  const add = (id: string) => addTask(tables, { id, deploymentId: "d" }, { environmentId: "here" });
+  return { clock, dispatcher, result, session, sessions, given, calls, gate, logged, hints: deps.hints, add };
 }
 
 it("what becomes ready goes to the agent whose only slot has just become free, in the same act", async () => {
@@ -109,6 +110,51 @@ it("while the loop has the free slots, a result is taken alone, and the loop han
   await dispatcher.loop.stop();
 });
 
+it("nobody looks for work where the last look and the last results have left none, and somebody does after any other word", async () => {
+  const { clock, dispatcher, result, session, calls, hints } = await setUp();
+  session.slots = 3;
+  const off = hints.on("tasks", dispatcher.hear);
+  dispatcher.loop.start();
+  await clock.settle();
+  calls.length = 0;
+  expect(await dispatcher.finish([result])).toEqual(["first"]);
+  session.held.delete("first");
+  dispatcher.tellTaken();
+  await clock.settle();
+  expect(calls).toEqual(["finish and hand on"]);
+  hints.announce("tasks");
+  await clock.settle();
+  expect(calls).toEqual(["finish and hand on", "claim"]);
+  dispatcher.tellTaken();
+  await clock.advance(1000); // what is due by now, nobody has told of
+  expect(calls).toHaveLength(2);
+  dispatcher.tellTaken();
+  await clock.settle();
+  expect(calls).toEqual(["finish and hand on", "claim", "claim"]);
+  off();
+  await dispatcher.loop.stop();
+});
+
+it("a slot that becomes free is looked for when the last look was kept small by slots", async () => {
+  const { clock, dispatcher, result, session, given, add } = await setUp();
+  session.slots = 1;
+  add("other");
+  dispatcher.loop.start();
+  await clock.settle();
+  expect(await dispatcher.finish([result])).toEqual(["first"]);
+  session.held.delete("first");
+  dispatcher.tellTaken();
+  await clock.settle();
+  expect(given).toEqual(["second"]);
+  const ended = { ...result, taskId: "second", fence: session.held.get("second")! };
+  expect(await dispatcher.finish([ended])).toEqual(["second"]);
+  session.held.delete("second");
+  dispatcher.tellTaken();
+  await clock.settle();
+  expect(given).toEqual(["second", "other"]);
+  await dispatcher.loop.stop();
+});
+
 it("what was claimed for a connection is not sent on a newer one, whose hello may have given it back", async () => {
   const { clock, dispatcher, result, session, sessions, given } = await setUp();
   const taken = dispatcher.finish([result]);
@@ -123,4 +169,20 @@ it("a forged result is refused, and nothing is handed on", async () => {
   expect(await dispatcher.finish([{ ...result, fence: 7 }])).toEqual([]);
   await clock.settle();
   expect([given, logged]).toEqual([[], []]);
+});
+
+it("F18: told to stop, it takes results and hands on nothing that became ready, by a result or by its loop", async () => {
+  const { clock, dispatcher, result, session, given, calls, add } = await setUp();
+  session.slots = 3;
+  dispatcher.loop.start();
+  await clock.settle();
+  add("other");
+  dispatcher.stop();
+  expect(await dispatcher.finish([result])).toEqual(["first"]);
+  session.held.delete("first");
+  dispatcher.tellTaken(); // its loop may not have been stopped yet
+  await clock.settle();
+  await dispatcher.loop.stop();
+  expect([given, calls.includes("finish and hand on")]).toEqual([[], false]);
+  expect([...session.held]).toEqual([]);
 });

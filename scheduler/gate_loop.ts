@@ -17,6 +17,8 @@ import { createPlacedLoop } from "./placed_loop.ts";
 
 const AT_ONCE = 16;
 const OF_ONE_HOST = 4;
+/** Every end of a task may have begun a gate, and thousands may end in a second: it looks for all of them together. */
+const REST_SECONDS = 0.1;
 
 export type GateLoopDeps =
   & OutgoingDeps
@@ -40,6 +42,7 @@ export function createGateLoop(deps: GateLoopDeps): Loop {
   return createPlacedLoop({
     ...{ name: "gate loop", what: "a gate", most: AT_ONCE, share: OF_ONE_HOST },
     sweepSeconds: deps.sweepSeconds,
+    restSeconds: REST_SECONDS,
     onlyLeader: deps.leadership,
     clock: deps.clock,
     logger,

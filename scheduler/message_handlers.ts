@@ -8,6 +8,7 @@
 import type { HeldLease } from "../db/tasks/accept_tasks.ts";
 import type { TaskResult } from "../db/tasks/finish_tasks.ts";
 import type { NewChunk } from "../db/logs/append_chunks.ts";
+import { sizeOf } from "../domain/log_data.ts";
 import { Outcome } from "../protocol/operation.ts";
 import { CLOSE } from "../protocol/agent_messages.ts";
 import type { FromAgent, ToAgent } from "../protocol/agent_messages.ts";
@@ -51,7 +52,7 @@ const ROW_BYTES = 4096;
 export function createMessageHandlers(
   deps: CoreDeps,
   identities: AgentIdentities,
-  finishTasks: Dispatcher["finish"],
+  dispatcher: Pick<Dispatcher, "finish" | "tellTaken">,
 ): MessageHandlers {
   const { store, hints } = deps;
   const heard = new Set<string>();
@@ -86,7 +87,7 @@ export function createMessageHandlers(
     5 * MAX_TASKS,
   );
   const results = createFolder<TaskResult, boolean>(
-    (items) => perLease(items, finishTasks),
+    (items) => perLease(items, dispatcher.finish),
     MAX_TASKS,
   );
   const chunks = createFolder<NewChunk, { offset: number } | undefined>(
@@ -95,7 +96,7 @@ export function createMessageHandlers(
       return items.map((i) => heads.get(keyOf(i)));
     },
     MAX_CHUNK_BYTES,
-    (chunk) => Math.max(ROW_BYTES, chunk.data.length),
+    (chunk) => Math.max(ROW_BYTES, sizeOf(chunk.data)),
   );
 
   const finish = async (session: Session, items: { taskId: string; fence: number; outcome: Outcome }[]) => {
@@ -106,7 +107,7 @@ export function createMessageHandlers(
     stale.result += answers.filter((accepted) => !accepted).length;
     await identities.refusedLeases(session, "result", items.filter((_, i) => !answers[i]));
     deps.crashPoint("finished");
-    hints.announce("tasks");
+    dispatcher.tellTaken();
     hints.announce("events");
     return answers;
   };
@@ -215,11 +216,12 @@ export function createMessageHandlers(
   };
   return {
     async handle(session, window) {
-      const ending = new Set(window.filter((m) => LAST.has(m.type)).map((m) => keyOfLease(m as Of<"task.result">)));
+      const ending = new Map<string, number>();
+      for (const m of window) if (m.type === "task.result" || m.type === "task.refuse") ending.set(m.taskId, m.fence);
       // Of a task that began and ended within one window, the end says it all.
       const told = ending.size === 0
         ? window
-        : window.filter((m) => m.type !== "task.accept" || !ending.has(keyOfLease(m)));
+        : window.filter((m) => m.type !== "task.accept" || ending.get(m.taskId) !== m.fence);
       const kinds = Map.groupBy(told, (m) => m.type);
       const run = ([type, messages]: [FromAgent["type"], FromAgent[]]) =>
         (handlers[type] as (s: Session, m: FromAgent[]) => Promise<void>)(session, messages);
@@ -244,6 +246,10 @@ export async function perLease<L extends HeldLease>(
   items: readonly L[],
   verb: (items: L[]) => Promise<string[]>,
 ): Promise<boolean[]> {
+  if (new Set(items.map((item) => item.taskId)).size === items.length) {
+    const taken = new Set(await verb([...items]));
+    return items.map((item) => taken.has(item.taskId));
+  }
   const answers = new Map<string, boolean>();
   let rest = items;
   while (rest.length > 0) {
@@ -255,15 +261,11 @@ export async function perLease<L extends HeldLease>(
   }
   return items.map((item) => answers.get(keyOf(item))!);
 }
-const keyOfLease = (m: { taskId: string; fence: number }) => `${m.taskId}:${m.fence}`;
 const keyOf = (lease: { taskId: string; fence: number; agentId: string }) =>
   `${lease.taskId}:${lease.fence}:${lease.agentId}`;
 
 function toChunk(m: Of<"log.chunk">, agentId: string): NewChunk {
   const { taskId, fence, sequence, offset } = m;
-  const bytes = m.encoding === "utf8"
-    ? { data: encoder.encode(m.data), text: m.data }
-    : { data: Uint8Array.from(atob(m.data), (c) => c.charCodeAt(0)) };
-  return { taskId, fence, agentId, sequence, offset, ...bytes };
+  const data = m.encoding === "utf8" ? m.data : Uint8Array.from(atob(m.data), (c) => c.charCodeAt(0));
+  return { taskId, fence, agentId, sequence, offset, data };
 }
-const encoder = new TextEncoder();

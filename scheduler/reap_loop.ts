@@ -34,7 +34,7 @@ export function createReapLoop(deps: CoreDeps): Loop {
 }
 
 /** Every end of a task may have begun a wait, and thousands may end in a second: it looks at all of them together. */
-const TIMER_REST_SECONDS = 0.05;
+const TIMER_REST_SECONDS = 0.25;
 
 /** pause tasks that are due, and deployments that wait for others: woken by "tasks", and by the next due instant. */
 export function createTimerLoop(deps: SchedulerDeps): Loop {

@@ -8,15 +8,33 @@ function setUp(pingSeconds?: number) {
   const clock = createVirtualClock();
   let pings = 0;
   let endedAt: number | undefined;
+  let left: (() => void) | undefined;
   const socket = Object.assign(new EventEmitter(), {
+    OPEN: 1,
+    readyState: 1,
+    isPaused: false,
+    bufferedAmount: 0,
+    pause: () => void (socket.isPaused = true),
+    resume: () => void (socket.isPaused = false),
+    send(text: string, then: () => void) {
+      socket.bufferedAmount += text.length;
+      left = then;
+    },
     ping: () => void pings++,
     terminate() {
       endedAt ??= clock.monotonic();
       socket.emit("close", 1006, "");
     },
   });
-  createWsLink(socket as unknown as WebSocket, clock, pingSeconds);
-  return { clock, socket, pings: () => pings, endedAt: () => endedAt };
+  const link = createWsLink(socket as unknown as WebSocket, clock, pingSeconds, undefined, { hold: 100, end: 400 });
+  let reason: string | undefined;
+  link.onClose((_code, why) => reason = why);
+  /** The peer reads until so much is left. */
+  const leave = (bytes: number) => {
+    socket.bufferedAmount = bytes;
+    left!();
+  };
+  return { clock, socket, link, leave, pings: () => pings, endedAt: () => endedAt, reason: () => reason };
 }
 
 describe("the master's end of a connection", () => {
@@ -45,5 +63,73 @@ describe("the master's end of a connection", () => {
     socket.emit("pong");
     await clock.advance(15_000);
     expect(endedAt()).toBeUndefined();
+  });
+});
+
+describe("a peer that does not read what it is sent", () => {
+  it("is not read from while too much waits, until half of that has left", () => {
+    const { socket, link, leave } = setUp();
+    link.send("x".repeat(100));
+    expect(socket.isPaused).toBe(false);
+    link.send("x");
+    expect(socket.isPaused).toBe(true);
+    leave(51);
+    expect(socket.isPaused).toBe(true);
+    leave(50);
+    expect(socket.isPaused).toBe(false);
+  });
+
+  it("stays held while either cause lasts: it does not read, or what it sent is not handled", () => {
+    for (const readsFirst of [true, false]) {
+      const { socket, link, leave } = setUp();
+      link.send("x".repeat(101));
+      link.pause!();
+      const ends = [() => leave(0), () => link.resume!()];
+      for (const [n, end] of (readsFirst ? ends : ends.reverse()).entries()) {
+        end();
+        expect(socket.isPaused).toBe(n === 0);
+      }
+    }
+  });
+
+  it("is given up after two ping periods without a byte, held or not, whatever it says meanwhile", async () => {
+    for (const bytes of [101, 10]) {
+      const { clock, socket, link, endedAt, reason } = setUp();
+      link.send("x".repeat(bytes));
+      for (let n = 0; n < 10 && endedAt() === undefined; n++) {
+        await clock.advance(10_000);
+        socket.emit("message", new Uint8Array(), false);
+      }
+      expect(endedAt()).toBe(40_000);
+      expect(reason()).toBe("it has read nothing for 40 seconds");
+      expect(clock.waiting).toBe(0);
+    }
+  });
+
+  it("is kept as long as it reads, however slowly, and though nobody hears it while it is held", async () => {
+    const { clock, socket, link, leave, endedAt } = setUp();
+    link.send("x".repeat(120));
+    for (let waiting = 119; waiting > 50; waiting--) {
+      await clock.advance(30_000);
+      expect(socket.isPaused).toBe(true);
+      leave(waiting);
+    }
+    leave(50);
+    expect([socket.isPaused, endedAt()]).toEqual([false, undefined]);
+  });
+
+  it("is given up with more than the hard limit waiting, unless that is one burst", async () => {
+    const { clock, link, leave, endedAt, reason } = setUp();
+    link.send("x".repeat(1000));
+    link.send("x".repeat(1000));
+    leave(10);
+    expect(endedAt()).toBeUndefined();
+    link.send("x".repeat(200));
+    await clock.advance(1000);
+    link.send("x");
+    expect(endedAt()).toBeUndefined();
+    link.send("x".repeat(200));
+    expect(endedAt()).toBe(1000);
+    expect(reason()).toBe("411 bytes wait that it does not read");
   });
 });

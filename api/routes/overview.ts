@@ -4,6 +4,7 @@ import { readOverview } from "../../db/overview/read_overview.ts";
 import { Overview } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { actorOf, createRouter, json, problemResponses } from "../route.ts";
+import { shareReads } from "../share_reads.ts";
 
 const get = createRoute({
   method: "get",
@@ -15,6 +16,7 @@ const get = createRoute({
 
 export function overviewRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const router = createRouter();
-  router.openapi(get, async (c) => c.json(Overview.parse(await readOverview(deps.db, actorOf(c).projectId)), 200));
+  const read = shareReads(async (projectId: string) => Overview.parse(await readOverview(deps.db, projectId)));
+  router.openapi(get, async (c) => c.json(await read(actorOf(c).projectId), 200));
   return router;
 }

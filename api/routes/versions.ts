@@ -7,10 +7,12 @@ import { createVersion } from "../../db/versions/create_version.ts";
 import { deleteVersion } from "../../db/versions/delete_version.ts";
 import { revertVersion, unrevertVersion } from "../../db/versions/mark_version.ts";
 import { listVersions, readVersionStatus } from "../../db/versions/read_versions.ts";
+import type { VersionFilter } from "../../db/versions/read_versions.ts";
 import { CreateVersion, Id, listOf, ListQuery, ReasonInput, Version, VersionStatus } from "../../protocol/http_api.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { decodeCursor, DEFAULT_LIMIT, page } from "../paginate.ts";
 import { actorOf, createRouter, IdParams, json, jsonBody, problemResponses } from "../route.ts";
+import { shareReads } from "../share_reads.ts";
 
 const shared = { tags: ["versions"] };
 const list = createRoute({
@@ -83,10 +85,14 @@ export function versionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     return Version.parse(row);
   };
 
+  // With all their applications they are long, and every dashboard asks for them when one is added.
+  const readPage = shareReads(async ({ projectId, filter }: { projectId: string; filter: VersionFilter }) =>
+    page(await listVersions(db, projectId, filter), filter.limit, (row) => Version.parse(row))
+  );
   router.openapi(list, async (c) => {
     const { limit = DEFAULT_LIMIT, cursor, ...filter } = c.req.valid("query");
-    const rows = await listVersions(db, actorOf(c).projectId, { ...filter, limit, after: decodeCursor(cursor) });
-    return c.json(page(rows, limit, (row) => Version.parse(row)), 200);
+    const { projectId } = actorOf(c);
+    return c.json(await readPage({ projectId, filter: { ...filter, limit, after: decodeCursor(cursor) } }), 200);
   });
   router.openapi(create, async (c) => {
     const { id, created } = await createVersion(deps, c.req.valid("json"), actorOf(c));

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { seedWork } from "../../tests/helpers/seed_work.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/helpers/test_database.ts";
+import { waitingForLocks } from "../../tests/helpers/waiting_for_locks.ts";
 import type { Observed } from "../../protocol/observed.ts";
 import { DEFAULT_PROJECT } from "../database.ts";
 import { type Observer, recordObserved } from "./record_observed.ts";
@@ -68,10 +69,7 @@ describe("what an agent saw", () => {
     });
     await hasWritten;
     const reported = report(seen({ health: "degraded" }));
-    await expect.poll(async () =>
-      (await db.sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
-        .length
-    ).toBeGreaterThan(0);
+    await expect.poll(() => waitingForLocks(db)).toBeGreaterThan(0);
     commit();
     await between;
     const { changes } = await reported;

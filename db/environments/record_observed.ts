@@ -11,6 +11,7 @@
  * Results of tasks write the same rows, and are more urgent: so rows are read without a lock, written only where they are
  * still what was judged, and held from the reading on only when somebody was in between again and again.
  */
+import { isDeepStrictEqual } from "node:util";
 import { type DriftMode, judgeDrift, nameDifferences, type Sync } from "../../domain/drift.ts";
 import { reason } from "../../domain/reason.ts";
 import type { Difference, Health, Observed, Present, Resource } from "../../protocol/observed.ts";
@@ -161,7 +162,7 @@ async function readRows(
   return await sql<StateRow[]>`
     select s.environment_id, s.application_id, a.name as application, s.target, s.version_id, v.version, s.health, s.sync,
       s.observed_version, s.resources, s.differences, s.drift, s.details, s.xmin::text as revision,
-      f.content::jsonb -> 'drift' as policy,
+      case when position('"drift"' in f.content) > 0 then f.content::jsonb -> 'drift' end as policy, -- few have one
       exists (select from deployment_lock l where l.application_id = s.application_id and l.environment_id = s.environment_id) as is_deploying
     from app_state s
     join application a on a.id = s.application_id
@@ -234,11 +235,4 @@ const keyOf = (one: { environmentId: string; application: string }) => `${one.en
 const placeOf = ({ environmentId, applicationId, target }: StateRow) => ({ environmentId, applicationId, target });
 const COMPARED = ["health", "sync", "observedVersion", "resources", "differences", "drift", "details"] as const;
 /** Both come out of JSON, where the order of keys says nothing. */
-const isSame = (row: StateRow, now: Now) => COMPARED.every((key) => canonical(row[key]) === canonical(now[key]));
-
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join()}}`;
-}
+const isSame = (row: StateRow, now: Now) => COMPARED.every((key) => isDeepStrictEqual(row[key], now[key]));

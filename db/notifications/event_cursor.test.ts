@@ -1,13 +1,11 @@
 import { expect, it } from "vitest";
 import { createTestDatabase } from "../../tests/helpers/test_database.ts";
+import { waitingForLocks } from "../../tests/helpers/waiting_for_locks.ts";
 import { lockCursor, moveCursor } from "./event_cursor.ts";
 
 it("skips nothing when two look at once: who waited goes on where the other one stopped", async () => {
   const db = await createTestDatabase();
   await db.sql.begin((tx) => lockCursor(tx));
-  const waits = async () =>
-    (await db.sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
-      .length;
   /** Whether everything that began before it has ended, whoever else uses this server: only then is an event looked at. */
   const isSettled = async (xid: string) =>
     (await db.sql`select 1 where pg_snapshot_xmin(pg_current_snapshot()) > ${xid}::text::xid8`).length;
@@ -22,7 +20,7 @@ it("skips nothing when two look at once: who waited goes on where the other one 
   await db.sql.begin(async (tx) => {
     await lockCursor(tx);
     second = db.sql.begin((other) => lockCursor(other)); // its snapshot still has the old one's work as open
-    await expect.poll(waits).toBe(1);
+    await expect.poll(() => waitingForLocks(db)).toBe(1);
     await old`commit`;
     old.release();
     await expect.poll(() => isSettled(cursor.xid)).toBe(1);

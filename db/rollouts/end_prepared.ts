@@ -41,7 +41,7 @@ export async function endPrepared(db: Database, aside: Aside = noAside): Promise
   }
   const idle = await db.sql<{ id: string; isRevoked: boolean }[]>`
     select t.id, coalesce(g.status = 'revoked', false) as is_revoked from task t left join agent g on g.id = t.target_agent_id
-    where t.state = 'pending' and t.open and t.is_leaf and t.payload ? 'cleanUp' and (g.status = 'revoked' or ${
+    where t.state = 'pending' and t.type = 'rollback' and t.open and t.is_leaf and t.payload ? 'cleanUp' and (g.status = 'revoked' or ${
     isOutrun(db.sql)
   })`;
   const skip = (isRevoked: boolean, detail: string) =>

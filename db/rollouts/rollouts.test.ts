@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { waitingForLocks } from "../../tests/helpers/waiting_for_locks.ts";
 import { claim, finish } from "../../tests/helpers/play_tasks.ts";
 import { rolloutFleets } from "../../tests/helpers/rollout_fleet.ts";
 import { seedWorld } from "../../tests/helpers/seed_release.ts";
@@ -136,6 +137,22 @@ describe("a machine that is away at its turn", () => {
     expect((await getTasksOfDeployment(db, id))[1]!.reason.code).toBe("task.ready");
     expect(await world.play()).toEqual(["m1", "m2"]);
     expect(await world.status(id)).toBe("completed");
+  });
+  it("is not given up when it came back while its end waited for the deployment", async () => {
+    const world = await fleet(2, batches, { offline: { action: "skip", deadline: "10s" } });
+    const id = await world.deploy("v1");
+    await offline(world.ids[0]!, 60);
+    await waited(id, 11);
+    let settling: Promise<boolean> | undefined;
+    await db.sql.begin(async (tx) => {
+      await tx`select from deployment where id = ${id} for update`;
+      settling = settleMissing(db);
+      await vi.waitFor(async () => expect(await waitingForLocks(db)).toBeGreaterThan(0), { timeout: 30_000 });
+      await online(world.ids[0]!);
+    });
+    await settling;
+    expect(await world.shape(id)).toEqual(["m1#1 pending", "m2#2 blocked"]);
+    expect(await world.play()).toEqual(["m1", "m2"]);
   });
   it("is skipped when the environment says so, and catches up when it is back", async () => {
     const world = await fleet(3, batches, { offline: { action: "skip", deadline: "10s" } });

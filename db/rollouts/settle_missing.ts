@@ -89,12 +89,17 @@ async function endMissing(db: Database, over: readonly Missing[]): Promise<numbe
       state: one.fate.then === "skip" ? "skipped" : "failed",
       reason: sayEnd(one),
       why: one.fate.why,
+      status: one.status,
+      cordoned: one.cordoned,
     }));
+    // The machine as it was read: who has waited for the locks above may find that it is back.
     const ended = await tx<EndedTask[]>`
       update task t set state = r.state, reason = r.reason, completed_at = boreas_now(), state_since = boreas_now(), updated_at = boreas_now(),
         payload = case when r.state = 'skipped' then t.payload || jsonb_build_object('leftOut', r.why) else t.payload end
-      from jsonb_to_recordset(${tx.json(written as never)}) as r(id uuid, state text, reason jsonb, why text)
-      where t.id = r.id and t.state = 'pending' and t.open
+      from jsonb_to_recordset(${
+      tx.json(written as never)
+    }) as r(id uuid, state text, reason jsonb, why text, status text, cordoned boolean), agent a
+      where t.id = r.id and t.state = 'pending' and t.open and a.id = t.target_agent_id and a.status = r.status and a.cordoned = r.cordoned
       returning t.id, t.project_id, t.deployment_id, t.parent_id, t.name, t.state, t.reason, t.state = 'skipped' as is_left_out`;
     await skipItsOtherParts(tx, ended);
     await skipEmptyWaits(tx, ended);

@@ -272,6 +272,8 @@ export const task = pgTable("task", {
   index("task_wait").on(t.runAfter).concurrently().where(sql`state = 'pending' and type in ('pause', 'gate')`),
   /** Steps that wait for people. */
   index("task_approval").on(t.runAfter).concurrently().where(sql`state = 'pending' and type = 'approval'`),
+  /** Rollbacks that may begin, and what a cancelled deployment left to clean up: the latter is looked for by every sweep. */
+  index("task_rollback").on(t.id).concurrently().where(sql`state = 'pending' and type = 'rollback'`),
   /** Machines that missed a release: looked for by every sweep. */
   index("task_left_out").on(t.targetAgentId).concurrently().where(sql`state = 'skipped' and payload ? 'leftOut'`),
 ]);
@@ -312,7 +314,7 @@ export const logHead = pgTable("log_head", {
   droppedTo: bigint("dropped_to", { mode: "number" }),
   /** Newlines among them. */
   droppedLines: bigint("dropped_lines", { mode: "number" }).notNull().default(0),
-  /** What is dropped was dropped by retention, after so many days; null while it is the cap's doing. */
+  /** What is dropped was dropped by retention, after so many days, 0 by the number of newer ones; null while it is the cap's doing. */
   removedAfterDays: integer("removed_after_days"),
 }, (t) => [primaryKey({ columns: [t.taskId, t.attempt] })]);
 

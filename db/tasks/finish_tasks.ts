@@ -10,13 +10,14 @@ import { retryDelaySeconds } from "../../domain/retry_delay.ts";
 import type { Chance } from "../../domain/ports.ts";
 import type { Outcome } from "../../protocol/operation.ts";
 import type { Database, Tx } from "../database.ts";
-import { move, readMovable } from "../deployments/move_deployments.ts";
+import { findMovable, move, readMovable } from "../deployments/move_deployments.ts";
 import { keepMeasurements } from "../gates/keep_measurements.ts";
 import { recordEvents } from "../events/record_event.ts";
-import { inTransaction } from "../retry.ts";
+import { Closing, inTransaction } from "../retry.ts";
 import { claim } from "./claim_tasks.ts";
 import type { ClaimedTask, FreeSlots } from "./claim_tasks.ts";
-import { appStateColumns, recordAppState } from "./record_app_state.ts";
+import { appStateColumns, forgetAppState, recordAppState } from "./record_app_state.ts";
+import type { AppPlace } from "./record_app_state.ts";
 import { MAX_LOSSES } from "./lose_tasks.ts";
 import { moveOn } from "./move_on.ts";
 import { lockDeployments, settle } from "./settle_tasks.ts";
@@ -44,6 +45,8 @@ export async function finishTasks(db: Database, results: readonly TaskResult[], 
 export interface Finished {
   taken: string[];
   claimed: ClaimedTask[];
+  /** Because of them, more may be ready now than was handed out. */
+  isMore: boolean;
 }
 
 /** The same; and what these tasks were the last to keep waiting is handed out with the same commit. */
@@ -54,15 +57,16 @@ export async function finishAndHandOn(
   agents: readonly FreeSlots[],
   leaseSeconds: number,
 ): Promise<Finished> {
-  if (results.length === 0) return { taken: [], claimed: [] };
+  if (results.length === 0) return { taken: [], claimed: [], isMore: false };
   const byId = new Map(results.map((r) => [r.taskId, r]));
-  return await inTransaction(db, async (tx) => {
+  return await inTransaction<Finished>(db, async (tx) => {
     const [failed, others] = split([...byId.values()], (r) => r.outcome.status === "failed");
     // Statements that need nothing of each other's answers are sent together; the connection keeps their order.
-    const [deployments, well, held] = await Promise.all([
+    const [deployments, well, held, movable] = await Promise.all([
       lockDeployments(tx, [...byId.keys()]),
       endTasks(tx, others.map((result) => ({ ...result, ...sayEnd(result.outcome) }))),
       readFailed(tx, failed),
+      findMovable(tx, [...byId.keys()]),
     ]);
     const over: Ending[] = [];
     for (const task of held) {
@@ -76,19 +80,22 @@ export async function finishAndHandOn(
     const ended = [...well.ended, ...(await endTasks(tx, over)).ended];
     await keepMeasurements(tx, ended, (id) => byId.get(id)?.outcome);
     db.crashPoint?.("finish.ended");
-    const { events, woken } = await settle(tx, ended);
+    const { events, woken, isWider, written } = await settle(tx, ended);
     const ready = [...well.woken, ...woken];
     db.crashPoint?.("finish.settled");
-    // Nothing is handed on of a deployment that may have a move to make, so neither waits for the other.
-    const [movable, , claimed] = await Promise.all([
-      readMovable(tx, deployments),
-      recordEvents(tx, events),
-      ready.length > 0 ? claim(tx, agents, leaseSeconds, ready) : [],
-    ]);
-    for (const row of movable) await move(db, tx, row);
-    db.crashPoint?.("finish.moved");
     const again = held.filter((t) => !over.some((o) => o.taskId === t.id));
-    return { taken: [...ended, ...again].map((t) => t.id), claimed };
+    const taken = [...ended, ...again].map((t) => t.id);
+    // Nothing is handed on of a deployment that may have a move to make, so neither waits for the other.
+    // Where nothing else has ended since moves were looked for, and none was found, there is none.
+    const isStill = movable.length === 0 && held.length === 0 && !isWider;
+    const handingOn = ready.length > 0 ? claim(tx, agents, leaseSeconds, ready) : Promise.resolve([]);
+    const closing = new Closing<Finished>([recordEvents(tx, events), handingOn, ...written], async () => {
+      const claimed = await handingOn;
+      return { taken, claimed, isMore: !isStill || claimed.length < ready.length };
+    });
+    if (!isStill) { for (const row of await readMovable(tx, deployments)) await move(db, tx, row); }
+    db.crashPoint?.("finish.moved");
+    return closing;
   });
 }
 
@@ -147,7 +154,9 @@ async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<Ended> {
     reason: e.reason,
     result: e.outcome,
   }));
-  const rows = await tx<(EndedTask & { isWoken: boolean })[]>`
+  const rows = await tx<
+    (EndedTask & { isWoken: boolean; gone: AppPlace | null })[]
+  >`
     with ended as (
       update task t set state = r.state, reason = r.reason, result = r.result, agent_id = null, lease_expires_at = null,
         state_since = boreas_now(), updated_at = boreas_now(), completed_at = boreas_now()
@@ -163,15 +172,18 @@ async function endTasks(tx: Tx, endings: readonly Ending[]): Promise<Ended> {
       tx`select d.task_id from task_dependency d where d.depends_on = any(array(select id from ended where state = 'success'))`,
     )
   }, changed as (
-      select 1 as turn, ${what(tx)} from ended union all select 2, ${what(tx)} from woken where state = 'pending'
+      select 1 as turn, ${what(tx)}, case when state = 'success' and action = 'remove'
+        then jsonb_build_object('environmentId', environment_id, 'appId', app_id, 'target', target) end as gone from ended
+      union all select 2, ${what(tx)}, null from woken where state = 'pending'
     ), noted as (
       insert into event (project_id, topic, subject_id, deployment_id, kind, data)
       select project_id, 'task', id, deployment_id, 'task.' || state, jsonb_build_object('name', name, 'reason', reason)
       from changed order by turn, position, id
     )
-    select ${what(tx)}, turn = 2 as is_woken from changed`;
+    select ${what(tx)}, turn = 2 as is_woken, gone from changed`;
+  await forgetAppState(tx, rows.flatMap((row) => row.gone ?? []));
   return {
-    ended: rows.filter((row) => !row.isWoken).map((row) => ({ ...row, isTold: true })),
+    ended: rows.filter((row) => !row.isWoken).map(({ gone: _, ...row }) => ({ ...row, isTold: true })),
     woken: rows.filter((row) => row.isWoken).map((row) => row.id),
   };
 }

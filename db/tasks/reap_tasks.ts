@@ -1,9 +1,13 @@
 /**
  * Ends leases that nobody renewed, by the database's clock alone.
  *
- * Restart grace: when a master has just started, or nobody swept for longer than a lease (a master was away, or
- * PostgreSQL, or the machine stood still), agents had no chance to renew; then no lease ends until the grace is over. The
- * row `sweep` holds when the last sweep was, so it covers whichever master comes first.
+ * Restart grace: agents of a master that was away need time to come back, so no lease ends until the grace is over. The
+ * row `sweep` holds when the last sweep was and since when its grace runs, so it covers whichever master comes first:
+ *
+ *   no grace --nobody swept for longer than a lease | a process begins--> grace --its end--> no grace
+ *   grace    --nobody swept for longer than a lease--> a whole one anew: nobody at all was there to renew with
+ *            --a process begins--> longer by that, to twice its length in all: a process that begins again and again,
+ *                                  beside others that were there all the time, keeps no lease from its end
  */
 import { reason } from "../../domain/reason.ts";
 import type { Chance } from "../../domain/ports.ts";
@@ -56,18 +60,24 @@ async function reap(db: Database, ids: readonly string[], options: ReapOptions):
   });
 }
 
-/** Notes this sweep, and says whether the grace after a gap is still on. */
+/** Notes this sweep, and says whether a grace is still on. */
 async function isGrace(
   db: Database,
   { leaseSeconds, graceSeconds, isReturn = false }: ReapOptions,
 ): Promise<boolean> {
+  const grace = db.sql`make_interval(secs => ${graceSeconds})`;
+  const until = db.sql`(setting.value ->> 'graceUntil')::timestamptz`;
+  // Rows of a release that did not note it hold graces that were never made longer.
+  const since = db.sql`coalesce((setting.value ->> 'graceSince')::timestamptz, ${until} - ${grace})`;
   const [row] = await db.sql<{ grace: boolean }[]>`
     insert into setting (key, value, updated_at)
-    values ('sweep', jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${graceSeconds})), boreas_now())
+    values ('sweep', jsonb_build_object('graceSince', boreas_now(), 'graceUntil', boreas_now() + ${grace}), boreas_now())
     on conflict (key) do update set updated_at = boreas_now(), value = case
-      when ${isReturn} or setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds})
-        then jsonb_build_object('graceUntil', boreas_now() + make_interval(secs => ${graceSeconds}))
+      when setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds}) then excluded.value
+      when ${isReturn} and setting.updated_at >= ${until} then excluded.value -- the last sweep was without grace
+      when ${isReturn} then jsonb_build_object('graceSince', ${since},
+        'graceUntil', greatest(${until}, least(boreas_now() + ${grace}, ${since} + 2 * ${grace})))
       else setting.value end
-    returning (value ->> 'graceUntil')::timestamptz > boreas_now() as grace`;
+    returning ${until} > boreas_now() as grace`;
   return row!.grace;
 }

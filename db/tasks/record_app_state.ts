@@ -23,8 +23,24 @@ export const recordAppState = (tx: Tx): Fragment =>
         spec_sha256 = excluded.spec_sha256, health = excluded.health, sync = excluded.sync, details = excluded.details, updated_at = excluded.updated_at,
         handed_out_at = excluded.handed_out_at,
         health_since = excluded.health_since, observed_at = null, observed_version = null, resources = '[]', differences = null, drift = '[]'
-    ), now_gone as (
-      delete from app_state s using ended t
-      where t.state = 'success' and t.action = 'remove'
-        and s.environment_id = t.environment_id and s.application_id = t.app_id and s.target = t.target
     )`;
+
+/** Where an application runs. */
+export interface AppPlace {
+  environmentId: string;
+  appId: string;
+  target: string;
+}
+
+/**
+ * What was removed runs nowhere. By its key, one at a time: joined to the tasks that ended, all places were read for it.
+ * In the order in which everybody takes places.
+ */
+export async function forgetAppState(tx: Tx, places: readonly AppPlace[]): Promise<void> {
+  const keyOf = (place: AppPlace) => `${place.environmentId}/${place.appId}/${place.target}`;
+  const inOrder = [...places].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  await Promise.all(inOrder.map(({ environmentId, appId, target }) =>
+    tx`
+      delete from app_state where environment_id = ${environmentId} and application_id = ${appId} and target = ${target}`
+  ));
+}

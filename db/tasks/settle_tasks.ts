@@ -16,6 +16,7 @@ import type { TaskState } from "../../domain/task_state.ts";
 import type { Tx } from "../database.ts";
 import { pendingEvent, recordEvents } from "../events/record_event.ts";
 import type { NewEvent } from "../events/record_event.ts";
+import { heardLater } from "../retry.ts";
 import { wakeDependents } from "./wake_dependents.ts";
 
 export interface EndedTask {
@@ -43,8 +44,8 @@ export async function lockDeployments(tx: Tx, taskIds: readonly string[]): Promi
 }
 
 export async function settleTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
-  const { events } = await settle(tx, ended);
-  await recordEvents(tx, events);
+  const { events, written } = await settle(tx, ended);
+  await Promise.all([recordEvents(tx, events), ...written]);
 }
 
 export interface Settled {
@@ -52,13 +53,19 @@ export interface Settled {
   events: NewEvent[];
   /** Ready now: nothing they waited for is left. */
   woken: string[];
+  /** More has ended by it than was given. */
+  isWider: boolean;
+  /** Writes that are under way, for the caller to wait for: nothing depends on their answers. */
+  written: Promise<unknown>[];
 }
 
 /** The same, with events that the caller records. */
 export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<Settled> {
   const events: NewEvent[] = [];
   const woken: string[] = [];
+  const writes: Promise<unknown>[] = [];
   let wave = [...ended];
+  let isWider = false;
   while (wave.length > 0) {
     for (const task of wave) if (!task.isTold) events.push(taskEvent(task));
     const { good, bad } = await sortOut(tx, wave);
@@ -67,15 +74,17 @@ export async function settle(tx: Tx, ended: readonly EndedTask[]): Promise<Settl
     );
     if (bad.length === 0) {
       // Sent behind the unblocking without waiting for its answer.
-      [wave] = await Promise.all([rollUpParents(tx, wave, events), unblocking]);
+      [wave] = await Promise.all([rollUpParents(tx, wave, events, writes), unblocking]);
+      isWider ||= wave.length > 0;
       continue;
     }
     await unblocking;
     const skipped = await skipDependents(tx, bad);
     for (const task of skipped) events.push(taskEvent(task));
-    wave = await rollUpParents(tx, [...wave, ...skipped], events);
+    wave = await rollUpParents(tx, [...wave, ...skipped], events, writes);
+    isWider ||= skipped.length + wave.length > 0;
   }
-  return { events, woken };
+  return { events, woken, isWider, written: writes };
 }
 
 const taskEvent = (t: EndedTask): NewEvent => ({
@@ -166,7 +175,12 @@ async function skipDependents(tx: Tx, bad: EndedTask[]): Promise<EndedTask[]> {
 }
 
 /** Brings parents up to date with their parts; returns the parents that ended by it. */
-export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events: NewEvent[]): Promise<EndedTask[]> {
+async function rollUpParents(
+  tx: Tx,
+  parts: readonly EndedTask[],
+  events: NewEvent[],
+  writes: Promise<unknown>[],
+): Promise<EndedTask[]> {
   const parentIds = [...new Set(parts.flatMap((t) => t.parentId ?? []))].sort();
   if (parentIds.length === 0) return [];
   const rows = await tx<
@@ -197,7 +211,7 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
   }
   if (changed.length === 0) return [];
   const written = changed.map(({ id, state, reason }) => ({ id, state, reason, final: isFinal(state) }));
-  await tx`
+  writes.push(heardLater(tx`
     update task t set state = r.state, reason = r.reason, updated_at = boreas_now(),
       state_since = case when t.state = r.state then t.state_since else boreas_now() end,
       unmet = case when r.state = 'blocked' then t.unmet else 0 end,
@@ -205,7 +219,7 @@ export async function rollUpParents(tx: Tx, parts: readonly EndedTask[], events:
       completed_at = case when r.final then boreas_now() end
     from jsonb_to_recordset(${
     tx.json(written as never)
-  }) as r(id uuid, state text, reason jsonb, final boolean) where t.id = r.id`;
+  }) as r(id uuid, state text, reason jsonb, final boolean) where t.id = r.id`.then(() => {})));
   for (const parent of changed) if (!isFinal(parent.state)) events.push(taskEvent(parent));
   return changed.filter((parent) => isFinal(parent.state));
 }

@@ -25,10 +25,10 @@ export async function listVersions(db: Database, projectId: string, filter: Vers
     select v.id, v.version, v.git_tag, v.git_commit, nullif(v.repository, '') as repository, v.repository_id,
       v.description, v.status, v.builds, v.reason, v.builds_reason, v.app_builds, v.created_by, v.created_at,
       coalesce((
-        select jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'changed', va.changed, 'builds', va.builds)
-          order by a.name)
+        select json_agg(json_build_object('id', a.id, 'name', a.name, 'changed', va.changed, 'builds', va.builds)
+          order by a.name) -- as text: half the time of jsonb
         from version_app va join application a on a.id = va.application_id where va.version_id = v.id
-      ), '[]'::jsonb) as applications,
+      ), '[]') as applications,
       extract(epoch from boreas_now() - nullif(v.builds_reason -> 'params' ->> 'checkedAt', '')::timestamptz)::int
         as checked_seconds_ago
     from version v

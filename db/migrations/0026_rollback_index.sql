@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY "task_rollback" ON "task" USING btree ("id") WHERE state = 'pending' and type = 'rollback';
