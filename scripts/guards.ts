@@ -8,7 +8,7 @@ export interface Guard {
   text: string | RegExp;
   /** What stands there without it. */
   without: string;
-  /** Who misses it, when it is not the tests of leases and of deployments. */
+  /** Who misses it, when it is not the tests of leases, arrivals, pauses and deployments. */
   tests?: string[];
 }
 

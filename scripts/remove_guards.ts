@@ -10,7 +10,12 @@ import { SEEDED_BUGS } from "./seeded_bugs.ts";
 import type { Guard } from "./guards.ts";
 import type { SeededBug } from "./seeded_bugs.ts";
 
-const TESTS = ["db/tasks/leases.test.ts", "db/deployments/deployments.test.ts"];
+const TESTS = [
+  "db/tasks/leases.test.ts",
+  "db/tasks/end_pauses.test.ts",
+  "db/agents/connect_agent.test.ts",
+  "db/deployments/deployments.test.ts",
+];
 const LEASE_MODEL = ["db/tasks/lease_model.test.ts"];
 const TREE_MODEL = ["db/deployments/deployment_model.test.ts"];
 /** A mistake that needs more than this is not one that an ordinary run would find. */

@@ -122,8 +122,8 @@ export const SEEDED_BUGS: SeededBug[] = [
     kind: "grace",
     name: "only the first sweep ever begins a grace",
     file: "db/tasks/reap_tasks.ts",
-    text: " or setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds})",
-    without: "",
+    text: "setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds})",
+    without: "false",
   },
   {
     kind: "grace",

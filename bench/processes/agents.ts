@@ -45,8 +45,8 @@ function createIdle(): Operator {
       });
       return Promise.resolve({ status: "success", message: "Nothing to do." });
     },
-    async *observe() {
-      yield* running.values();
+    async *observe(wants) {
+      for (const one of running.values()) if (!wants || wants(one)) yield one;
     },
   };
 }

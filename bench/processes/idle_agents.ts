@@ -88,6 +88,7 @@ function connect(
       onTrust: () => {},
       onLost: () => {},
     });
+    let tickets: string[] = [];
     const connection = createConnection({
       clock,
       chance,
@@ -109,12 +110,16 @@ function connect(
           slots: 8,
           facts,
           resumes: [],
+          tickets,
           signature: base64Url(new Uint8Array(signed)),
         };
       },
       welcomed(welcome, helloSentAt) {
         welcomes.push(now());
         keeper.connected(helloSentAt, welcome.leaseSeconds);
+        if (welcome.ticket === undefined) return;
+        tickets = [welcome.ticket, ...tickets].slice(0, 2);
+        connection.send({ type: "ticket.kept" });
       },
       received(message) {
         if (message.type === "lease.renewed") keeper.renewed(message);

@@ -4,7 +4,7 @@ import process from "node:process";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Page } from "playwright-core";
 import { component } from "../helpers/require_component.ts";
-import { agents } from "./fixture_data.ts";
+import { agents } from "./fixture_agents.ts";
 import { startFixtureServer } from "./fixture_server.ts";
 import type { FixtureServer } from "./fixture_server.ts";
 import { buildDashboard } from "./helpers/build_dashboard.ts";

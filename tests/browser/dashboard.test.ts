@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Page } from "playwright-core";
 import { reason } from "../../domain/reason.ts";
 import { component } from "../helpers/require_component.ts";
-import { deployments, makeTasks } from "./fixture_data.ts";
+import { deployments, makeTasks } from "./fixture_deployments.ts";
 import { startFixtureServer } from "./fixture_server.ts";
 import type { FixtureServer } from "./fixture_server.ts";
 import { buildDashboard } from "./helpers/build_dashboard.ts";

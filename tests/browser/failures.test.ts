@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reason } from "../../domain/reason.ts";
 import { component } from "../helpers/require_component.ts";
-import { deployments, environments, makeTasks } from "./fixture_data.ts";
+import { environments } from "./fixture_data.ts";
+import { deployments, makeTasks } from "./fixture_deployments.ts";
 import { openDashboard } from "./helpers/open_dashboard.ts";
 import type { OpenDashboard } from "./helpers/open_dashboard.ts";
 import { waitUntilLive } from "./helpers/use_dashboard.ts";

@@ -1,6 +1,8 @@
 import { reason } from "../../domain/reason.ts";
 import type { Trigger, TriggerRun } from "../../protocol/http_api.ts";
-import { deployments, environments, repositories, secondsAgo, versions } from "./fixture_data.ts";
+import { environments, secondsAgo, versions } from "./fixture_data.ts";
+import { deployments } from "./fixture_deployments.ts";
+import { repositories } from "./fixture_repositories.ts";
 
 const id = (n: number) => `0198c000-0000-7000-8000-0000000007${String(n).padStart(2, "0")}`;
 

@@ -1,7 +1,8 @@
 /** Triggers as a person sees them: what comes next, what they said and why, and what firing one would do. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { component } from "../helpers/require_component.ts";
-import { repositories, versions } from "./fixture_data.ts";
+import { versions } from "./fixture_data.ts";
+import { repositories } from "./fixture_repositories.ts";
 import { triggers } from "./fixture_triggers.ts";
 import { openDashboard } from "./helpers/open_dashboard.ts";
 import type { OpenDashboard } from "./helpers/open_dashboard.ts";

@@ -145,10 +145,10 @@ describe("deploy", () => {
   it("leaves the deployment alone when the person stops watching", async () => {
     api.on(`GET /deployments/${id}`, () => deployment("running"));
     const host = createTestHost({ env: { BOREAS_URL: api.url, BOREAS_TOKEN: "t" } });
-    api.on("GET /live", () => {
-      setTimeout(host.interrupt, 20);
-      return new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode(": hello\n\n")) }));
-    });
+    const hello = [new TextEncoder().encode(": hello\n\n")];
+    // Once it is asked for more, the greeting has been sent: the stream is open.
+    const pull = (c: ReadableStreamDefaultController) => hello.length > 0 ? c.enqueue(hello.pop()) : host.interrupt();
+    api.on("GET /live", () => new Response(new ReadableStream({ pull }, { highWaterMark: 0 })));
     expect(await runCli(["status", id, "--watch"], host)).toBe(1);
     expect(host.err()).toBe(`Stopped watching; the deployment goes on. See it with \`boreas status ${id}\`.\n`);
     expect(sent("POST")).toEqual([]);

@@ -90,6 +90,22 @@ export const version = (n: number, name: string, more: Partial<Version> = {}): V
   ...more,
 });
 
+export const repository = {
+  id: uuid(5),
+  url: "https://git.example.com/shop.git",
+  provider: "gitea",
+  branch: "main",
+  tagPattern: null,
+  configPaths: ["boreas.yaml"],
+  pollSeconds: 300,
+  hasCredential: false,
+  webhookPath: "/webhook/gitea/5",
+  reason: { code: "repository.new", params: {}, text: "Not read yet." },
+  lastSyncedAt: null,
+  createdAt: "2026-01-01T00:00:00Z",
+  updatedAt: "2026-01-01T00:00:00Z",
+};
+
 export const environment = (n: number, name: string, more: Partial<Environment> = {}): Environment => ({
   id: uuid(n),
   name,

@@ -23,6 +23,7 @@ import { createTestDatabase } from "../helpers/test_database.ts";
 import type { TestDatabase } from "../helpers/test_database.ts";
 import { seedWork } from "../helpers/seed_work.ts";
 import { firstSeed } from "../helpers/seed.ts";
+import { expectSound, readHistory } from "./support/history.ts";
 import { isThorough } from "./support/races.ts";
 import { interleave } from "./support/statement_gates.ts";
 
@@ -215,6 +216,7 @@ async function judge(
   const [deployment] = await db.sql<{ status: string }[]>`select status from deployment where id = ${deploymentId}`;
   expect(["completed", "failed", "cancelled"], story).toContain(deployment!.status);
   if (state === "cancelled") expect(deployment!.status, story).toBe("cancelled");
+  expectSound(await readHistory(db.sql, [deploymentId]));
 
   // Whatever comes late changes nothing.
   const before = await snapshot(taskId, deploymentId);

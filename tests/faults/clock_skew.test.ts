@@ -23,7 +23,11 @@ const CLOCKS = {
   fast: `${preload} FAKETIME='+0 x1.5'`,
 };
 /** A machine that runs other tests as well lets an agent wait for its turn. */
+const LOSSES = new Set(["task.lost", "task.retrying"]);
 const LEASE_SECONDS = isThorough() ? 3 : 5;
+/** What the master may need to see that a lease is over, and what a machine may need that runs other tests as well. */
+const SWEEP_SECONDS = 1;
+const LOADED_SECONDS = isThorough() ? 5 : 30;
 const LINES = 60;
 
 describe.skipIf(!faketime.available)(
@@ -77,10 +81,22 @@ describe.skipIf(!faketime.available)(
 
       const second = await release(300, "second");
       for (const agent of agents) await agent.kill("SIGKILL");
+      const killedAt = Date.now();
+      const held = (await second.parts()) as { id: string; leaseExpiresAt: string | null }[];
       await eventually(
         async () => (await second.parts()).every((t: { status: string }) => t.status === "pending"),
         "all leases ended",
       );
+      await master.api("POST", `/deployments/${second.id}/cancel`, {}); // nobody is there who could do it again
+      const end = await readHistory(master, [second.id]);
+      expectSound({ ...end, ledger: await readLedger(second.ledger), exclusive: true });
+      for (const { id, leaseExpiresAt } of held) {
+        const at = Date.parse(end.events!.findLast((e) => e.taskId === id && LOSSES.has(e.kind))!.at);
+        if (leaseExpiresAt) {
+          expect(at, "no sooner than the lease is over").toBeGreaterThanOrEqual(Date.parse(leaseExpiresAt));
+        }
+        expect((at - killedAt) / 1000).toBeLessThanOrEqual(LEASE_SECONDS + SWEEP_SECONDS + LOADED_SECONDS);
+      }
     }, 180_000);
   },
 );

@@ -6,7 +6,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { numberedLines } from "../helpers/ledger_app.ts";
 import { eventually } from "../helpers/start_product.ts";
 import type { RunningAgent } from "../helpers/start_product.ts";
+import { waitingForLocks } from "../helpers/waiting_for_locks.ts";
 import { expectSound, readHistory } from "./support/history.ts";
+import type { Sql } from "../../db/client.ts";
+import { onDatabase } from "./support/masters.ts";
+import { startOwnPostgres } from "./support/own_postgres.ts";
 import { followLive } from "./support/follow_live.ts";
 import { groupMembers, processesOf } from "./support/process_tree.ts";
 import { isThorough, race } from "./support/races.ts";
@@ -20,9 +24,13 @@ const MARGIN_SECONDS = isThorough() ? 15 : 60;
 describe("told to end", () => {
   let rack: Rack;
   let agent: RunningAgent;
+  let sql: Sql;
   beforeAll(async () => {
+    const postgres = await startOwnPostgres();
+    sql = await postgres.database("rack");
     // A lease that no test here outlasts: what happens is the doing of signals and words alone.
-    rack = await startRack({ BOREAS_LEASE_SECONDS: "20", BOREAS_RESTART_GRACE_SECONDS: "40" });
+    const lease = { BOREAS_LEASE_SECONDS: "20", BOREAS_RESTART_GRACE_SECONDS: "40" };
+    rack = await startRack({ ...onDatabase(postgres.url("rack")), ...lease });
     agent = rack.agent;
   });
   const sound = async (...tasks: RackTask[]) =>
@@ -64,6 +72,33 @@ describe("told to end", () => {
     await rack.master.restart();
     for (const task of tasks) expect(await rack.ended(task, "success")).toMatchObject({ attempt: 1, fence: 1 });
     expect(await rack.log(long, 1)).toContain(numberedLines(25));
+    await sound(...tasks);
+  });
+
+  it("F18: what becomes ready while a master takes long to end is leased by the next one", async () => {
+    const tasks = await rack.deploy(["gated", "next"], ["gated", "next"]);
+    const [gated, next] = tasks as [RackTask, RackTask];
+    await rack.begun(gated);
+    const stateOf = async ({ id }: RackTask) =>
+      (await sql<{ state: string; attempt: number }[]>`select state, attempt from task where id = ${id}`)[0]!;
+    let isOver = false;
+    await sql.begin(async (tx) => {
+      // The end of the master's reaper waits for this row, and with it the end of the master.
+      await tx`select from setting where key = 'sweep' for update`;
+      await eventually(async () => await waitingForLocks({ sql }) > 0, "a sweep waits");
+      const ended = rack.master.kill("SIGTERM").finally(() => isOver = true);
+      await eventually(
+        () => Promise.resolve(/stopping: no new leases/.test(rack.master.output())),
+        "it begins to stop",
+      );
+      await rack.openGate();
+      // It leaves as it is after 20 s: then the result was not taken, and there was nothing to lease.
+      await eventually(async () => isOver || (await stateOf(gated)).state === "success", "it takes the result");
+      return { ended };
+    }).then(({ ended }) => ended);
+    expect(await stateOf(next)).toMatchObject({ attempt: 0 });
+    await rack.master.restart();
+    for (const task of tasks) expect(await rack.ended(task, "success")).toMatchObject({ attempt: 1, fence: 1 });
     await sound(...tasks);
   });
 

@@ -9,7 +9,6 @@ import { component } from "../helpers/require_component.ts";
 import { eventually } from "../helpers/start_product.ts";
 import { temporaryFolder } from "../helpers/temporary_folder.ts";
 import { compareLog } from "./support/check_log.ts";
-import { expectSound } from "./support/history.ts";
 import { startLogRack, watchMemory } from "./support/log_rack.ts";
 import { isThorough } from "./support/races.ts";
 
@@ -96,7 +95,8 @@ sleep ${isThorough() ? 60 : 10}`,
       const stored = await rack.printed(taskId);
       expect(stored.length).toBeLessThan(bytes);
       expect(stored.toString().split("\n").some((line) => parseGapMarker(line)?.cause === "spool")).toBe(true);
-      expectSound({ memory, logs: [{ task: taskId, attempt: 1, emitted: content, stored }] });
+      const logs = [{ task: taskId, attempt: 1, emitted: content, stored }];
+      await rack.expectSound([taskId], { memory, logs, boundSeconds: isThorough() ? 400 : 120 });
     },
     isThorough() ? 500_000 : 180_000,
   );
@@ -117,6 +117,10 @@ it(
     expect(await rack.ended(taskId, "success", isThorough() ? 300 : 60)).toMatchObject({ attempt: 1 });
     const printed = await rack.printed(taskId);
     expect(compareLog(content, printed)).toBeUndefined();
+    await rack.expectSound([taskId], {
+      logs: [{ task: taskId, attempt: 1, emitted: content, stored: printed }],
+      boundSeconds: isThorough() ? 400 : 120,
+    });
     const lines = printed.toString().trimEnd().split("\n");
     const marker = lines.findIndex((line) => parseGapMarker(line));
     const gap = parseGapMarker(lines[marker]!)!;
@@ -150,7 +154,8 @@ describe.skipIf(!netns.available)(`a full disk${netns.reason}`, () => {
     await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", stateDir);
     cleanups.push(() => run("umount", "-l", stateDir));
     const rack = await startLogRack({ scripts: { small: "echo printed" }, stateDir });
-    await rack.ended(await rack.deploy("small"));
+    const small = await rack.deploy("small");
+    await rack.ended(small);
     const filler = join(stateDir, "filler");
     await fill(filler);
     const failed = await rack.deploy("small");
@@ -164,7 +169,11 @@ describe.skipIf(!netns.available)(`a full disk${netns.reason}`, () => {
     await Deno.remove(filler);
     const next = await rack.deploy("small");
     await rack.ended(next);
-    expect((await rack.printed(next)).toString()).toBe("printed\n");
+    const stored = await rack.printed(next);
+    expect(stored.toString()).toBe("printed\n");
+    await rack.expectSound([small, failed, next], {
+      logs: [{ task: next, attempt: 1, emitted: "printed\n", stored }],
+    });
   }, 180_000);
 });
 

@@ -10,6 +10,7 @@ import { claim, finish, success } from "../helpers/play_tasks.ts";
 import { seedWorld } from "../helpers/seed_release.ts";
 import type { World } from "../helpers/seed_release.ts";
 import { createTestDatabase } from "../helpers/test_database.ts";
+import { waitingForLocks } from "../helpers/waiting_for_locks.ts";
 import type { TestDatabase } from "../helpers/test_database.ts";
 import { expectSound, readHistory } from "./support/history.ts";
 import { race } from "./support/races.ts";
@@ -37,11 +38,7 @@ describe("a sweep that straddles a completion", () => {
     await holder`begin`;
     if (random() < 0.5) await holder`select 1 from deployment where id = ${id} for update`;
     else await holder`select 1 from task where id = ${task!.id} for update`;
-    const waiting = async () =>
-      (await db.sql<{ n: number }[]>`
-      select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)[
-        0
-      ]!.n;
+    const waiting = () => waitingForLocks(db);
     const sweep = () => reapTasks(db, { leaseSeconds: 30, graceSeconds: 0, chance: () => 0.5 });
     const complete = () => finish(db, task!, success);
     let swept: Promise<number>;

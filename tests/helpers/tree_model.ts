@@ -6,18 +6,16 @@
  * The plan (which tasks there are and who waits for whom) is taken over from the database, a rollback's too once it is
  * seen to be the right one; what becomes of it is worked out here.
  */
-import { expect } from "vitest";
 import { isEnded } from "../../domain/deployment_state.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { RollbackScope } from "../../domain/strategy.ts";
-import type { TaskState } from "../../domain/task_state.ts";
 import { dealBatches, expectDealt } from "./tree_batches.ts";
 import type { Dealt } from "./tree_batches.ts";
 import { FailureHooks } from "./tree_hooks.ts";
 import type { HooksOfFailure } from "./tree_hooks.ts";
-import { placesBack } from "./tree_scope.ts";
-import { appOrder, HELD, isBad, isFailureHook, isHeld, isOver, isVerdict, isWaiting, MAX_LOSSES } from "./tree_task.ts";
-import { isBegunWait, placeOf } from "./tree_task.ts";
+import { TreeOfTasks } from "./tree_of_tasks.ts";
+import { expectWayBack, placesBack } from "./tree_scope.ts";
+import { isBad, isBegunWait, isFailureHook, isHeld, isOver, isWaiting, MAX_LOSSES } from "./tree_task.ts";
 import type { Choice, Ending, FailureAction, TreeTask } from "./tree_task.ts";
 import { Votes } from "./tree_votes.ts";
 
@@ -32,9 +30,8 @@ export interface TreeRules {
   rolling: ReadonlyMap<string, boolean>;
 }
 
-export class TreeModel {
+export class TreeModel extends TreeOfTasks {
   status: DeploymentState = "running";
-  private tasks = new Map<string, TreeTask>();
   /** Leaves that agents have taken up, until the rollback's tasks are known. */
   private reached: TreeTask[] | undefined;
   /** Places that go back, of the newest rollback. */
@@ -42,7 +39,7 @@ export class TreeModel {
   /** Batches that were dealt anew, until the waits that were made are known. */
   private dealt: Dealt[] = [];
   private votes = new Votes();
-  private onFailure: FailureAction;
+  protected onFailure: FailureAction;
   private answer: Choice | null;
   /** It is paused because something failed, and people are asked. */
   asked = false;
@@ -51,6 +48,7 @@ export class TreeModel {
     plan: readonly TreeTask[],
     readonly rules: TreeRules,
   ) {
+    super();
     this.onFailure = rules.onFailure;
     this.answer = rules.answer;
     this.hooks = new FailureHooks(rules.hooks);
@@ -58,19 +56,8 @@ export class TreeModel {
     this.follow();
   }
 
-  all = () => [...this.tasks.values()].sort((a, b) => a.position - b.position);
-  knows = (id: string) => this.tasks.has(id);
-  get = (id: string) => this.tasks.get(id)!;
-  partsOf = (whole: TreeTask) => this.all().filter((t) => t.parentId === whole.id);
   isOpen = (t: TreeTask) =>
     isFailureHook(t) ? !isEnded(this.status) : this.status === (t.isRollback ? "rolling_back" : "running");
-  private forward = () => this.all().filter((t) => !t.isRollback);
-  private wholeOf = (t: TreeTask) => t.parentId === null ? undefined : this.get(t.parentId);
-  private isWhole = (t: TreeTask) => this.partsOf(t).length > 0;
-  private isTolerated = (t: TreeTask) =>
-    t.state === "failed" && this.failuresBeside(t) <= (this.wholeOf(t)?.maxFailures ?? 0);
-  private failuresBeside = (t: TreeTask) =>
-    this.all().filter((o) => o.parentId === t.parentId && o.state === "failed").length;
 
   // What agents and timers do.
 
@@ -132,25 +119,10 @@ export class TreeModel {
     return true;
   }
 
-  /** Somebody watches over what this part has put in place. */
-  isListenedTo(id: string): boolean {
-    const part = this.get(id);
-    const whole = this.wholeOf(part);
-    const isWatched = whole && this.partsOf(whole).some((t) => t.isWatch && isWaiting(t));
-    const listens = this.status === "running" || this.status === "paused";
-    return Boolean(isWatched) && listens && !part.isRollback && part.state === "success" && !part.ignored;
-  }
   /** The machine of this part says that what it has turned bad. @returns whether anybody listened */
   turnBad(id: string): boolean {
     if (!this.isListenedTo(id)) return false;
-    const whole = this.wholeOf(this.get(id))!;
-    // Nothing is tolerated any more, and who has not begun is spared.
-    whole.maxFailures = 0;
-    for (const other of this.partsOf(whole)) {
-      if (isWaiting(other) && other.isWatch) other.blamed = placeOf(this.get(id));
-      if (isWaiting(other)) other.state = other.isWatch ? "failed" : "skipped";
-      else if (isHeld(other) && other.type === "gate") other.state = "cancelling"; // nothing is left to decide
-    }
+    this.condemn(this.get(id));
     this.follow();
     return true;
   }
@@ -158,12 +130,6 @@ export class TreeModel {
   // What people wish. Each returns false when it is refused, which leaves everything as it was.
 
   pause = () => this.allowed(["running"], () => void (this.status = "paused"));
-  /** What has failed and can be decided about: of a whole, its parts. */
-  failedOf = (id: string | null): TreeTask[] =>
-    this.forward().filter((t) =>
-      t.state === "failed" && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" &&
-      [null, t.id, t.parentId].includes(id)
-    );
   decide(id: string, choice: Choice): boolean {
     const tasks = this.asked ? this.failedOf(id) : [];
     if (tasks.length === 0 || (choice === "exclude" && tasks.some((t) => t.target === null))) return false;
@@ -267,25 +233,8 @@ export class TreeModel {
     if (hooks.length > 0) this.follow();
     const back = added.filter((t) => !isFailureHook(t));
     if (back.length === 0 && !this.reached) return;
-    const { reached = [] } = this;
-    // One place may have been reached by several parts.
-    expect(
-      back.filter((t) => t.isLeaf && t.type !== "hook").map(placeOf).sort(),
-      "what must be given back, and no more",
-    )
-      .toEqual([...this.back].sort());
-    const forwardOrder = appOrder(this.forward(), this.get);
-    const byId = new Map(back.map((t) => [t.id, t]));
-    const backwardOrder = appOrder(back, (id) => byId.get(id) ?? this.get(id));
-    for (const row of back) {
-      const still = reached.filter((t) => t.appId === row.appId && isHeld(t)).map((t) => t.id);
-      expect(row.dependsOn, `${row.name} waits for what still runs`).toEqual(expect.arrayContaining(still));
-      for (const other of back.filter((o) => o.appId !== row.appId)) {
-        expect(backwardOrder(row.appId).has(other.appId), "the way back is the way there, turned round")
-          .toBe(forwardOrder(other.appId).has(row.appId));
-      }
-      this.tasks.set(row.id, { ...row, state: "blocked" });
-    }
+    expectWayBack(back, { places: this.back, reached: this.reached ?? [], forward: this.forward(), get: this.get });
+    for (const row of back) this.tasks.set(row.id, { ...row, state: "blocked" });
     this.reached = undefined;
     this.follow();
   }
@@ -299,18 +248,6 @@ export class TreeModel {
     this.follow();
   }
 
-  private takeUp(only: string | null): boolean {
-    const tasks = this.forward();
-    const again = tasks.filter((t) =>
-      isBad(t) && !this.isWhole(t) && this.wholeOf(t)?.state !== "success" && [null, t.id, t.parentId].includes(only)
-    );
-    if (again.length === 0) return false;
-    for (const task of again) task.state = "blocked";
-    this.bringBackSkipped(tasks, again);
-    // Whoever had been let go by a failure that is tried again waits once more.
-    for (const task of tasks) if (isWaiting(task)) task.state = "blocked";
-    return true;
-  }
   private carryOut(choice: Choice, tasks: readonly TreeTask[]): void {
     this.asked = false;
     if (choice === "fail") this.onFailure = "stop";
@@ -328,25 +265,6 @@ export class TreeModel {
     }
     this.follow();
   }
-  private leaveOut(machines: readonly (string | null)[]): void {
-    const out = this.forward().filter((t) =>
-      !this.isWhole(t) && isWaiting(t) && t.target !== null && machines.includes(t.target)
-    );
-    for (const task of out) {
-      Object.assign(task, { state: "skipped", leftOut: true });
-      // Who waited for it waits for what it waited for.
-      for (const other of this.forward().filter((t) => t.dependsOn.includes(task.id) && isWaiting(t))) {
-        other.dependsOn = [...new Set([...other.dependsOn.filter((d) => d !== task.id), ...task.dependsOn])];
-      }
-    }
-    for (const whole of this.forward().filter(this.isWhole)) {
-      const parts = this.partsOf(whole);
-      if (!parts.some((p) => out.includes(p)) || !parts.filter((p) => p.target !== null).every((p) => p.leftOut)) {
-        continue;
-      }
-      for (const wait of parts.filter((p) => p.target === null && isWaiting(p))) wait.state = "skipped";
-    }
-  }
   private allowed(when: readonly DeploymentState[], act: () => void): boolean {
     if (!when.includes(this.status)) return false;
     act();
@@ -355,13 +273,6 @@ export class TreeModel {
   }
   private endsByClock = (t: TreeTask) => t.type === "pause" || t.isWatch || t.promoted === true;
   private tryAgain = (task: TreeTask, due: boolean) => void Object.assign(task, { state: "pending", due });
-  private stop(task: TreeTask, waiting: "cancelled" | "skipped"): void {
-    if (isWaiting(task)) task.state = waiting;
-    else if (isHeld(task)) task.state = "cancelling";
-  }
-  private endWaiting(how: "cancelled" | "skipped"): void {
-    for (const task of this.forward()) if (!this.isWhole(task)) this.stop(task, how);
-  }
   private turnRound(scope: RollbackScope): void {
     this.status = "rolling_back";
     this.asked = false;
@@ -371,81 +282,9 @@ export class TreeModel {
     this.reached = this.forward().filter((t) => t.isLeaf && t.attempt > 0).map((t) => ({ ...t }));
     this.back = placesBack(this.reached, this.forward(), scope);
   }
-  /** Of what was skipped, all that can run again; while another failure stays, only what follows from the retried. */
-  private bringBackSkipped(tasks: TreeTask[], again: TreeTask[]): void {
-    const back = new Set(again);
-    const wholes = () => tasks.filter((t) => this.isWhole(t) && this.partsOf(t).some((p) => back.has(p)));
-    const stays = tasks.some((t) => isBad(t) && !this.isTolerated(t) && !wholes().includes(t));
-    const skipped = tasks.filter((t) => t.state === "skipped" && !this.isWhole(t) && !t.leftOut);
-    const follows = (t: TreeTask) =>
-      t.dependsOn.some((d) => back.has(this.get(d)) || wholes().includes(this.get(d))) ||
-      wholes().includes(this.wholeOf(t)!);
-    if (!stays) skipped.forEach((t) => back.add(t));
-    else {for (let size = -1; size !== back.size;) {
-        size = back.size;
-        for (const t of skipped) if (follows(t)) back.add(t);
-      }}
-    const mayEndWell = (t: TreeTask) =>
-      back.has(t) || wholes().includes(t) || !isOver(t) || t.state === "success" || t.leftOut || this.isTolerated(t);
-    const cannot = (t: TreeTask) => {
-      const whole = this.wholeOf(t);
-      return t.dependsOn.some((d) => !mayEndWell(this.get(d))) || (whole?.state === "success");
-    };
-    for (let size = -1; size !== back.size;) {
-      size = back.size;
-      for (const t of skipped) if (back.has(t) && cannot(t)) back.delete(t);
-    }
-    // A part that had been lost before a failure had it skipped begins anew, like what failed.
-    const anew = (t: TreeTask) => ({ losses: 0, maxAttempts: Math.max(t.maxAttempts, t.attempt + 1) });
-    for (const t of back) Object.assign(t, { state: "blocked", due: true, ...anew(t) });
-  }
-
   /** The rules of the tree, then the deployment's own move, again until nothing changes. */
   private follow(): void {
     do this.settle(); while (this.move());
-  }
-  private settle(): void {
-    for (let changed = true; changed;) {
-      changed = false;
-      for (const whole of this.all().filter(this.isWhole)) if (this.isJudged(whole)) whole.maxFailures = 0;
-      for (const task of this.all()) {
-        const state = this.isWhole(task) ? this.rollUp(task) : this.wake(task);
-        if (state === task.state) continue;
-        task.state = state;
-        changed = true;
-      }
-    }
-  }
-  /** What a whole tolerates are machines that fail, and no more of a canary step's than that step says. */
-  private isJudged(whole: TreeTask): boolean {
-    const failed = this.partsOf(whole).filter((p) => p.state === "failed");
-    const ofStep = (f: TreeTask) => failed.filter((o) => o.step?.number === f.step!.number).length;
-    return failed.some((f) => isVerdict(f) || (f.step !== null && ofStep(f) > f.step.maxFailures));
-  }
-  private wake(task: TreeTask): TaskState {
-    if (task.state !== "blocked") return task.state;
-    const before = task.dependsOn.map(this.get);
-    // A rollback must always end: it waits for the others only so that the two never overlap.
-    if (task.isRollback) return before.every(isOver) ? "pending" : "blocked";
-    const isLeftOut = (d: TreeTask) => d.leftOut === true && d.parentId !== null;
-    if (before.every((d) => d.state === "success" || isLeftOut(d) || this.isTolerated(d))) return "pending";
-    const asks = this.onFailure === "pause" && (this.status === "running" || this.status === "paused");
-    const dooms = (d: TreeTask) =>
-      isOver(d) && d.state !== "success" && !isLeftOut(d) && !this.isTolerated(d) && !(asks && d.state === "failed");
-    return before.some(dooms) ? "skipped" : "blocked";
-  }
-  private rollUp(whole: TreeTask): TaskState {
-    const parts = this.partsOf(whole).filter((p) => !p.leftOut);
-    const some = (...states: TaskState[]) => parts.some((p) => states.includes(p.state));
-    const failures = parts.filter((p) => p.state === "failed").length;
-    if (parts.every(isOver)) {
-      if (failures > whole.maxFailures) return "failed";
-      if (some("cancelled")) return "cancelled";
-      if (failures > 0 && !some("success")) return "failed";
-      return some("skipped") || !some("success") ? "skipped" : "success";
-    }
-    if (whole.state === "running" || some(...HELD, "success", "failed")) return "running"; // never back to waiting
-    return some("pending") ? "pending" : "blocked";
   }
   /** @returns whether something was done that the tree must follow */
   private move(): boolean {

@@ -1,6 +1,7 @@
 /** A master: the product's own scheduler core over a store on another machine, and its listening socket. */
 import type { Hints, HintTopic } from "../../db/hints.ts";
 import { createHints } from "../../db/hints.ts";
+import type { FreeSlots } from "../../db/tasks/claim_tasks.ts";
 import { pingSeconds } from "../../protocol/agent_messages.ts";
 import { createCore } from "../../scheduler/core.ts";
 import type { Core } from "../../scheduler/core.ts";
@@ -15,8 +16,13 @@ export class Master implements MasterPart {
   process: Process | undefined;
   core: Core | undefined;
   #local: Hints = createHints();
+  #isEnding = false;
   constructor(readonly world: World, readonly name: string) {}
 
+  /** Told to end, and not started anew yet. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
   get isUp(): boolean {
     return this.process?.alive ?? false;
   }
@@ -35,14 +41,22 @@ export class Master implements MasterPart {
     this.process = process;
     const mayDie = world.crashPoint(() => this.process === process && this.crash());
     const { leaseSeconds, sweepSeconds, graceSeconds } = world.options;
+    this.#isEnding = false;
+    const store = createFlakyStore(
+      world.store,
+      process,
+      world.random,
+      world.weather,
+      (verb, args, answer) => world.checker.stored(verb, args, answer),
+    );
     this.core = createCore({
-      store: createFlakyStore(
-        world.store,
-        process,
-        world.random,
-        world.weather,
-        (verb, args, answer) => world.checker.stored(verb, args, answer),
-      ),
+      store: {
+        ...store,
+        claimTasks: (agents, lease) => (this.#offers(agents), store.claimTasks(agents, lease)),
+        finishAndHandOn: (results, chance, agents, lease) => (
+          this.#offers(agents), store.finishAndHandOn(results, chance, agents, lease)
+        ),
+      },
       newId: world.newId,
       hints: this.#sharedHints(),
       clock: process.clock,
@@ -80,6 +94,7 @@ export class Master implements MasterPart {
     const { process, core } = this;
     if (!this.isUp || process!.paused) return;
     this.world.trace.say(this.name, "is told to end");
+    this.#isEnding = true;
     await core!.stop();
     if (!process!.alive) return;
     this.world.trace.say(this.name, "has ended");
@@ -91,6 +106,11 @@ export class Master implements MasterPart {
     this.core!.gateway.accept(createWsLink(socket.asWebSocket, this.process!.clock, period), agentId);
   }
 
+  /** Slots to a claim. */
+  #offers(agents: readonly FreeSlots[]): void {
+    if (!this.#isEnding || agents.length === 0) return;
+    this.world.checker.break(`F18: ${this.name} asks for work for ${agents.length} agents after it was told to end`);
+  }
   /** Told here at once, to the other masters a little later or never. */
   #sharedHints(): Hints {
     const { world, process } = this;

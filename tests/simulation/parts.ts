@@ -33,6 +33,8 @@ export interface MachinePart extends Part {
 }
 
 export interface MasterPart extends Part {
+  /** Told to end, and not started anew yet. */
+  readonly isEnding: boolean;
   readonly core: Core | undefined;
   end(): Promise<void>;
   hear(topic: HintTopic): void;
@@ -43,6 +45,8 @@ export interface MasterPart extends Part {
 /** Whoever sees something tells it here. */
 export interface Witness extends Ledger {
   readonly violations: string[];
+  /** Notes that this has happened and must never. */
+  break(what: string): void;
   uncaught(who: string, error: unknown): void;
   stored(verb: keyof TaskStore, args: unknown[], answer: unknown): void;
   look(): void;

@@ -68,9 +68,11 @@ async function live(world: World): Promise<void> {
 function isAtRest({ tables, network, masters, machines }: World): boolean {
   for (const { status } of tables.deployments.values()) if (!isEnded(status)) return false;
   for (const socket of network.sockets) if (socket.vanished) return false;
-  return masters.every(({ core }) => core!.stats().held === 0) && machines.every(({ agent, disk }) => {
-    const { connected, running, suspended, unacknowledged } = agent!.status();
-    return connected && running + suspended + unacknowledged === 0 &&
-      !disk.names().some((path) => /^(journal|outbox|spool)\//.test(path));
-  });
+  // A master that is still ending takes its agents' connections with it.
+  return masters.every(({ core, isEnding }) => !isEnding && core!.stats().held === 0) &&
+    machines.every(({ agent, disk }) => {
+      const { connected, running, suspended, unacknowledged } = agent!.status();
+      return connected && running + suspended + unacknowledged === 0 &&
+        !disk.names().some((path) => /^(journal|outbox|spool)\//.test(path));
+    });
 }

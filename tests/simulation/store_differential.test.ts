@@ -10,7 +10,7 @@ import { modelRuns } from "../helpers/model_runs.ts";
 import { createTestDatabase } from "../helpers/test_database.ts";
 import { createMemoryWorld } from "./memory_world.ts";
 import { createSqlWorld } from "./sql_world.ts";
-import { idOf } from "./store_suite.ts";
+import { idOf } from "./store_suite/store_play.ts";
 import type { StoreWorld } from "./store_world.ts";
 
 const db = await createTestDatabase({ max: 1 });
@@ -122,7 +122,9 @@ const Acts: Record<string, fc.Arbitrary<Act>> = {
       return world.store.appendChunks([{ ...lease, ...next, data: new TextEncoder().encode(text) }]);
     }),
   pass: fc.constantFrom(100, 1000, 4000, 9000, 11_000, 40_000).map((ms) => (world) => world.advance(ms)),
-  reap: fc.constant((world) => world.store.reapTasks({ leaseSeconds: LEASE, graceSeconds: 15, chance })),
+  reap: fc.constantFrom(false, false, true).map((isReturn) => (world) =>
+    world.store.reapTasks({ leaseSeconds: LEASE, graceSeconds: 15, isReturn, chance })
+  ),
   connect: fc.record({
     agent: fc.nat(1),
     session: fc.integer({ min: 200, max: 220 }),

@@ -3,7 +3,7 @@ import { isEnded } from "../../../domain/deployment_state.ts";
 import { FINAL_STATES } from "../../../domain/task_state.ts";
 import type { LedgerLine } from "../../helpers/ledger_app.ts";
 import { compareLog } from "./check_log.ts";
-import type { History, TaskEvent } from "./history_parts.ts";
+import type { History, TaskEvent, TaskView } from "./history_parts.ts";
 
 const MEMORY_GROWTH = 64 * 1024 * 1024;
 const BOUND_SECONDS = 120;
@@ -140,15 +140,22 @@ function* oneStartPerAttempt({ ledger = [] }: History): Iterable<string> {
 function* dependenciesComeFirst({ tasks = [], events, ledger = [] }: History): Iterable<string> {
   const known = new Map(tasks.map((task) => [task.id, task]));
   const eventsOf = byTask(events ?? []);
+  const lastEnd = (id: string, before: number) =>
+    (eventsOf.get(id) ?? []).findLast((e) => e.id < before && TERMINAL_TASK.has(e.kind))?.kind;
+  const isTolerated = ({ parentId }: TaskView, before: number) => {
+    if (!parentId) return false;
+    const failed = tasks.filter((t) => t.parentId === parentId && lastEnd(t.id, before) === "task.failed").length;
+    return failed <= (known.get(parentId)?.maxFailures ?? 0);
+  };
   for (const task of tasks) {
     const starts = (eventsOf.get(task.id) ?? []).filter((e) => e.kind === "task.leased" || e.kind === "task.running");
     for (const dependency of task.dependencies) {
       const other = known.get(dependency);
       for (const start of starts) {
-        const last = (eventsOf.get(dependency) ?? []).findLast((e) => e.id < start.id && TERMINAL_TASK.has(e.kind));
+        const last = lastEnd(dependency, start.id);
         // A failed part may be tolerated by its whole; a rollback goes on whatever became of what it waits for.
-        const isEnough = last?.kind === "task.success" || last && (task.isRollback || !other) ||
-          last?.kind === "task.failed" && other?.parentId;
+        const isEnough = last === "task.success" || last && (task.isRollback || !other) ||
+          last === "task.failed" && other && isTolerated(other, start.id);
         if (events && !isEnough) {
           yield `I9: ${task.id} was ${start.kind.slice(5)} before ${dependency} had succeeded.`;
           break;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { gapMarker } from "../../../domain/log_marker.ts";
 import type { LedgerLine } from "../../helpers/ledger_app.ts";
-import { checkHistory, expectSound } from "./history.ts";
+import { checkHistory, expectSound, expectStories } from "./history.ts";
 import type { DeploymentView, History, TaskEvent, TaskView } from "./history.ts";
 
 const MB = 1024 * 1024;
@@ -49,6 +49,20 @@ const line = (what: LedgerLine["what"], at: number, attempt = 1, id = "t1"): Led
 });
 const log = (emitted: string, stored: string): History => ({ logs: [{ task: "t1", attempt: 1, emitted, stored }] });
 
+/** A whole of three parts, of which the third waits for the second; it is handed out when the first two have ended. */
+function partly({ failed, maxFailures }: { failed: string[]; maxFailures: number }): History {
+  const outcomeOf = (id: string) => (failed.includes(id) ? "failed" : "success");
+  const ends = ["b0", "b1"].flatMap((id) => [leased(1, "rack-1", id), task(outcomeOf(id), id)]);
+  return {
+    events: [...ends, leased(1, "rack-1", "b2"), task("success", "b2")],
+    tasks: [
+      view({ id: "whole", status: failed.length > maxFailures ? "failed" : "success", maxFailures }),
+      ...["b0", "b1"].map((id) => view({ id, parentId: "whole", status: outcomeOf(id) })),
+      view({ id: "b2", parentId: "whole", dependencies: ["b1"] }),
+    ],
+  };
+}
+
 /** A lost attempt, a second one that succeeds, a dependent that runs after it, a log with a marker. */
 function soundHistory(): History {
   return {
@@ -91,6 +105,20 @@ it("throws with every broken invariant and the history behind it", () => {
   expect(() => expectSound({ ...soundHistory(), deployments: [ended({ status: "running" })] })).toThrow(
     /^I4: deployment d1 has not ended; it is running\.\n\ndeployment d1 running/,
   );
+});
+
+it("does not take nothing for a good sign", () => {
+  expect(() => expectSound({})).toThrow("says nothing");
+  expect(() => expectSound({ events: [], tasks: [], ledger: [], exclusive: true, boundSeconds: 30 })).toThrow(
+    "says nothing",
+  );
+  const { events, tasks, deployments } = soundHistory();
+  const read = (history: History, ids = [DEPLOYMENT]) => () => expectStories(history, ids);
+  expect(read({ events, tasks, deployments })).not.toThrow();
+  expect(read({ events, tasks, deployments }, [])).toThrow("no deployment");
+  expect(read({ events, tasks })).toThrow("no row of deployment d1");
+  expect(read({ events, deployments, tasks: [] })).toThrow("no task of deployment d1");
+  expect(read({ events: [], tasks, deployments })).toThrow("no event of deployment d1");
 });
 
 const forged: Record<string, () => History> = {
@@ -154,6 +182,16 @@ const forged: Record<string, () => History> = {
     events: [leased(1), task("failed"), leased(1, "rack-1", "t2")],
     tasks: [view({ status: "failed" }), view({ id: "t2", status: "running", dependencies: ["t1"] })],
   }),
+  "I9: handed out after a part had failed and nothing was tolerated": () => {
+    const history = partly({ failed: ["b1"], maxFailures: 0 });
+    return { ...history, events: [...history.events!, task("failed", "whole")] };
+  },
+  "I9: handed out after more parts had failed than are tolerated": () =>
+    partly({ failed: ["b0", "b1"], maxFailures: 1 }),
+  "I9: handed out after a part of a whole that nobody knows had failed": () => {
+    const { events, tasks } = partly({ failed: ["b1"], maxFailures: 1 });
+    return { events, tasks: tasks!.filter(({ id }) => id !== "whole") };
+  },
   "I9: a program that began before that of its dependency had ended": () => ({
     ledger: [line("start", 10), line("start", 20, 1, "t2"), line("end", 30), line("end", 40, 1, "t2")],
     tasks: [view(), view({ id: "t2", dependencies: ["t1"] })],
@@ -204,6 +242,11 @@ describe("what looks odd and is right", () => {
       events: [leased(1), task("failed"), leased(1, "rack-1", "undo"), task("success", "undo")],
       tasks: [view({ status: "failed" }), view({ id: "undo", dependencies: ["t1"], isRollback: true })],
     })).toEqual([]);
+  });
+
+  it("a part that begins after one that failed, as long as their whole tolerates it", () => {
+    expect(checkHistory(partly({ failed: ["b1"], maxFailures: 1 }))).toEqual([]);
+    expect(checkHistory(partly({ failed: ["b0", "b1"], maxFailures: 2 }))).toEqual([]);
   });
 
   it("a marker on a line of its own, and a program that prints what looks like one", () => {

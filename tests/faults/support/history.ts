@@ -10,8 +10,10 @@ import type { DeploymentView, History, TaskEvent, TaskView } from "./history_par
 export { checkHistory };
 export type { DeploymentView, History, TaskEvent, TaskView };
 
-/** Throws with one sentence per broken invariant and the history behind them. */
+/** Throws with one sentence per broken invariant and the history behind them, and when there is nothing to judge. */
 export function expectSound(history: History): void {
+  const facts = Object.values(history).filter((value) => typeof value === "object");
+  if (facts.every((fact) => Array.isArray(fact) && fact.length === 0)) throw new Error("this history says nothing");
   const broken = checkHistory(history);
   if (broken.length > 0) throw new Error(`${broken.join("\n")}\n\n${printHistory(history)}`);
 }
@@ -36,8 +38,23 @@ export function printHistory({ ledger = [], events = [], tasks = [], deployments
  * Everything the database or the API knows of these deployments. Events come by id: those of one task are written under
  * the lock of its row, so their ids are in the order of what happened (their transactions' numbers need not be).
  */
-export function readHistory(source: Sql | Master, deploymentIds: readonly string[]): Promise<History> {
-  return "api" in source ? readFromApi(source, deploymentIds) : readFromDatabase(source, deploymentIds);
+export async function readHistory(source: Sql | Master, deploymentIds: readonly string[]): Promise<History> {
+  const history =
+    await ("api" in source ? readFromApi(source, deploymentIds) : readFromDatabase(source, deploymentIds));
+  expectStories(history, deploymentIds);
+  return history;
+}
+
+/** Of each deployment its row, a task and an event: what was not found cannot break anything. */
+export function expectStories({ deployments = [], tasks = [], events = [] }: History, ids: readonly string[]): void {
+  if (ids.length === 0) throw new Error("a history of no deployment says nothing");
+  for (const id of ids) {
+    const isOf = (one: { deploymentId: string }) => one.deploymentId === id;
+    const found = { row: deployments.some((d) => d.id === id), task: tasks.some(isOf), event: events.some(isOf) };
+    for (const [what, isThere] of Object.entries(found)) {
+      if (!isThere) throw new Error(`no ${what} of deployment ${id} was found: its history says nothing`);
+    }
+  }
 }
 
 async function readFromDatabase(sql: Sql, ids: readonly string[]): Promise<History> {
@@ -48,7 +65,7 @@ async function readFromDatabase(sql: Sql, ids: readonly string[]): Promise<Histo
     order by id`;
   const tasks = await sql<TaskView[]>`
     select t.id, t.deployment_id, t.parent_id, t.name, t.state as status, t.attempt, t.fence, t.agent_id,
-      t.lease_expires_at, t.is_rollback,
+      t.lease_expires_at, t.is_rollback, t.max_failures,
       array(select d.depends_on::text from task_dependency d where d.task_id = t.id) as dependencies
     from task t where t.deployment_id = any(${[...ids]}::uuid[]) order by t.position, t.id`;
   const deployments = await sql<DeploymentView[]>`

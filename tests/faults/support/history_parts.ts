@@ -24,6 +24,8 @@ export interface TaskView {
   agentId?: string | null;
   leaseExpiresAt?: string | null;
   dependencies: string[];
+  /** Of a whole: parts that may fail before it does. None when absent, as the API does not say it. */
+  maxFailures?: number;
   /** Part of a rollback: waits for what was before it to end, however it ended. */
   isRollback?: boolean;
 }

@@ -4,10 +4,13 @@ import { createGitRemote } from "../../helpers/git_remote.ts";
 import { eventually, startAgent, startMaster } from "../../helpers/start_product.ts";
 import type { Master, RunningAgent } from "../../helpers/start_product.ts";
 import { temporaryFolder } from "../../helpers/temporary_folder.ts";
+import { expectSound, readHistory } from "./history.ts";
+import type { History } from "./history.ts";
 import { recordVersion } from "./record_version.ts";
 
 export interface LogTask {
   id: string;
+  deploymentId: string;
   status: string;
   attempt: number;
   leaseExpiresAt: string | null;
@@ -26,6 +29,8 @@ export interface LogRack {
   stored(taskId: string): Promise<Buffer>;
   /** What the script of this task printed, as it is stored: without what Boreas itself says before and after it. */
   printed(taskId: string): Promise<Buffer>;
+  /** Judges the deployments of these tasks at their end, and what else was gathered. */
+  expectSound(taskIds: readonly string[], more: History): Promise<void>;
 }
 
 /** Around what a script prints; behind the payload comes a newline of the script's. */
@@ -120,6 +125,14 @@ environments: { rack: {} }
     async printed(taskId) {
       const whole = await rack.stored(taskId);
       return whole.subarray(whole.indexOf(BEGIN) + BEGIN.length, whole.lastIndexOf(END));
+    },
+    async expectSound(taskIds, more) {
+      const ids = await Promise.all(taskIds.map(async (id) => (await rack.task(id)).deploymentId));
+      for (const id of ids) {
+        const hasEnded = async () => (await master.api("GET", `/deployments/${id}`)).completedAt !== null;
+        await eventually(hasEnded, "the deployment's end");
+      }
+      expectSound({ ...await readHistory(master, ids), ...more });
     },
   };
   return rack;

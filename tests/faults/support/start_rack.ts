@@ -46,6 +46,7 @@ export async function startRack(env: Record<string, string> = {}) {
     long: `note start\n${numbered(25, 0.1)}note end\n`,
     next: `note start\n${numbered(2, 0.05)}note end\n`,
     stubborn: STUBBORN,
+    gated: `note start\nwhile [ ! -e "${ledger}.gate" ]; do sleep 0.1; done\nnote end\n`,
   };
   const names = Object.keys(scripts);
   const application = (name: string) =>
@@ -85,6 +86,8 @@ environments: { rack: {} }
     dial,
     stateDir,
     ledger: () => readLedger(ledger),
+    /** Lets the application `gated` end, from now on. */
+    openGate: () => Deno.writeTextFile(`${ledger}.gate`, ""),
     read,
     plan,
     start,

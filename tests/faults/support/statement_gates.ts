@@ -6,6 +6,7 @@
  *   actor: at a gate --opened by the scheduler--> in the server --answered--> at the next gate ... --> ended
  *                                                    '--waits for a lock: the next gate is opened meanwhile
  */
+import { waitingForLocks } from "../../helpers/waiting_for_locks.ts";
 import type { Scheduler } from "fast-check";
 import type { Sql, TransactionSql } from "../../../db/client.ts";
 import type { Database } from "../../../db/database.ts";
@@ -101,11 +102,7 @@ export async function interleave(
       wake = () => (clearTimeout(timer), resolve());
     });
   /** Whether everybody who is in the server waits for somebody at a gate. */
-  const areAllLocked = async () => {
-    const [row] = await db.sql<{ n: number }[]>`
-      select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    return row!.n >= busy();
-  };
+  const areAllLocked = async () => await waitingForLocks(db) >= busy();
   while (present.size > 0) {
     const someWait = [...present].some((actor) => actor.waiting > 0);
     if (busy() === 0 || (someWait && await areAllLocked() && [...present].some((actor) => actor.waiting > 0))) {

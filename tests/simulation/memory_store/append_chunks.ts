@@ -1,5 +1,6 @@
 /** `db/logs/append_chunks.ts`, without its cap: what is stored has no gap and no duplicate. */
 import type { LogPosition, NewChunk } from "../../../db/logs/append_chunks.ts";
+import { bytesOf as asBytes } from "../../../domain/log_data.ts";
 import { bytesOf } from "./tables.ts";
 import type { Tables, TaskRow } from "./tables.ts";
 
@@ -16,8 +17,9 @@ export function appendChunks(tables: Tables, chunks: readonly NewChunk[]): LogPo
     const key = `${task.id}:${task.attempt}`;
     const log = tables.logs.get(key) ?? { chunks: [], bytes: 0 };
     if (chunk.sequence !== log.chunks.length || chunk.offset !== log.bytes) continue;
-    log.chunks.push(chunk.data);
-    log.bytes += chunk.data.length;
+    const bytes = asBytes(chunk.data);
+    log.chunks.push(bytes);
+    log.bytes += bytes.length;
     tables.logs.set(key, log);
   }
   const live = new Set(chunks.flatMap((chunk) => taskOf(chunk) ?? []));

@@ -37,9 +37,12 @@ export function finishAndHandOn(
 ): Finished {
   const blocked = [...tables.tasks.values()].filter((task) => task.state === "blocked");
   const taken = finishTasks(tables, results, chance);
-  const ready = new Set(blocked.filter((t) => t.state === "pending" && !mayMove(tables, t.deploymentId)));
-  if (ready.size === 0) return { taken, claimed: [] };
-  return { taken, claimed: claimTasks(tables, agents, leaseSeconds, (task) => ready.has(task)) };
+  const woken = blocked.filter((t) => t.state === "pending");
+  const ready = new Set(woken.filter((t) => !mayMove(tables, t.deploymentId)));
+  const claimed = ready.size === 0 ? [] : claimTasks(tables, agents, leaseSeconds, (task) => ready.has(task));
+  const ended = taken.map((id) => tables.tasks.get(id)!);
+  const isStill = ended.every((task) => task.state === "success" && !mayMove(tables, task.deploymentId));
+  return { taken, claimed, isMore: !isStill || claimed.length < woken.length };
 }
 
 /** What an agent could not begin or had to leave is its loss, not the task's failure; both have a bound. */
@@ -82,11 +85,18 @@ export function reapTasks(tables: Tables, options: ReapOptions): number {
   return lost.length;
 }
 
-/** After a start, or when nobody swept for longer than a lease, nobody could renew: no lease ends until the grace is over. */
+/**
+ * After a start, or when nobody swept for longer than a lease, nobody could renew: no lease ends until the grace is over.
+ * Starts make a grace longer, to twice its length.
+ */
 function isGrace(tables: Tables, { leaseSeconds, graceSeconds, isReturn = false }: ReapOptions): boolean {
-  const now = tables.now();
-  const gap = isReturn || tables.sweep === undefined || tables.sweep.at < now - leaseSeconds * 1000;
-  const graceUntil = gap ? now + graceSeconds * 1000 : tables.sweep!.graceUntil;
-  tables.sweep = { at: now, graceUntil };
-  return graceUntil > now && tables.guards.grace;
+  const [now, grace, last] = [tables.now(), graceSeconds * 1000, tables.sweep];
+  if (!last || last.at < now - leaseSeconds * 1000 || (isReturn && last.at >= last.graceUntil)) {
+    tables.sweep = { at: now, graceSince: now, graceUntil: now + grace };
+  } else {
+    last.at = now;
+    const longest = Math.min(now + grace, last.graceSince + 2 * grace);
+    if (isReturn) last.graceUntil = Math.max(last.graceUntil, longest);
+  }
+  return tables.sweep!.graceUntil > now && tables.guards.grace;
 }

@@ -73,7 +73,7 @@ export interface Tables {
   readonly agents: Map<string, AgentRow>;
   /** By `task:attempt`. */
   readonly logs: Map<string, LogRow>;
-  sweep: { at: number; graceUntil: number } | undefined;
+  sweep: { at: number; graceSince: number; graceUntil: number } | undefined;
   readonly guards: Guards;
   /** The database's clock: the only one that decides over leases. */
   now(): number;
