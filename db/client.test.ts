@@ -1,5 +1,9 @@
-import { expect, it } from "vitest";
-import { toInstant } from "./client.ts";
+import { Buffer } from "node:buffer";
+import { createConnection, createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import { startOwnPostgres } from "../tests/faults/support/own_postgres.ts";
+import { openClient, toInstant } from "./client.ts";
 
 it("says every instant as the calendar would, whatever its fraction and its form", () => {
   const texts = ["", ".1", ".12", ".123", ".123456", ".999999"].map((fraction) => `2026-11-22 13:04:05${fraction}+00`);
@@ -7,3 +11,92 @@ it("says every instant as the calendar would, whatever its fraction and its form
     expect(toInstant(text), text).toBe(new Date(text).toISOString());
   }
 });
+
+it("asks a connection of a pooler one thing at a time, and others as many as there are", async () => {
+  const postgres = await startOwnPostgres();
+  const direct = await postgres.database("in_turn");
+  const wire = await startWire(postgres);
+  /** Whether the end of a question (S) or of an answer (Z) passed, in this order, while the first question waited. */
+  const orderOf = async (pooler: boolean) => {
+    const client = openClient(postgres.url("in_turn", wire.port), { max: 1, pooler });
+    await client`select 1`;
+    const from = wire.passed.length;
+    const [lock] = await direct.reserve().then(async (own) => [own, await own`select pg_advisory_lock(7)`] as const);
+    const answers = Promise.all([
+      client`select pg_advisory_xact_lock_shared(7)`,
+      client`select 2 as b`,
+      client`select ${"a"}::text as a`,
+      client.begin((tx) => Promise.all([tx`select 3 as c`, tx`select ${"d"}::text as d`])),
+      client`select repeat('x', 300000) as e`,
+      client`select * from nowhere`.catch((error: Error) => [{ f: error.message }]),
+      client`select ${"g"}::text as g`,
+    ]);
+    const waits = () => direct`select from pg_locks where locktype = 'advisory' and not granted`;
+    await expect.poll(async () => (await waits()).length).toBe(1);
+    await lock`select pg_advisory_unlock(7)`;
+    lock.release();
+    const [, b, a, [c, d], e, f, g] = await answers;
+    const said = [a, b, c, d, f, g].map((rows) => ({ ...rows![0] }));
+    expect(said).toEqual([
+      { a: "a" },
+      { b: 2 },
+      { c: 3 },
+      { d: "d" },
+      { f: 'relation "nowhere" does not exist' },
+      { g: "g" },
+    ]);
+    expect(e[0]!.e).toHaveLength(300_000);
+    await client.end({ timeout: 5 });
+    return wire.passed.slice(from).join("");
+  };
+  expect(await orderOf(true)).toMatch(/^(SZ)+$/);
+  expect(await orderOf(false)).toMatch(/SS/);
+  await direct.end({ timeout: 5 });
+}, 60_000);
+
+/** Passes everything on, and writes down each end of a question and of an answer. */
+async function startWire(to: { host: string; port: number }): Promise<{ port: number; passed: string[] }> {
+  const passed: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = createConnection(to);
+    for (const socket of [client, upstream]) sockets.add(socket.on("error", () => socket.destroy()));
+    const pass = (from: Socket, into: Socket, read: (bytes: Uint8Array) => string[]) => {
+      from.on("data", (bytes: Uint8Array) => {
+        passed.push(...read(bytes));
+        into.write(bytes);
+      });
+      from.on("close", () => into.destroy());
+    };
+    const readQuestions = createTypeReader(true);
+    const readAnswers = createTypeReader(false);
+    pass(
+      client,
+      upstream,
+      (bytes) => readQuestions(bytes).flatMap((type) => type === "S" || type === "Q" ? ["S"] : []),
+    );
+    pass(upstream, client, (bytes) => readAnswers(bytes).filter((type) => type === "Z"));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, passed };
+}
+
+/** @param greets the first message has no type */
+function createTypeReader(greets: boolean): (bytes: Uint8Array) => string[] {
+  let rest = Buffer.alloc(0);
+  let head = greets ? 0 : 1;
+  return (bytes) => {
+    rest = Buffer.concat([rest, bytes]);
+    const types: string[] = [];
+    while (rest.length >= head + 4 && rest.length >= head + rest.readUInt32BE(head)) {
+      if (head === 1) types.push(String.fromCharCode(rest[0]!));
+      rest = rest.subarray(head + rest.readUInt32BE(head));
+      head = 1;
+    }
+    return types;
+  };
+}

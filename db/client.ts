@@ -13,7 +13,7 @@ export type ConnectionTarget = string | { host: string; port: number; user: stri
 
 export interface ClientOptions {
   max?: number;
-  /** Behind pgbouncer in transaction mode: no prepared statements, and LISTEN cannot work. */
+  /** Behind pgbouncer in transaction mode: no prepared statements, LISTEN cannot work, and one question at a time. */
   pooler?: boolean;
   applicationName?: string;
   /** How long a connection that was asked something may say nothing before it is given up; null: for ever. */
@@ -42,7 +42,11 @@ export function openClient(target: ConnectionTarget, options: ClientOptions = {}
   const { silenceMs = SILENCE_MS } = options;
   const shared = {
     ssl: false, // the socket sees to it
-    socket: createSocketFactory(typeof target === "string" ? tlsModeOf(target) : false, silenceMs),
+    socket: createSocketFactory({
+      mode: typeof target === "string" ? tlsModeOf(target) : false,
+      silenceMs,
+      inTurn: options.pooler === true,
+    }),
     max: options.max ?? 10,
     prepare: !options.pooler,
     connect_timeout: 10,

@@ -20,6 +20,8 @@ import { EventEmitter } from "node:events";
 import net from "node:net";
 import { clearInterval, setInterval } from "node:timers";
 import tls from "node:tls";
+import { createQuestionTurns } from "./question_turns.ts";
+import type { QuestionTurns } from "./question_turns.ts";
 
 export interface DriverTarget {
   host: string[];
@@ -39,15 +41,25 @@ const GREETING_TURNS = 4;
 const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
 
+export interface SocketOptions {
+  mode: TlsMode;
+  silenceMs: number | null;
+  /** Nothing is sent behind a question that has no answer yet. */
+  inTurn: boolean;
+}
+
 /** @returns a factory that never fails: a connection that cannot be made ends as one that was lost */
-export function createSocketFactory(mode: TlsMode, silenceMs: number | null): (target: DriverTarget) => DriverSocket {
+export function createSocketFactory(
+  { mode, silenceMs, inTurn }: SocketOptions,
+): (target: DriverTarget) => DriverSocket {
   let turn = 0;
   return (target) => {
     // Of several hosts the next one each time.
     const at = turn++ % target.host.length;
     const [host, port] = [target.host[at]!, target.port[at] ?? target.port[0]!];
     const raw = target.path ? net.connect(target.path) : net.connect({ host, port });
-    return new DriverSocket(raw, target.path ? { mode: false, host, port } : { mode, host, port }, silenceMs);
+    const options = { mode: target.path ? false : mode, silenceMs, inTurn };
+    return new DriverSocket(raw, { host, port }, options);
   };
 }
 
@@ -65,12 +77,15 @@ export class DriverSocket extends EventEmitter {
   readonly #silenceMs: number | null;
   readonly #mode: TlsMode;
 
-  constructor(raw: net.Socket, to: { mode: TlsMode; host: string; port: number }, silenceMs: number | null) {
+  readonly #turns: QuestionTurns | undefined;
+
+  constructor(raw: net.Socket, to: { host: string; port: number }, { mode, silenceMs, inTurn }: SocketOptions) {
     super();
     this.host = to.host;
     this.port = to.port;
-    this.#mode = to.mode;
+    this.#mode = mode;
     this.#silenceMs = silenceMs;
+    this.#turns = inTurn ? createQuestionTurns((bytes) => this.#send(bytes)) : undefined;
     this.#socket = raw;
     this.#watch(raw);
     raw.setNoDelay(true);
@@ -82,8 +97,13 @@ export class DriverSocket extends EventEmitter {
     if (this.readyState === "closed") return true;
     if (!this.#isGreeted) {
       this.#isGreeted = true;
-      bytes = cutGreeting(bytes);
+      return this.#send(cutGreeting(bytes)); // it has no type, unlike all messages that follow
     }
+    if (!this.#turns) return this.#send(bytes, done);
+    this.#turns.ask(bytes);
+    return true;
+  }
+  #send(bytes: Uint8Array, done?: () => void): boolean {
     if (this.#early) {
       this.#early.push(bytes);
       return true;
@@ -118,7 +138,8 @@ export class DriverSocket extends EventEmitter {
   #stand(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
-    const walk = createMessageWalk();
+    const turns = this.#turns;
+    const walk = createMessageWalk(turns ? () => turns.answered() : undefined);
     this.#watchSilence();
     this.#socket.on("data", (bytes: Uint8Array) => {
       this.#waitingSince = undefined;
@@ -127,7 +148,7 @@ export class DriverSocket extends EventEmitter {
       if (fatalAt > 0) this.emit("data", bytes.subarray(0, fatalAt));
       this.#lose(reason);
     });
-    for (const bytes of early) this.write(bytes);
+    for (const bytes of early) this.#send(bytes);
   }
 
   #awaitGreeting(turns: number): void {
@@ -194,11 +215,15 @@ export function cutGreeting(bytes: Uint8Array): Uint8Array {
 
 const HEADER = 5;
 const ERROR = "E".charCodeAt(0);
+const READY_FOR_QUERY = "Z".charCodeAt(0);
 const EMPTY = new Uint8Array();
 const NOTHING: { fatalAt: number; reason?: Error } = { fatalAt: -1 };
 
-/** Follows the server's messages (a type, four bytes of length, a body) from one piece to the next, for a FATAL one. */
-export function createMessageWalk(): (bytes: Uint8Array) => { fatalAt: number; reason?: Error } {
+/**
+ * Follows the server's messages (a type, four bytes of length, a body) from one piece to the next, for a FATAL one.
+ * @param onReady at the end of each answer
+ */
+export function createMessageWalk(onReady?: () => void): (bytes: Uint8Array) => { fatalAt: number; reason?: Error } {
   /** Of the message that the last piece ended in: bytes of its body still to come, and its header if that was cut. */
   let left = 0;
   let cut = EMPTY;
@@ -212,6 +237,7 @@ export function createMessageWalk(): (bytes: Uint8Array) => { fatalAt: number; r
       const length = ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) - 4;
       const reason = bytes[at] === ERROR ? readFatal(bytes.subarray(bodyAt, bodyAt + length)) : undefined;
       if (reason) return { fatalAt: Math.max(0, at - ahead), reason };
+      if (bytes[at] === READY_FOR_QUERY) onReady?.();
       at = Math.min(bodyAt + length, bytes.length);
       left = bodyAt + length - at;
     }
