@@ -3,7 +3,7 @@
  * tests have their own. Nothing in `cli/` touches the machine by another way.
  */
 export interface CliHost {
-  /** The answer of the command: standard output. */
+  /** The answer of the command: standard output. Text is for a person; bytes, such as a log's, go out as they came. */
   write(data: string | Uint8Array): void;
   /** Progress, warnings and errors: standard error, so that the answer can be piped. */
   writeError(text: string): void;

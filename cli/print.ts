@@ -1,5 +1,6 @@
 /** How answers look at a terminal: aligned columns, short ids, ages; JSON when asked. */
 import type { CommandContext } from "./command.ts";
+import { toPlainJson } from "./plain_text.ts";
 import { sayTable } from "./table.ts";
 
 /** `--json` prints the value as the API gave it, else the table, else the sentence for nothing. */
@@ -16,7 +17,7 @@ export function printList<T>(
 }
 
 export const printJson = (host: CommandContext["host"], value: unknown): void =>
-  host.write(`${JSON.stringify(value, null, 2)}\n`);
+  host.write(`${toPlainJson(JSON.stringify(value, null, 2))}\n`);
 
 /** `--json` prints the value, else the sentence. */
 export function printResult(

@@ -31,6 +31,7 @@ import { tokens } from "./commands/tokens.ts";
 import { triggers } from "./commands/triggers.ts";
 import { version } from "./commands/version.ts";
 import { CliError, type CliHost, usageError } from "./host.ts";
+import { toPlainText } from "./plain_text.ts";
 import { sayPairs, wrapText } from "./table.ts";
 import { findSignIn, keepSignIn } from "./sign_in.ts";
 
@@ -80,7 +81,12 @@ const COMMON = {
 } as const;
 
 /** @returns the exit code: 0 done, 1 it could not be done, 2 the command line was wrong */
-export async function runCli(argv: readonly string[], host: CliHost): Promise<number> {
+export async function runCli(argv: readonly string[], terminal: CliHost): Promise<number> {
+  const host: CliHost = {
+    ...terminal,
+    write: (data) => terminal.write(typeof data === "string" ? toPlainText(data) : data),
+    writeError: (text) => terminal.writeError(toPlainText(text)),
+  };
   try {
     return await run(argv, host);
   } catch (error: unknown) {

@@ -5,6 +5,7 @@ import { readEventStream } from "../event_stream.ts";
 import { findTask } from "../find.ts";
 import { CliError, usageError } from "../host.ts";
 import { ApiError, sayNetworkError } from "../http.ts";
+import { toPlainJson } from "../plain_text.ts";
 import { printJson } from "../print.ts";
 import { printOutput } from "./running.ts";
 
@@ -86,7 +87,7 @@ async function follow(context: CommandContext, api: ApiClient, id: string, signa
       });
       for await (const frame of readEventStream(response.body!)) {
         if (frame.event === "end") return;
-        if (json) host.write(`${frame.data}\n`);
+        if (json) host.write(`${toPlainJson(frame.data)}\n`);
         else host.write(decode(frame.data));
         if (frame.id !== null) resumeAt = frame.id;
         failures = 0;
@@ -118,10 +119,10 @@ async function followParts({ host }: CommandContext, api: ApiClient, id: string,
   }
 }
 
-function decode(text: string): string | Uint8Array {
+function decode(text: string): Uint8Array {
   const { encoding, data } = JSON.parse(text) as { encoding?: string; data?: string };
-  if (data === undefined) return "";
-  if (encoding === "utf8") return data;
+  if (data === undefined) return new Uint8Array();
+  if (encoding === "utf8") return new TextEncoder().encode(data);
   if (encoding === "base64") return Buffer.from(data, "base64");
   throw new CliError(`The log came in an encoding this client does not know: ${encoding}.`);
 }

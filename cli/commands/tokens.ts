@@ -22,6 +22,7 @@ sign-in with a password. Example:
       throw usageError(`Unknown word "${word}" after tokens; there is ${WORDS.join(", ")}.`);
     }
     if (word !== "create" && (role ?? expires) !== undefined) throw usageError("--role and --expires go with create.");
+    if (word === "list" && name !== undefined) throw usageError("list takes no name: boreas tokens list.");
     if (word === "list") return await listTokens(context);
     if (name === undefined) throw usageError(`Say which token: boreas tokens ${word} NAME.`);
     const expiresInSeconds = expires === undefined ? undefined : parseDuration(expires);

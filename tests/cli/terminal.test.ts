@@ -1,8 +1,40 @@
 /** What a person sees: tables that fit their terminal, a strategy of a deployment's own, and who is signed in. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { toPlainText } from "../../cli/plain_text.ts";
 import { sayTable, wrapText } from "../../cli/table.ts";
-import { deployment, environment, type FakeApi, list, startFakeApi, uuid, version } from "./fake_api.ts";
+import { deployment, environment, type FakeApi, list, startFakeApi, task, uuid, version } from "./fake_api.ts";
 import { runAgainst } from "./test_host.ts";
+
+describe("what others wrote", () => {
+  it("moves, hides and turns nothing at a terminal; lines, tabs and our own colours stay", () => {
+    const kept = "one\ttwo\r\nthree \x1b[32msuccess\x1b[0m, 服务 é 🚀\n";
+    expect(toPlainText(kept)).toBe(kept);
+    for (const sign of ["\x1b", "\x07", "\b", "\r", "\x7f", "\x9b", "\u202e", "\u2066"]) {
+      expect(toPlainText(`a${sign}[2Jb`), escape(sign)).toBe("a\ufffd[2Jb");
+    }
+    expect(toPlainText("\x1b[8mhidden\x1b[0m")).toBe("\ufffd[8mhidden\x1b[0m");
+  });
+
+  it("is shown so by a command, in its answer and in its errors, while JSON and logs have every byte", async () => {
+    const api = await startFakeApi();
+    const evil = "It failed.\x1b[2K\rAll is well.\u202e\x9b";
+    api.on(`GET /deployments/${uuid(900)}`, () => deployment("failed", [task(1, "order", { status: "failed" }, evil)]));
+    const shown = await runAgainst(api.url, ["status", uuid(900)]);
+    expect(shown.out).toContain("It failed.\ufffd[2K\ufffdAll is well.\ufffd\ufffd");
+    const json = await runAgainst(api.url, ["status", uuid(900), "--json"]);
+    expect(JSON.parse(json.out).tasks[0].reason.text).toBe(evil);
+    expect(json.out).toContain("\\u202e\\u009b");
+    api.on(`GET /tasks/${uuid(1)}`, () => task(1, "order"));
+    api.on(
+      `GET /tasks/${uuid(1)}/logs`,
+      () =>
+        new Response(`id: 1:1\ndata: ${JSON.stringify({ encoding: "utf8", data: evil })}\n\nevent: end\ndata: {}\n\n`),
+    );
+    expect((await runAgainst(api.url, ["logs", uuid(1), "-f"])).out).toBe(evil);
+    expect((await runAgainst(api.url, ["no\x1b[2Ksuch"])).err).toContain("no\ufffd[2Ksuch");
+    await api.stop();
+  });
+});
 
 describe("a table", () => {
   const heads = ["task", "status", "reason"];
@@ -104,6 +136,10 @@ describe("with a server", () => {
     const { out, err } = await runAgainst(api.url, ["tokens", "create", "ci", "--role", "viewer", "--expires", "2h"]);
     expect([out, err]).toEqual(["bor_once\n", "Token ci (viewer); it is shown this once:\n"]);
     expect(sent()[0]!.body).toEqual({ name: "ci", role: "viewer", expiresInSeconds: 7200 });
+    expect(await runAgainst(api.url, ["tokens", "list", "ci"])).toMatchObject({
+      code: 2,
+      err: "list takes no name: boreas tokens list.\n",
+    });
   });
 
   it("logout ends the session and empties the file", async () => {
