@@ -15,7 +15,6 @@ interface Measured {
 const SIZE = { systems: 1, environments: 1, applications: 1, machines: 2 };
 /** Two measurements of one thing on a busy machine differ by as much. */
 const FLAT = 0.8;
-const PLANS = new URL("../.build/bench/plans.txt", import.meta.url);
 
 export const historyBench: Bench = {
   name: "history",
@@ -41,7 +40,6 @@ export const historyBench: Bench = {
           context.say(`  round ${round + 1}: ${name}: ${say(perSecond)}/s, p50 ${say(latency.p50)} ms`),
       );
       const plans = Object.fromEntries(opened.map((one) => [one.tasks, one.plans]));
-      await Deno.writeTextFile(PLANS, toText(opened));
       return report(measured, opened, { measured: Object.fromEntries(measured), plans });
     } finally {
       for (const { boreas } of opened) await boreas.close();
@@ -104,9 +102,10 @@ function report(
       : [],
     notes: [
       "History is 100 succeeded tasks in a chain per deployment with three events each, copied within the database, then vacuum analyze.",
-      "Plans in outline, as they ran: .build/bench/plans.txt.",
+      "Plans in outline, as they ran: history.txt beside this file.",
     ],
     measured: all,
+    appendix: toText(opened),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `deno task bench [name ...] [--write]`: measures, prints tables and verdicts, keeps every number as JSON in
- * `.build/bench/`. `--write` also writes `bench/results.md`.
+ * `.build/bench/`. `--write` also writes `bench/results.md`, and what is too long for it beside it.
  * BOREAS_BENCH_DATABASE_URL names a server of your own; BOREAS_BENCH_ROUNDS (5) is for quick looks.
  */
 import { chainBench } from "./chain.ts";
@@ -54,8 +54,10 @@ try {
     for (const { what, wanted, measured, isMet } of report.targets) {
       console.log(`${isMet ? "met   " : "MISSED"} ${what}: ${measured} (wanted ${wanted})`);
     }
-    const kept = { date: new Date().toISOString(), machine, settings: server.settings, rounds, ...report };
+    const { appendix: _, ...numbers } = report;
+    const kept = { date: new Date().toISOString(), machine, settings: server.settings, rounds, ...numbers };
     await Deno.writeTextFile(new URL(`${bench.name}.json`, OUTPUT), JSON.stringify(kept, null, 1));
+    if (report.appendix) await Deno.writeTextFile(new URL(`${bench.name}.txt`, OUTPUT), report.appendix);
   }
   if (Deno.args.includes("--write")) await writeResults({ machine, server, rounds, reports });
 } finally {

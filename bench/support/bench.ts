@@ -27,6 +27,8 @@ export interface BenchReport {
   notes: string[];
   /** Every single measurement, for the JSON file. */
   measured: unknown;
+  /** What is too long for a table, such as query plans: `<bench>.txt` beside the results. */
+  appendix?: string;
 }
 
 export interface Target {

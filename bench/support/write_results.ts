@@ -27,6 +27,9 @@ export async function writeResults(results: Results): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   await Deno.writeTextFile(FILE, mergeResults(before, results, new Date().toISOString().slice(0, 10)));
+  for (const { bench, report } of results.reports) {
+    if (report.appendix) await Deno.writeTextFile(new URL(`${bench.name}.txt`, FILE), report.appendix);
+  }
 }
 
 /** Each part begins with `## name`. */
