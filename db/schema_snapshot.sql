@@ -946,3 +946,21 @@ CREATE OR REPLACE FUNCTION public.boreas_now()
 AS $function$
   select coalesce(nullif(current_setting('boreas.now', true), '')::timestamptz, clock_timestamp())
 $function$;
+
+CREATE OR REPLACE FUNCTION public.boreas_settled_xid()
+ RETURNS xid8
+ LANGUAGE plpgsql
+AS $function$
+declare
+  seen constant pg_snapshot := pg_current_snapshot();
+  oldest xid8;
+begin
+  if pg_snapshot_xmin(seen) = pg_snapshot_xmax(seen) then
+    return pg_snapshot_xmax(seen);
+  end if;
+  perform pg_stat_clear_snapshot(); -- a transaction is shown the same list each time otherwise
+  select running into oldest from pg_snapshot_xip(seen) running
+    where running::xid in (select backend_xid from pg_stat_activity where datname = current_database() and backend_xid is not null)
+    order by running limit 1;
+  return least(oldest, pg_snapshot_xmax(seen), pg_current_xact_id_if_assigned());
+end $function$;

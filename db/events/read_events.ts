@@ -1,10 +1,10 @@
 /**
  * Events in the order in which they became certain. Ids are given out before transactions commit, so a cursor over ids
- * alone would pass over whatever commits late. Read are only rows of transactions older than every one that still runs
- * (`xid < pg_snapshot_xmin`): nothing can ever appear before the cursor (xid, id) again. The price is that one long
- * transaction holds all events back until it ends.
+ * alone would pass over whatever commits late. Read are only rows of transactions older than every one of this database
+ * that still runs: nothing can ever appear before the cursor (xid, id) again. The price is that one long transaction of
+ * ours holds all events back until it ends.
  */
-import type { Database } from "../database.ts";
+import type { Database, Tx } from "../database.ts";
 import type { NewEvent } from "./record_event.ts";
 
 export interface EventCursor {
@@ -27,30 +27,40 @@ export const compareCursors = (a: EventCursor, b: EventCursor): number => {
   return x < y ? -1 : x > y ? 1 : a.id - b.id;
 };
 
-/** Behind everything that is certain now: whatever is read after it happened later, or is still undecided. */
-export async function presentCursor(db: Database): Promise<EventCursor> {
-  const [row] = await db.sql<{ xid: string }[]>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`;
-  return { xid: row!.xid, id: 0 };
+/**
+ * All events of transactions before this are there for the statements that follow; never for the one that asks, which
+ * began before it was known. `boreas_settled_xid` (its migration says why it holds).
+ */
+export async function readSettled(sql: Database["sql"] | Tx): Promise<string> {
+  const [row] = await sql<{ xid: string }[]>`select boreas_settled_xid()::text as xid`;
+  return row!.xid;
 }
 
-export function readEvents(db: Database, after: EventCursor, limit: number): Promise<EventRow[]> {
-  return db.sql<EventRow[]>`
+/** Behind everything that is certain now: whatever is read after it happened later, or is still undecided. */
+export async function presentCursor(db: Database): Promise<EventCursor> {
+  return { xid: await readSettled(db.sql), id: 0 };
+}
+
+export async function readEvents(db: Database, after: EventCursor, limit: number): Promise<EventRow[]> {
+  const settled = await readSettled(db.sql);
+  return await db.sql<EventRow[]>`
     select xid::text as xid, id, project_id, topic, subject_id, deployment_id, kind, data, created_at from event
-    where (xid, id) > (${after.xid}::xid8, ${after.id}) and xid < pg_snapshot_xmin(pg_current_snapshot())
+    where (xid, id) > (${after.xid}::xid8, ${after.id}) and xid < ${settled}::xid8
     order by event.xid, event.id limit ${limit}`;
 }
 
 /** Whether committed events wait for an older transaction to end. */
 export async function hasUndecidedEvents(db: Database): Promise<boolean> {
+  const settled = await readSettled(db.sql);
   const [row] = await db.sql<{ waits: boolean }[]>`
-    select exists (select from event where xid >= pg_snapshot_xmin(pg_current_snapshot())) as waits`;
+    select exists (select from event where xid >= ${settled}::xid8) as waits`;
   return row!.waits;
 }
 
 /** How many events a reader is behind, counted up to `most`; -1 when its cursor is not of this database's past. */
 export async function countEventsAfter(db: Database, after: EventCursor, most: number): Promise<number> {
   const [row] = await db.sql<{ behind: number }[]>`
-    select case when ${after.xid}::xid8 > pg_snapshot_xmin(pg_current_snapshot()) then -1 else (
+    select case when ${after.xid}::xid8 > pg_snapshot_xmax(pg_current_snapshot()) then -1 else (
       select count(*)::int from (select from event where (xid, id) > (${after.xid}::xid8, ${after.id}) limit ${most}) e
     ) end as behind`;
   return row!.behind;

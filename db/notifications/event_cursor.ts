@@ -20,7 +20,7 @@ export async function startReading(tx: Tx): Promise<void> {
 export async function lockCursor(tx: Tx, key: CursorKey = KEY): Promise<EventCursor> {
   const read = async () =>
     (await tx<{ cursor: EventCursor; isAhead: boolean }[]>`
-      select value as cursor, (value ->> 'xid')::xid8 > pg_snapshot_xmin(pg_current_snapshot()) as is_ahead
+      select value as cursor, (value ->> 'xid')::xid8 > pg_snapshot_xmax(pg_current_snapshot()) as is_ahead
       from setting where key = ${key} for update`)[0];
   let row = await read();
   // Whoever waited for the row looks with an older snapshot at where it was moved meanwhile: asked again, now that it is held.
@@ -33,13 +33,13 @@ export async function lockCursor(tx: Tx, key: CursorKey = KEY): Promise<EventCur
 
 const startAtPresent = (tx: Tx, key: CursorKey) =>
   tx`insert into setting (key, value)
-    values (${key}, jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0))
+    values (${key}, jsonb_build_object('xid', boreas_settled_xid()::text, 'id', 0))
     on conflict (key) do nothing`;
 
 /** What happened before is not told. */
 export const restartAtPresent = (tx: Tx, key: CursorKey) =>
   tx`insert into setting (key, value)
-    values (${key}, jsonb_build_object('xid', pg_snapshot_xmin(pg_current_snapshot())::text, 'id', 0))
+    values (${key}, jsonb_build_object('xid', boreas_settled_xid()::text, 'id', 0))
     on conflict (key) do update set value = excluded.value, updated_at = boreas_now()`;
 
 export async function moveCursor(tx: Tx, to: EventCursor, key: CursorKey = KEY): Promise<void> {

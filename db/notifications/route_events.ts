@@ -22,6 +22,7 @@ import {
 import { type Reason, reason } from "../../domain/reason.ts";
 import type { Aside } from "../aside.ts";
 import type { Database, Tx } from "../database.ts";
+import { readSettled } from "../events/read_events.ts";
 import type { EventCursor } from "../events/read_events.ts";
 import { inTransaction } from "../retry.ts";
 import { isConflict, isOutage } from "../retryable_errors.ts";
@@ -142,10 +143,11 @@ async function readStretch(
   from: EventCursor,
   most: number,
 ): Promise<{ last: EventCursor | undefined; seen: number }> {
+  const settled = await readSettled(tx);
   const rows = await tx<(EventCursor & { seen: number })[]>`
     with stretch as materialized (
       select xid, id from event where (xid, id) > (${from.xid}::xid8, ${from.id})
-        and xid < pg_snapshot_xmin(pg_current_snapshot()) order by event.xid, event.id limit ${most}
+        and xid < ${settled}::xid8 order by event.xid, event.id limit ${most}
     ) select xid::text as xid, id, (select count(*)::int from stretch) as seen from stretch order by stretch.xid desc, id desc limit 1`;
   const [row] = rows;
   return { last: row && { xid: row.xid, id: row.id }, seen: row?.seen ?? 0 };

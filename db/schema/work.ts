@@ -320,7 +320,7 @@ export const logHead = pgTable("log_head", {
 
 /**
  * Timeline and outbox of live streams. A cursor over `id` alone loses rows that commit late, so readers take
- * `xid < pg_snapshot_xmin(pg_current_snapshot())` and remember (xid, id).
+ * `xid < boreas_settled_xid()` and remember (xid, id).
  */
 export const event = pgTable(
   "event",

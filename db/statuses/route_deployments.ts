@@ -6,6 +6,7 @@
 import { sayDeployment } from "../../domain/commit_status.ts";
 import type { DeploymentState } from "../../domain/deployment_state.ts";
 import type { Database, Tx } from "../database.ts";
+import { readSettled } from "../events/read_events.ts";
 import type { EventCursor } from "../events/read_events.ts";
 import { lockCursor, moveCursor, restartAtPresent } from "../notifications/event_cursor.ts";
 import { inTransaction } from "../retry.ts";
@@ -43,10 +44,11 @@ export async function routeDeployments(db: Database): Promise<{ more: boolean }>
 }
 
 async function readStretch(tx: Tx, from: EventCursor): Promise<Stretch> {
+  const settled = await readSettled(tx);
   const [row] = await tx<Stretch[]>`
     with stretch as materialized (
       select xid, id, topic, deployment_id from event where (xid, id) > (${from.xid}::xid8, ${from.id})
-        and xid < pg_snapshot_xmin(pg_current_snapshot()) order by event.xid, event.id limit ${STRETCH}
+        and xid < ${settled}::xid8 order by event.xid, event.id limit ${STRETCH}
     )
     select (select jsonb_build_object('xid', xid::text, 'id', id) from stretch order by stretch.xid desc, id desc limit 1) as last,
       (select count(*)::int from stretch) as seen,
