@@ -7,6 +7,7 @@ import { CliError, usageError } from "../host.ts";
 import { ApiError, sayNetworkError } from "../http.ts";
 import { toPlainJson } from "../plain_text.ts";
 import { printJson } from "../print.ts";
+import { encodeLog, printLog } from "../print_log.ts";
 import { printOutput } from "./running.ts";
 
 export const logs = command({
@@ -57,18 +58,7 @@ async function printStored({ host, json }: CommandContext, api: ApiClient, id: s
     atEnd = nextOffset - offset < PAGE_BYTES;
     offset = nextOffset;
   }
-  if (json) printJson(host, await encode(new Blob(pages as Uint8Array<ArrayBuffer>[])));
-}
-
-/** As on the wire: text where it is text, else base64. */
-async function encode(log: Blob): Promise<{ encoding: "utf8" | "base64"; data: string }> {
-  const bytes = new Uint8Array(await log.arrayBuffer());
-  try {
-    return { encoding: "utf8", data: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
-  } catch (error: unknown) {
-    if (!(error instanceof TypeError)) throw error;
-    return { encoding: "base64", data: Buffer.from(bytes).toString("base64") };
-  }
+  if (json) printJson(host, encodeLog(new Uint8Array(Buffer.concat(pages))));
 }
 
 /**
@@ -104,14 +94,14 @@ async function follow(context: CommandContext, api: ApiClient, id: string, signa
 }
 
 /** The logs of an application's parts, labelled, as they come. Several logs have no resume point in common. */
-async function followParts({ host }: CommandContext, api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
+async function followParts(context: CommandContext, api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
   try {
     const response = await api.transport.send("GET", `/tasks/${id}/logs`, {
       query: { follow: true },
       headers: { accept: "text/plain" },
       signal,
     });
-    for await (const bytes of response.body!) host.write(bytes);
+    await printLog(context, response.body!);
   } catch (error: unknown) {
     if (signal.aborted) return;
     if (error instanceof CliError) throw error;

@@ -6,6 +6,7 @@ import { findApplication, findEnvironment } from "../find.ts";
 import { CliError, type CliHost } from "../host.ts";
 import { sayNetworkError } from "../http.ts";
 import { printJson, sayAge } from "../print.ts";
+import { printLog } from "../print_log.ts";
 import { sayTable } from "../table.ts";
 
 export interface Wanted {
@@ -68,7 +69,7 @@ const sayResources = (host: CliHost, { resources }: AppStateItem): string =>
 
 /** As it comes, until the person leaves or the application ends. */
 export async function printOutput(
-  { host }: CommandContext,
+  context: CommandContext,
   api: ApiClient,
   wanted: Wanted & { target?: string | undefined; tail?: string | undefined; follow: boolean },
 ): Promise<number> {
@@ -80,7 +81,7 @@ export async function printOutput(
   }
   const environment = wanted.env ? (await findEnvironment(api, wanted.env)).id : bound[0]!.environmentId;
   const interrupted = new AbortController();
-  const unlisten = host.onInterrupt(() => interrupted.abort());
+  const unlisten = context.host.onInterrupt(() => interrupted.abort());
   try {
     const response = await api.transport.send(
       "GET",
@@ -91,7 +92,7 @@ export async function printOutput(
         signal: interrupted.signal,
       },
     );
-    for await (const bytes of response.body!) host.write(bytes);
+    await printLog(context, response.body!);
     return 0;
   } catch (error: unknown) {
     if (interrupted.signal.aborted) return 0;

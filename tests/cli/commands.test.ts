@@ -243,6 +243,7 @@ describe("logs", () => {
           : new Response("==> n1 <==\nhello\n"),
     );
     expect(await run("logs", id, "-f")).toMatchObject({ code: 0, out: "==> n1 <==\nhello\n" });
+    expect((await run("logs", id, "-f", "--json")).out).toBe('{"encoding":"utf8","data":"==> n1 <==\\nhello\\n"}\n');
   });
 
   it("prints as JSON what is no text without losing a byte", async () => {

@@ -50,6 +50,8 @@ describe("the running thing, from a command line", () => {
     api.on(`GET /applications/${ID}/environments/${PROD}/logs`, () => new Response("one\ntwo\n"));
     const { code, out } = await runAgainst(api.url, ["logs", "-f", "--app", "order", "--target", "m1", "--tail", "2"]);
     expect([code, out]).toEqual([0, "one\ntwo\n"]);
+    const json = await runAgainst(api.url, ["logs", "-f", "--app", "order", "--target", "m1", "--tail", "2", "--json"]);
+    expect(json.out).toBe('{"encoding":"utf8","data":"one\\ntwo\\n"}\n');
     expect(Object.fromEntries(api.calls.at(-1)!.query)).toEqual({ target: "m1", tail: "2", follow: "true" });
   });
 
