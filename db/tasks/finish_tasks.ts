@@ -88,8 +88,10 @@ export async function finishAndHandOn(
     // Nothing is handed on of a deployment that may have a move to make, so neither waits for the other.
     // Where nothing else has ended since moves were looked for, and none was found, there is none.
     const isStill = movable.length === 0 && held.length === 0 && !isWider;
+    // Told first: a task is ready before it is handed on.
+    const telling = recordEvents(tx, events);
     const handingOn = ready.length > 0 ? claim(tx, agents, leaseSeconds, ready) : Promise.resolve([]);
-    const closing = new Closing<Finished>([recordEvents(tx, events), handingOn, ...written], async () => {
+    const closing = new Closing<Finished>([telling, handingOn, ...written], async () => {
       const claimed = await handingOn;
       return { taken, claimed, isMore: !isStill || claimed.length < ready.length };
     });

@@ -72,6 +72,16 @@ export function describeHandingOut(name: string, play: StorePlay): void {
       const { taken, claimed, isMore } = await play.world.store.finishAndHandOn([result], half, room, LEASE);
       expect([taken, claimed.map(({ id }) => id), isMore]).toEqual([[A], [B], false]);
     });
+    it("tells that a task is ready before it hands it on, also where a whole had to end first", async () => {
+      await task(WHOLE, { isLeaf: false });
+      await task(A, { parentId: WHOLE });
+      await task(C, { dependsOn: [WHOLE] });
+      const result = { ...leaseOf(await claimOne(ONE)), outcome: Outcome.parse(success) };
+      const room = [{ agentId: ONE, agentName: "one", free: 5 }];
+      const { claimed } = await play.world.store.finishAndHandOn([result], half, room, LEASE);
+      expect(claimed.map(({ id }) => id)).toEqual([C]);
+      expect((await see(C)).events).toEqual(["task.pending", "task.leased"]);
+    });
     it("hands nothing on where something has failed: the deployment may have a move to make first", async () => {
       await task(WHOLE, { isLeaf: false, maxFailures: 1 });
       for (const id of [A, B]) await task(id, { parentId: WHOLE });
