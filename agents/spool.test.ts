@@ -157,7 +157,101 @@ describe("spool", () => {
     await expect(spool.append(bytesOf("refused"), 14)).rejects.toThrow("ENOSPC");
     full = false;
     await spool.append(bytesOf("after\n"), 20);
-    expect(await cutAll(spool)).toBe(`before\n\n${gapMarker({ cause: "spool", bytes: 7 })}after\n`);
+    expect(await cutAll(spool)).toBe(`before\n${gapMarker({ cause: "spool", bytes: 7 })}after\n`);
+  });
+
+  describe("on a disk that refuses for a while", () => {
+    /** Refuses, with half of it written, what comes while `isFull`. */
+    function fragile() {
+      const disk = createMemoryDisk();
+      const state = { isFull: false, onRefusal() {} };
+      const append: Disk["append"] = async (path, bytes) => {
+        if (!state.isFull) return await disk.append(path, bytes);
+        state.onRefusal();
+        await disk.append(path, bytes.slice(0, bytes.length / 2));
+        throw new Error("ENOSPC");
+      };
+      return { disk: { ...disk, append }, state };
+    }
+    const passedOver = (bytes: number) => gapMarker({ cause: "spool", bytes });
+
+    it("says all that was passed over when a marker was refused with what came behind it", async () => {
+      const { disk, state } = fragile();
+      const budget = { used: 0, cap: 10 };
+      const spool = await open(disk, budget);
+      await spool.append(bytesOf("12345678"), 8);
+      await spool.append(bytesOf("passed over\n"), 20);
+      await cutAll(spool);
+      spool.acknowledge(8);
+      state.isFull = true;
+      await expect(spool.append(bytesOf("more\n"), 25)).rejects.toThrow("ENOSPC");
+      await expect(spool.append(bytesOf("even more\n"), 35)).rejects.toThrow("ENOSPC");
+      expect([budget.used, spool.end, spool.position]).toEqual([0, 8, 20]);
+      const crashed = await open(disk, { used: 0, cap: 10 });
+      expect([crashed.end, crashed.position]).toEqual([8, 20]); // the operator reads the rest once more
+      state.isFull = false;
+      await spool.append(bytesOf("after\n"), 41);
+      expect(await cutAll(spool)).toBe(`\n${passedOver(27)}after\n`);
+      expect(budget.used).toBe(spool.end - spool.acknowledged);
+      const again = await open(disk, { used: 0, cap: 1000 });
+      await again.finish();
+      expect([again.end, again.position]).toEqual([spool.end, 41]); // nothing is said twice
+    });
+
+    it("remembers a refused marker to the next agent", async () => {
+      const { disk, state } = fragile();
+      const before = await open(disk, { used: 0, cap: 4 });
+      await before.append(bytesOf("abc\n"), 4);
+      await before.append(bytesOf("gone"), 8);
+      state.isFull = true;
+      await expect(before.finish()).rejects.toThrow("ENOSPC");
+      state.isFull = false;
+      const after = await open(disk);
+      await after.append(bytesOf("next\n"), 13);
+      expect(await cutAll(after)).toBe(`abc\n${passedOver(4)}next\n`);
+    });
+
+    it("says it where it stood: before what had gathered meanwhile, on a line of its own", async () => {
+      const { disk, state } = fragile();
+      const spool = await open(disk);
+      await spool.append(bytesOf("begun"), 5);
+      let gathered: Promise<void> | undefined;
+      Object.assign(state, {
+        isFull: true,
+        onRefusal() {
+          gathered = spool.append(bytesOf("next\n"), 21);
+          state.isFull = false;
+        },
+      });
+      await expect(spool.append(bytesOf(" and ended\n"), 16)).rejects.toThrow("ENOSPC");
+      await gathered;
+      expect(await cutAll(spool)).toBe(`begun\n${passedOver(11)}next\n`);
+    });
+
+    it("says at the end what was refused while the end was asked for", async () => {
+      const { disk, state } = fragile();
+      const spool = await open(disk);
+      state.isFull = true;
+      const refusal = expect(spool.append(bytesOf("refused"), 7)).rejects.toThrow("ENOSPC").then(() => {
+        state.isFull = false;
+      });
+      await Promise.all([refusal, spool.finish()]);
+      expect(await cutAll(spool)).toBe(passedOver(7));
+    });
+
+    it("finds chunks again that were cut after one that it refused to note", async () => {
+      const { disk, state } = fragile();
+      const before = await open(disk);
+      await before.append(bytesOf("one two"), 7);
+      state.isFull = true;
+      await expect(before.cut(4)).rejects.toThrow("ENOSPC");
+      state.isFull = false;
+      await before.cut(4);
+      await before.append(bytesOf(" three"), 13);
+      const after = await open(disk);
+      expect(after.cuts).toEqual([{ sequence: 0, offset: 0, end: 4 }]);
+      expect([after.end, after.position]).toEqual([13, 13]);
+    });
   });
 
   it("keeps sequences going when the marks were compacted", async () => {

@@ -12,12 +12,12 @@
  * that a power failure took (marks beyond the bytes are dropped; the agent finds out when the master has more).
  */
 import { joinBytes } from "./join_bytes.ts";
-import { gapMarker } from "../domain/log_marker.ts";
 import type { Disk } from "../domain/ports.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
 import { completeUtf8 } from "./chunk_encoding.ts";
 import { createRecentBytes } from "./recent_bytes.ts";
 import { decodeMarks, encodeMark, type Mark, MARK_BYTES } from "./spool_marks.ts";
+import { encodeParts, heldOf, outputOf, type Part } from "./spool_parts.ts";
 
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** Kept in memory behind the bytes on disk, for each spool; a window of chunks fits. */
@@ -151,7 +151,7 @@ export function createSpool(
   budget.used += end - acknowledged;
 
   /** Output that is not on disk yet; one batch is written while the next one gathers. */
-  let gathering: { bytes: Uint8Array[]; done: Promise<void> } | undefined;
+  let gathering: { parts: Part[]; done: Promise<void> } | undefined;
   /** Everything that writes goes through here, one after the other. */
   let writing: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(write: () => Promise<T>): Promise<T> => {
@@ -181,7 +181,9 @@ export function createSpool(
 
   async function addMark(mark: Mark): Promise<void> {
     untouched = false;
+    mended = false; // behind a torn one nothing would be found again
     await disk.append(marksPath, encodeMark(mark));
+    mended = true;
     marksSize += MARK_BYTES;
   }
 
@@ -198,12 +200,14 @@ export function createSpool(
     mended = true;
   }
 
-  async function writeBatch(parts: Uint8Array[]): Promise<void> {
-    const bytes = joinBytes(parts);
-    if (removed) return void (budget.used -= bytes.length);
+  async function writeBatch(parts: readonly Part[]): Promise<void> {
+    const taken = heldOf(parts);
+    if (removed) return void (budget.used -= taken);
+    const bytes = encodeParts(parts, lastByte);
     const state = { position, passed };
     const saysNothing = bytes.length === 0 && position === durable.position && passed === durable.passed;
     if (saysNothing) return;
+    budget.used += bytes.length - taken;
     let to = end;
     try {
       untouched = false;
@@ -219,38 +223,44 @@ export function createSpool(
     } catch (error: unknown) {
       mended = false;
       budget.used -= bytes.length;
-      // Said out loud like anything else that did not fit, as soon as the disk takes it.
-      passed += bytes.length;
-      passing = passed > 0;
+      passOver(outputOf(parts));
       throw error;
     }
     recent.add(end, bytes);
+    lastByte = bytes.at(-1) ?? lastByte;
     end = to;
     durable = state;
     onGrown();
   }
 
-  function write(bytes: Uint8Array): Promise<void> {
-    budget.used += bytes.length;
-    lastByte = bytes.at(-1) ?? lastByte;
+  /** A refused batch: said out loud like anything else that did not fit, as soon as the disk takes it, in its place. */
+  function passOver(output: number): void {
+    if (output === 0) return;
+    if (gathering) return void gathering.parts.unshift({ passed: output });
+    passed += output;
+    passing = true;
+  }
+
+  function write(...parts: Part[]): Promise<void> {
+    budget.used += heldOf(parts);
     if (!gathering) {
-      const parts: Uint8Array[] = [];
+      const all: Part[] = [];
       const done = inTurn(() => {
         gathering = undefined;
-        return writeBatch(parts);
+        return writeBatch(all);
       });
-      gathering = { bytes: parts, done };
+      gathering = { parts: all, done };
     }
-    gathering.bytes.push(bytes);
+    gathering.parts.push(...parts);
     return gathering.done;
   }
 
-  /** The line that stands for what was passed over; on a line of its own. */
-  function writeMarker() {
-    const line = gapMarker({ cause: "spool", bytes: passed });
+  /** What was passed over until now, to be said before what comes next. */
+  function takePassed(): Part {
+    const part = { passed };
     passed = 0;
     passing = false;
-    return write(new TextEncoder().encode(lastByte === undefined || lastByte === 10 ? line : `\n${line}`));
+    return part;
   }
 
   async function compactMarks(): Promise<void> {
@@ -288,13 +298,12 @@ export function createSpool(
         passed += bytes.length;
         return write(new Uint8Array());
       }
-      if (passing) void writeMarker().catch(() => undefined); // in the same batch as what follows, which reports it
-      return write(bytes);
+      return passing ? write(takePassed(), bytes) : write(bytes);
     },
     async finish() {
       try {
-        if (passed > 0) await writeMarker();
-        await inTurn(async () => {});
+        await inTurn(async () => {}); // what is on its way may be refused
+        if (passed > 0) await write(takePassed());
       } finally {
         finished = true;
         onGrown();
