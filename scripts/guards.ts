@@ -179,8 +179,8 @@ export const GUARDS: Guard[] = [
   {
     name: "a task that its agents die with ends",
     file: "db/tasks/lose_tasks.ts",
-    text: "task.losses + 1 >= MAX_LOSSES",
-    without: "false",
+    text: "(task: LostTask) => task.losses + 1 >= MAX_LOSSES",
+    without: "(_: LostTask) => false",
   },
   {
     name: "a wait that is over does not end again",

@@ -58,7 +58,7 @@ export async function settleRestored(db: Database, tx: Tx, restored: Restored): 
   await tx`update agent set status = case when status = 'connected' then 'disconnected' else status end, session_id = null,
     ticket = null, previous_ticket = null, arrivals = arrivals + 1`;
   await tx`update event set xid = ${FIRST_XID}::xid8`;
-  await tx`delete from setting where key in ('notifications.cursor', 'statuses.cursor', 'sweep')`;
+  await tx`delete from setting where key in ('notifications.cursor', 'statuses.cursor', 'sweep', 'rollouts')`;
   await tx`update app_user set sessions_valid_from = boreas_now()`;
   await tx`update deployment set rollback_until = boreas_now() + make_interval(secs => rollback_seconds) where rollback_until is not null`;
   const frozen = restored.goOn ? [] : await freezeAll(db, tx, restored);

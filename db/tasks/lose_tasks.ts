@@ -11,7 +11,10 @@ import type { Tx } from "../database.ts";
 import { settleTasks } from "./settle_tasks.ts";
 import type { EndedTask } from "./settle_tasks.ts";
 
-/** An agent that dies with the same task again and again is killed by it: it is not handed out for ever. */
+/**
+ * An agent that dies with the same task again and again is killed by it: it is not handed out for ever. Each time counts,
+ * begun or not: an agent that dies of the message itself says as little as one whose connection broke before it came.
+ */
 export const MAX_LOSSES = 5;
 
 export interface LostTask extends EndedTask {
@@ -27,19 +30,18 @@ export async function loseTasks(
   chance: Chance,
 ): Promise<void> {
   const ended: EndedTask[] = [];
+  const begun = await countBegun(tx, lost.filter(isLast));
   for (const task of lost) {
-    const said = say(task);
     if (task.state === "cancelling") {
       const detail =
         `${task.agent} went away before it answered; its lease has ended, and it stops such work by itself.`;
       ended.push({ ...task, state: "cancelled", reason: reason("task.cancelled", { detail }) });
-    } else if (task.losses + 1 >= MAX_LOSSES) {
-      ended.push({
-        ...task,
-        state: "failed",
-        reason: reason("task.attempts_used_up", { attempt: task.attempt, detail: said.text }),
-      });
+    } else if (isLast(task)) {
+      const { agent, attempt } = task;
+      const counts = { count: task.losses + 1, begun: begun.get(task.id) ?? 0 };
+      ended.push({ ...task, state: "failed", reason: reason("task.losses_used_up", { agent, attempt, ...counts }) });
     } else {
+      const said = say(task);
       const delay = task.losses === 0 ? 0 : retryDelaySeconds(task.losses, chance());
       await tx`
         with back as (
@@ -60,4 +62,16 @@ export async function loseTasks(
       state_since = boreas_now(), updated_at = boreas_now(), completed_at = boreas_now()
     from jsonb_to_recordset(${tx.json(rows as never)}) as r(id uuid, state text, reason jsonb) where t.id = r.id`;
   await settleTasks(tx, ended);
+}
+
+const isLast = (task: LostTask) => task.losses + 1 >= MAX_LOSSES;
+
+/** Attempts of which an agent said that it had begun: one that is lost with its master's memory is missing among them. */
+async function countBegun(tx: Tx, tasks: readonly LostTask[]): Promise<Map<string, number>> {
+  if (tasks.length === 0) return new Map();
+  const rows = await tx<{ id: string; begun: number }[]>`
+    select subject_id as id, count(*)::int as begun from event
+    where deployment_id = any(${tasks.map((task) => task.deploymentId)}::uuid[])
+      and subject_id = any(${tasks.map((task) => task.id)}::uuid[]) and kind = 'task.running' group by subject_id`;
+  return new Map(rows.map((row) => [row.id, row.begun]));
 }

@@ -1,19 +1,15 @@
 /**
  * Ends leases that nobody renewed, by the database's clock alone.
  *
- * Restart grace: agents of a master that was away need time to come back, so no lease ends until the grace is over. The
- * row `sweep` holds when the last sweep was and since when its grace runs, so it covers whichever master comes first:
- *
- *   no grace --nobody swept for longer than a lease | a process begins--> grace --its end--> no grace
- *   grace    --nobody swept for longer than a lease--> a whole one anew: nobody at all was there to renew with
- *            --a process begins--> longer by that, to twice its length in all: a process that begins again and again,
- *                                  beside others that were there all the time, keeps no lease from its end
+ * Restart grace: agents of a master that was away need time to come back, so no lease ends until the grace is over
+ * (`restart_grace.ts`). The row `sweep` holds it, and when the last sweep was.
  */
 import { reason } from "../../domain/reason.ts";
 import type { Chance } from "../../domain/ports.ts";
 import { type Aside, noAside } from "../aside.ts";
 import type { Database } from "../database.ts";
 import { moveDeployments } from "../deployments/move_deployments.ts";
+import { isGrace } from "../restart_grace.ts";
 import { inTransaction } from "../retry.ts";
 import { loseTasks } from "./lose_tasks.ts";
 import type { LostTask } from "./lose_tasks.ts";
@@ -33,7 +29,7 @@ export interface ReapOptions {
 
 /** @returns how many leases ended */
 export async function reapTasks(db: Database, options: ReapOptions): Promise<number> {
-  if (await isGrace(db, options)) return 0;
+  if (await isGrace(db, "sweep", { ...options, awaySeconds: options.leaseSeconds })) return 0;
   const aside = options.aside ?? noAside;
   const due = await db.sql<{ id: string }[]>`
     select id from task where agent_id is not null and lease_expires_at < boreas_now() and id <> all(${aside.ids()}::uuid[])
@@ -58,26 +54,4 @@ async function reap(db: Database, ids: readonly string[], options: ReapOptions):
     await moveDeployments(db, tx, deployments);
     return lost.length;
   });
-}
-
-/** Notes this sweep, and says whether a grace is still on. */
-async function isGrace(
-  db: Database,
-  { leaseSeconds, graceSeconds, isReturn = false }: ReapOptions,
-): Promise<boolean> {
-  const grace = db.sql`make_interval(secs => ${graceSeconds})`;
-  const until = db.sql`(setting.value ->> 'graceUntil')::timestamptz`;
-  // Rows of a release that did not note it hold graces that were never made longer.
-  const since = db.sql`coalesce((setting.value ->> 'graceSince')::timestamptz, ${until} - ${grace})`;
-  const [row] = await db.sql<{ grace: boolean }[]>`
-    insert into setting (key, value, updated_at)
-    values ('sweep', jsonb_build_object('graceSince', boreas_now(), 'graceUntil', boreas_now() + ${grace}), boreas_now())
-    on conflict (key) do update set updated_at = boreas_now(), value = case
-      when setting.updated_at < boreas_now() - make_interval(secs => ${leaseSeconds}) then excluded.value
-      when ${isReturn} and setting.updated_at >= ${until} then excluded.value -- the last sweep was without grace
-      when ${isReturn} then jsonb_build_object('graceSince', ${since},
-        'graceUntil', greatest(${until}, least(boreas_now() + ${grace}, ${since} + 2 * ${grace})))
-      else setting.value end
-    returning ${until} > boreas_now() as grace`;
-  return row!.grace;
 }

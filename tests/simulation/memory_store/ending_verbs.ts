@@ -61,7 +61,7 @@ export function loseTasks(tables: Tables, lost: readonly TaskRow[], reason: stri
   const ended: TaskRow[] = [];
   for (const task of lost) {
     if (task.state === "cancelling") moveTask(task, "cancelled", "task.cancelled");
-    else if (task.losses + 1 >= MAX_LOSSES) moveTask(task, "failed", "task.attempts_used_up");
+    else if (task.losses + 1 >= MAX_LOSSES) moveTask(task, "failed", "task.losses_used_up");
     else {
       const seconds = task.losses === 0 ? 0 : retryDelaySeconds(task.losses, chance());
       task.runAfter = tables.now() + seconds * 1000;

@@ -226,7 +226,8 @@ export function describeHeldWork(name: string, play: StorePlay): void {
       }
       await claim(ONE);
       await pass(40);
-      expect([(await see(A)).state, await status()]).toEqual(["failed", "failed"]);
+      expect(await see(A)).toMatchObject({ state: "failed", reason: "task.losses_used_up" });
+      expect(await status()).toBe("failed");
     });
     it("calls cancelled what its agent never answered for", async () => {
       await pass(70);
