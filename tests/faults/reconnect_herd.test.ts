@@ -15,6 +15,14 @@ import { isThorough } from "./support/races.ts";
 const AGENTS = isThorough() ? 300 : 60;
 const OUTAGES = isThorough() ? 3 : 1;
 const BIN_MS = 100;
+/**
+ * Whoever dials at a place of its own in a window of 5 s comes in one of 50 bins, so 300 agents are 6 to a bin, and for
+ * one of 50 to get 75 or more in one of three outages the odds are below 3 * 50 * P(Bin(300, 1/50) >= 75) = 1e-55; for
+ * 30 of 60 in one outage they are below that of 15, 50 * P(Bin(60, 1/50) >= 15) = 4e-11. What is left is a stall of this
+ * process, which holds agents and balancer both: it takes more than one second of it, or two and a half. All at one place
+ * were 28 to 57 % of 300 in one bin, and all of 60.
+ */
+const MOST_IN_ONE_BIN = isThorough() ? 1 / 4 : 1 / 2;
 
 describe(`${AGENTS} agents`, () => {
   let sql: Sql;
@@ -53,7 +61,7 @@ describe(`${AGENTS} agents`, () => {
   });
 
   it("F20: come back within 60 s of the master's return, spread out, and no lease is lost", async () => {
-    const ratios: number[] = [];
+    const outages: { ratio: number; share: number }[] = [];
     for (let outage = 0; outage < OUTAGES; outage++) {
       await master.kill("SIGKILL");
       balancer.openedAt.length = 0;
@@ -62,14 +70,20 @@ describe(`${AGENTS} agents`, () => {
       await eventually(async () => fleet.connected() === AGENTS, "all agents are back", isThorough() ? 60 : 120);
       const took = ((performance.now() - back) / 1000).toFixed(1);
       const bins = binned(balancer.openedAt);
-      const ratio = Math.max(...bins) / (bins.reduce((sum, n) => sum + n, 0) / bins.length);
+      const share = Math.max(...bins) / balancer.openedAt.length;
+      const ratio = share * bins.length;
       console.log(
-        `F20: ${AGENTS} back ${took} s after it was ready, over ${bins.length / 10} s, peak/mean ${ratio.toFixed(2)}`,
+        `F20: ${AGENTS} back ${took} s after it was ready, over ${bins.length / 10} s, peak/mean ${
+          ratio.toFixed(2)
+        }, ` +
+          `${(share * 100).toFixed(0)} % in one bin`,
       );
-      ratios.push(ratio);
+      outages.push({ ratio, share });
     }
-    // Agents, balancer and measure share one process here, and whenever it stalls connects bunch: the calmest outage counts.
-    if (isThorough()) expect(Math.min(...ratios)).toBeLessThan(3);
+    for (const { share } of outages) expect(share).toBeLessThan(MOST_IN_ONE_BIN);
+    // 18 or more in a bin happens by chance in 50 * P(Bin(300, 1/50) >= 18) = 0.2 % of outages, and in two of three in
+    // 3 * 0.002^2 = 1e-5. Alone it says little: the mean is over the time they came in, and a herd is even in its own.
+    if (isThorough()) expect(medianOf(outages.map(({ ratio }) => ratio))).toBeLessThan(3);
     gate.resolve();
     await eventually(() => haveEnded(sql, ids), "the deployments ended", 120);
     const history = await readHistory(sql, ids);
@@ -78,6 +92,8 @@ describe(`${AGENTS} agents`, () => {
     expect(history.tasks!.every((task) => task.attempt === 1)).toBe(true);
   }, 300_000);
 });
+
+const medianOf = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 
 /** How many came in each tenth of a second, from the first to the last. */
 function binned(instants: readonly number[]): number[] {
