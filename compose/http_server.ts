@@ -11,6 +11,7 @@ import { WebSocketServer } from "ws";
 import type { Clock } from "../domain/ports.ts";
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from "../protocol/agent_messages.ts";
 import type { Gateway } from "../scheduler/agent_gateway.ts";
+import { createOutflow } from "../scheduler/outflow.ts";
 import { createWsLink } from "../scheduler/ws_link.ts";
 
 export interface ListenOptions {
@@ -48,6 +49,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
+  const { clock, pingSeconds } = options;
+  const outflow = createOutflow(clock);
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, options.gateway);
     if (refusal) return answerUpgrade(socket, refusal);
@@ -56,7 +59,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       socket,
       head,
       (ws) =>
-        options.gateway!.accept(createWsLink(ws, options.clock, options.pingSeconds, request.socket.remoteAddress)),
+        options.gateway!.accept(createWsLink(ws, { clock, outflow, pingSeconds, peer: request.socket.remoteAddress })),
     );
   });
   await new Promise<void>((resolve, reject) => {

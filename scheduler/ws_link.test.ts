@@ -2,10 +2,10 @@ import { EventEmitter } from "node:events";
 import type { WebSocket } from "ws";
 import { describe, expect, it } from "vitest";
 import { createVirtualClock } from "../tests/helpers/virtual_clock.ts";
+import { createOutflow } from "./outflow.ts";
 import { createWsLink } from "./ws_link.ts";
 
-function setUp(pingSeconds?: number) {
-  const clock = createVirtualClock();
+function setUp(pingSeconds?: number, clock = createVirtualClock(), outflow = createOutflow(clock)) {
   let pings = 0;
   let endedAt: number | undefined;
   let left: (() => void) | undefined;
@@ -26,7 +26,8 @@ function setUp(pingSeconds?: number) {
       socket.emit("close", 1006, "");
     },
   });
-  const link = createWsLink(socket as unknown as WebSocket, clock, pingSeconds, undefined, { hold: 100, end: 400 });
+  const limits = { hold: 100, end: 400 };
+  const link = createWsLink(socket as unknown as WebSocket, { clock, outflow, pingSeconds, limits });
   let reason: string | undefined;
   link.onClose((_code, why) => reason = why);
   /** The peer reads until so much is left. */
@@ -38,7 +39,7 @@ function setUp(pingSeconds?: number) {
 }
 
 describe("the master's end of a connection", () => {
-  it("is kept while pings are answered, or anything at all is heard", async () => {
+  it("is kept while its pings are answered, though one of them late and with messages before", async () => {
     const { clock, socket, pings, endedAt } = setUp();
     for (let n = 0; n < 10; n++) {
       await clock.advance(20_000);
@@ -54,6 +55,25 @@ describe("the master's end of a connection", () => {
       await clock.advance(120_000);
       expect(endedAt()).toBe(expected);
       expect(clock.waiting).toBe(0);
+    }
+  });
+
+  it("pings on ticks that all connections share, each on its own of them", async () => {
+    const clock = createVirtualClock();
+    const openedAt = [0, 30, 40, 5_220, 5_270];
+    const ends: ReturnType<typeof setUp>[] = [];
+    for (const at of openedAt) {
+      await clock.advance(at - clock.monotonic());
+      ends.push(setUp(undefined, clock));
+    }
+    const pingedAt = () => ends.map(({ pings }) => pings());
+    for (const instant of [20_000, 25_200, 25_300, 40_000, 45_200, 45_300]) {
+      await clock.advance(instant - 1 - clock.monotonic());
+      const before = pingedAt();
+      await clock.advance(1);
+      const on = pingedAt().flatMap((n, end) => n > before[end]! ? [openedAt[end]] : []);
+      expect(on, `after ${instant} ms`).toEqual({ 0: [0, 30, 40], 5_200: [5_220], 5_300: [5_270] }[instant % 20_000]);
+      for (const { socket } of ends) socket.emit("pong");
     }
   });
 
@@ -101,9 +121,33 @@ describe("a peer that does not read what it is sent", () => {
         socket.emit("message", new Uint8Array(), false);
       }
       expect(endedAt()).toBe(40_000);
-      expect(reason()).toBe("it has read nothing for 40 seconds");
+      expect(reason()).toMatch(/^it has read nothing for 40 seconds; /);
       expect(clock.waiting).toBe(0);
     }
+  });
+
+  it("is given up though the system takes all it is sent, when it answers no ping of two periods", async () => {
+    const { clock, socket, link, leave, endedAt, reason } = setUp();
+    for (let n = 0; n < 20 && endedAt() === undefined; n++) {
+      await clock.advance(5_000);
+      socket.emit("message", new Uint8Array(), false);
+      link.send("x");
+      leave(0);
+    }
+    expect(endedAt()).toBe(60_000);
+    expect(reason()).toMatch(/^it has read nothing for 40 seconds; /);
+  });
+
+  it("is not taken for one when it is held back itself, so that its answers cannot be heard", async () => {
+    const { clock, link, endedAt } = setUp();
+    await clock.advance(20_000);
+    for (const heldFor of [19_000, 19_000, 19_000, 59_000, 59_000]) {
+      link.pause!();
+      await clock.advance(heldFor);
+      link.resume!();
+      await clock.advance(1_000);
+    }
+    expect(endedAt()).toBeUndefined();
   });
 
   it("is kept as long as it reads, however slowly, and though nobody hears it while it is held", async () => {

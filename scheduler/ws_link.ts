@@ -6,13 +6,24 @@
  *
  *   read --more than 4 MiB wait to leave--> held: nothing more is read from the peer --half of it has left--> read
  *     '------------- nothing leaves for two ping periods, or 16 MiB wait for a while --> ended, with a reason
+ *
+ * What it says itself is no sign that it reads: the system takes megabytes for a peer that never does. So with nothing
+ * waiting here, only an answered ping is one. What waits for all of them together is bounded too (`outflow.ts`).
  */
 import type { WebSocket } from "ws";
 import type { Clock, Link, Timer } from "../domain/ports.ts";
 import { PING_SECONDS, SILENT_PINGS } from "../protocol/agent_messages.ts";
+import { BURST_MS } from "./outflow.ts";
+import type { Outflow } from "./outflow.ts";
 
 /** After a standstill of this process an answer may have come that was not read yet. */
 const LAST_LOOK_MS = 100;
+
+/**
+ * Of a ping period. Beats of all links fall on these, each link's on its own of them: with thousands of links, a beat
+ * at any moment of its own woke the process for each, which was a fifth of what it did while nothing happened.
+ */
+const TICKS = 200;
 
 /** Bytes that wait to leave. */
 export interface OutgoingLimits {
@@ -22,21 +33,28 @@ export interface OutgoingLimits {
   end: number;
 }
 const LIMITS: OutgoingLimits = { hold: 4 * 1024 * 1024, end: 16 * 1024 * 1024 };
-/** Tasks for many slots may come in one burst: a peer that reads has this long to make it smaller. */
-const BURST_MS = 1000;
 
-export function createWsLink(
-  socket: WebSocket,
-  clock: Clock,
-  pingSeconds: number = PING_SECONDS,
-  peer?: string,
-  limits = LIMITS,
-): Link {
+export interface WsLinkOptions {
+  clock: Clock;
+  /** Of all links of this process. */
+  outflow: Outflow;
+  pingSeconds?: number | undefined;
+  /** Its address. */
+  peer?: string | undefined;
+  limits?: OutgoingLimits;
+}
+
+export function createWsLink(socket: WebSocket, options: WsLinkOptions): Link {
+  const { clock, pingSeconds = PING_SECONDS, limits = LIMITS } = options;
+  const tickMs = pingSeconds * 1000 / TICKS;
+  /** Pings since anything was heard. */
   let unanswered = 0;
   let timer: Timer;
-  /** Ping periods in a row in which something waited and nothing left. */
+  /** Ping periods in a row without a sign that it reads. */
   let stuck = 0;
   let hasLeft = false;
+  /** Nothing is to be answered in the first period. */
+  let hasAnswered = true;
   /** Since when nothing is read from the peer because it does not read itself. */
   let heldSince: number | undefined;
   /** Whoever handles what is read does not want more just now. */
@@ -44,10 +62,15 @@ export function createWsLink(
   let gaveUp: string | undefined;
 
   const hear = () => unanswered = 0;
+  const hearAnswer = () => {
+    hear();
+    hasAnswered = true;
+  };
   const giveUp = (why: string) => {
     gaveUp ??= why;
     socket.terminate();
   };
+  const share = options.outflow.open(giveUp);
   const weigh = () => {
     const waiting = socket.bufferedAmount;
     if (heldSince === undefined && waiting > limits.hold) {
@@ -59,21 +82,33 @@ export function createWsLink(
     } else if (heldSince !== undefined && waiting > limits.end && clock.monotonic() - heldSince >= BURST_MS) {
       giveUp(`${waiting} bytes wait that it does not read`);
     }
+    share.note(waiting);
   };
   const readOn = () => {
-    hear(); // what was said meanwhile is read from here on
+    hearAnswer(); // what was said meanwhile is read from here on
     socket.resume();
   };
   const left = (error?: Error | null) => {
     if (error) return; // the end is told by `close`
     hasLeft = true;
-    if (heldSince !== undefined) weigh();
+    weigh();
+  };
+  const beatLater = () => {
+    const now = clock.monotonic();
+    const at = Math.round((now + pingSeconds * 1000) / tickMs) * tickMs;
+    timer = clock.after(at - now, beat);
   };
   const beat = () => {
-    stuck = socket.bufferedAmount > 0 && !hasLeft ? stuck + 1 : 0;
-    hasLeft = false;
-    if (stuck >= SILENT_PINGS) return giveUp(`it has read nothing for ${stuck * pingSeconds} seconds`);
-    if (heldSince !== undefined) weigh();
+    const reads = socket.bufferedAmount > 0 ? hasLeft : hasAnswered || socket.isPaused;
+    stuck = reads ? 0 : stuck + 1;
+    hasLeft = hasAnswered = false;
+    if (stuck >= SILENT_PINGS) {
+      return giveUp(
+        `it has read nothing for ${stuck * pingSeconds} seconds; ` +
+          "see whether its process hangs or its network lets only one direction through",
+      );
+    }
+    weigh();
     if (unanswered >= SILENT_PINGS - 1) {
       timer = clock.after(LAST_LOOK_MS, () => unanswered > 0 && !socket.isPaused ? socket.terminate() : ping());
     } else ping();
@@ -82,12 +117,15 @@ export function createWsLink(
     // While nothing is read, an answer could not be heard.
     if (!socket.isPaused) unanswered++;
     socket.ping(undefined, undefined, left);
-    timer = clock.after(pingSeconds * 1000, beat);
+    beatLater();
   };
-  timer = clock.after(pingSeconds * 1000, beat);
-  socket.on("pong", hear);
+  beatLater();
+  socket.on("pong", hearAnswer);
   socket.on("message", hear);
-  socket.on("close", () => timer.cancel());
+  socket.on("close", () => {
+    timer.cancel();
+    share.end();
+  });
   // `close` follows every error and carries the code; without a listener an error would end the process.
   socket.on("error", () => timer.cancel());
   return {
@@ -102,7 +140,7 @@ export function createWsLink(
         listen(data.toString());
       }),
     onClose: (listen) => void socket.once("close", (code, reason) => listen(code, gaveUp ?? reason.toString())),
-    peer,
+    peer: options.peer,
     probe: (patienceMs) =>
       new Promise((resolve) => {
         const settle = (answers: boolean) => {

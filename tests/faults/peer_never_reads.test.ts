@@ -1,12 +1,15 @@
-/** An agent that asks and does not read the answers: what waits for it is bounded, and it is let go. */
+/** Agents that ask and do not read the answers: what waits for one, and for all, is bounded, and they are let go. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterAll, expect, it } from "vitest";
 import WebSocket, { WebSocketServer } from "ws";
+import { listen } from "../../compose/http_server.ts";
 import type { Link, LogLevel } from "../../domain/ports.ts";
 import { createClock } from "../../host/clock.ts";
-import { PROTOCOL } from "../../protocol/agent_messages.ts";
+import { PROTOCOL, SUBPROTOCOL } from "../../protocol/agent_messages.ts";
+import { createOutflow } from "../../scheduler/outflow.ts";
 import { createWsLink } from "../../scheduler/ws_link.ts";
+import type { WsLinkOptions } from "../../scheduler/ws_link.ts";
 import { seedWorld } from "../helpers/seed_release.ts";
 import { eventually } from "../helpers/start_product.ts";
 import { startScheduler } from "../helpers/start_scheduler.ts";
@@ -19,19 +22,25 @@ afterAll(async () => {
   for (const clean of cleanups.reverse()) await clean();
 });
 
+const clock = createClock();
+
 /** A real socket whose master's end is a link with low limits. */
-async function connect(pingSeconds: number, limits: { hold: number; end: number }, accept: (link: Link) => void) {
+async function connect(options: Omit<WsLinkOptions, "clock" | "outflow">, accept: (link: Link) => void) {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   cleanups.push(() => new Promise((done) => server.close(done)));
   await once(server, "listening");
-  server.on("connection", (socket) => accept(createWsLink(socket, createClock(), pingSeconds, undefined, limits)));
+  server.on(
+    "connection",
+    (socket) => accept(createWsLink(socket, { ...options, clock, outflow: createOutflow(clock) })),
+  );
   const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   cleanups.push(() => socket.terminate());
   socket.on("error", () => {}); // `close` follows
   return socket;
 }
 
-it("F23: an agent that sends and never reads is held back, then let go, and the log names it", async () => {
+/** An agent that was let in and never reads again, and what the master's log says of its end. */
+async function connectDeaf(options: Omit<WsLinkOptions, "clock" | "outflow">, watch: (link: Link) => void = () => {}) {
   const db = await createTestDatabase();
   const world = await seedWorld(db, { applications: {} });
   const agentId = await world.agent("deaf");
@@ -40,14 +49,8 @@ it("F23: an agent that sends and never reads is held back, then let go, and the 
     logger: { log: (level, message, context) => void said.push({ level, message, context }) },
   });
   cleanups.push(() => started.stop());
-  const limits = { hold: 256 * KIB, end: 64 * KIB * KIB };
-  let most = 0;
-  const socket = await connect(1, limits, (link) => {
-    const send = link.send;
-    link.send = (text) => {
-      send(text);
-      most = Math.max(most, link.bufferedAmount);
-    };
+  const socket = await connect(options, (link) => {
+    watch(link);
     started.scheduler.gateway.accept(link, agentId);
   });
   socket.once("message", () => {
@@ -57,6 +60,24 @@ it("F23: an agent that sends and never reads is held back, then let go, and the 
     socket.once("message", () => socket.pause());
   });
   await eventually(() => Promise.resolve(socket.isPaused), "the agent was welcomed");
+  const isGone = () =>
+    eventually(
+      () => Promise.resolve(said.find(({ message }) => message === "agent disconnected")),
+      "the agent was let go",
+    );
+  return { db, socket, isGone };
+}
+
+it("F23: an agent that sends and never reads is held back, then let go, and the log names it", async () => {
+  const limits = { hold: 256 * KIB, end: 64 * KIB * KIB };
+  let most = 0;
+  const { db, socket, isGone } = await connectDeaf({ pingSeconds: 1, limits }, (link) => {
+    const send = link.send;
+    link.send = (text) => {
+      send(text);
+      most = Math.max(most, link.bufferedAmount);
+    };
+  });
   // Each is answered with all of them as lost.
   const leases = Array.from({ length: 500 }, () => ({ taskId: db.newId(), fence: 1 }));
   const question = JSON.stringify({ type: "lease.renew", leases });
@@ -64,17 +85,76 @@ it("F23: an agent that sends and never reads is held back, then let go, and the 
     for (let n = 0; n < 10 && socket.bufferedAmount < KIB * KIB; n++) socket.send(question);
   }, 5);
   cleanups.push(() => clearInterval(flood));
-  const gone = await eventually(
-    () => Promise.resolve(said.find(({ message }) => message === "agent disconnected")),
-    "the agent was let go",
-  );
+  const gone = await isGone();
   clearInterval(flood);
   expect(gone.level).toBe("WARN");
   expect(gone.context).toMatchObject({ agent: "deaf", code: 1006 });
-  expect(gone.context!.reason).toMatch(/^it has read nothing for [\d.]+ seconds$/);
+  expect(gone.context!.reason).toMatch(/^it has read nothing for [\d.]+ seconds; /);
   // What was read before it was held is answered still, and no more comes in.
   expect(most).toBeGreaterThan(limits.hold);
   expect(most).toBeLessThan(limits.hold + 8 * KIB * KIB);
+});
+
+it("F23: an agent that never reads is let go also when its few words and their answers fill no buffer", async () => {
+  let waited = 0;
+  let master: Link | undefined;
+  const { db, socket, isGone } = await connectDeaf({ pingSeconds: 0.5 }, (link) => master = link);
+  const question = JSON.stringify({ type: "lease.renew", leases: [{ taskId: db.newId(), fence: 1 }] });
+  const talk = setInterval(() => {
+    socket.send(question);
+    waited = Math.max(waited, master!.bufferedAmount);
+  }, 20);
+  cleanups.push(() => clearInterval(talk));
+  const gone = await isGone();
+  clearInterval(talk);
+  expect(gone.context!.reason).toMatch(/^it has read nothing for 1 seconds; /);
+  expect(waited).toBeLessThan(64 * KIB);
+});
+
+it("F23: what waits for all agents together is bounded: whoever reads least goes first, who reads stays", async () => {
+  const accepted: Link[] = [];
+  const listening = await listen({
+    port: 0,
+    host: "127.0.0.1",
+    fetch: () => new Response(null, { status: 404 }),
+    gateway: { accept: (link) => void accepted.push(link) },
+    clock,
+    portVariable: "BOREAS_PORT",
+  });
+  cleanups.push(() => listening.close());
+  const open = async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${listening.port}/api/v1/connect`, SUBPROTOCOL);
+    cleanups.push(() => socket.terminate());
+    socket.on("error", () => {}); // `close` follows
+    await once(socket, "open");
+    const link = accepted.pop()!;
+    const end = { socket, link, reason: undefined as string | undefined };
+    link.onClose((_code, reason) => end.reason = reason);
+    return end;
+  };
+  const [reader, most] = [await open(), await open()];
+  const others = [await open(), await open(), await open(), await open()];
+  let [asked, heard] = [0, 0];
+  reader.socket.on("message", () => heard++);
+  for (const { socket } of [...others, most]) socket.pause();
+  const frame = "x".repeat(256 * KIB);
+  const fill = (link: Link, mib: number) => {
+    for (let left = mib * KIB * KIB - link.bufferedAmount; left > 0; left -= frame.length) link.send(frame);
+  };
+  // Together 66 MiB, and none of them as much as one alone may have.
+  await eventually(() => {
+    reader.link.send("?");
+    asked++;
+    if (most.reason !== undefined) return Promise.resolve(true);
+    for (const { link } of others) fill(link, 13);
+    fill(most.link, 14);
+    return Promise.resolve(false);
+  }, "somebody was let go");
+  expect(most.reason).toMatch(
+    /^6\d\.\d MiB wait that agents do not read, and most of it, 1[34]\.\d MiB, for this one; /,
+  );
+  await eventually(() => Promise.resolve(heard === asked), "who reads was told everything");
+  expect([reader, ...others].map(({ reason }) => reason)).toEqual(Array(5).fill(undefined));
 });
 
 it("F23: a peer that reads slowly is held back and kept, and gets every answer", async () => {
@@ -82,7 +162,8 @@ it("F23: a peer that reads slowly is held back and kept, and gets every answer",
   const asked = 400;
   let held = 0;
   let link: Link | undefined;
-  const socket = await connect(20, { hold: 256 * KIB, end: 64 * KIB * KIB }, (opened) => {
+  const limits = { hold: 256 * KIB, end: 64 * KIB * KIB };
+  const socket = await connect({ limits }, (opened) => {
     link = opened;
     opened.onText(() => {
       opened.send(answer);

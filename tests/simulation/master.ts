@@ -5,6 +5,8 @@ import type { FreeSlots } from "../../db/tasks/claim_tasks.ts";
 import { pingSeconds } from "../../protocol/agent_messages.ts";
 import { createCore } from "../../scheduler/core.ts";
 import type { Core } from "../../scheduler/core.ts";
+import { createOutflow } from "../../scheduler/outflow.ts";
+import type { Outflow } from "../../scheduler/outflow.ts";
 import { createWsLink } from "../../scheduler/ws_link.ts";
 import { createFlakyStore } from "./flaky_store.ts";
 import { Process } from "./process.ts";
@@ -16,6 +18,7 @@ export class Master implements MasterPart {
   process: Process | undefined;
   core: Core | undefined;
   #local: Hints = createHints();
+  #outflow: Outflow | undefined;
   #isEnding = false;
   constructor(readonly world: World, readonly name: string) {}
 
@@ -39,6 +42,7 @@ export class Master implements MasterPart {
       (error) => world.checker.uncaught(this.name, error),
     );
     this.process = process;
+    this.#outflow = createOutflow(process.clock);
     const mayDie = world.crashPoint(() => this.process === process && this.crash());
     const { leaseSeconds, sweepSeconds, graceSeconds } = world.options;
     this.#isEnding = false;
@@ -102,8 +106,12 @@ export class Master implements MasterPart {
     this.world.network.bury(process!, false);
   }
   take(socket: Socket, agentId: string): void {
-    const period = pingSeconds(this.world.options.leaseSeconds);
-    this.core!.gateway.accept(createWsLink(socket.asWebSocket, this.process!.clock, period), agentId);
+    const link = createWsLink(socket.asWebSocket, {
+      clock: this.process!.clock,
+      outflow: this.#outflow!,
+      pingSeconds: pingSeconds(this.world.options.leaseSeconds),
+    });
+    this.core!.gateway.accept(link, agentId);
   }
 
   /** Slots to a claim. */
