@@ -6,7 +6,7 @@ import fc from "../helpers/fast_check.ts";
 import { expect, it } from "vitest";
 import type { HeldLease } from "../../db/tasks/accept_tasks.ts";
 import { Outcome } from "../../protocol/operation.ts";
-import { modelRuns } from "../helpers/model_runs.ts";
+import { modelRuns, patience } from "../helpers/model_runs.ts";
 import { createTestDatabase } from "../helpers/test_database.ts";
 import { createMemoryWorld } from "./memory_world.ts";
 import { createSqlWorld } from "./sql_world.ts";
@@ -188,6 +188,7 @@ const pick = ({ id, taskId, agentId, fence, attempt, offset, parentId, deploymen
   deploymentId,
 });
 
+const runs = modelRuns("twin against PostgreSQL", 15);
 it("the twin answers and looks like PostgreSQL after every act of any sequence", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 70, size: "max" }), async (steps) => {
@@ -201,9 +202,9 @@ it("the twin answers and looks like PostgreSQL after every act of any sequence",
         learn(known, name, real);
       }
     }),
-    modelRuns("twin against PostgreSQL", 15),
+    runs,
   );
-}, 120_000);
+}, patience(runs));
 
 function learn(known: Known, name: string, answer: unknown): void {
   if (name === "claim" || name === "finish") {
