@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createConnection, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { startOwnPostgres } from "../tests/faults/support/own_postgres.ts";
 import { openClient, toInstant } from "./client.ts";
@@ -52,6 +54,22 @@ it("asks a connection of a pooler one thing at a time, and others as many as the
   expect(await orderOf(true)).toMatch(/^(SZ)+$/);
   expect(await orderOf(false)).toMatch(/SS/);
   await direct.end({ timeout: 5 });
+}, 60_000);
+
+it("takes data in through a pooler's connection, asked for at once with other things", async () => {
+  const postgres = await startOwnPostgres();
+  await postgres.database("copied");
+  const client = openClient(postgres.url("copied"), { max: 1, pooler: true, silenceMs: null });
+  await client`create table thing (id int, text text)`;
+  const copyIn = client.begin(async (tx) => {
+    const rows = Array.from({ length: 3000 }, (_, n) => `${n}\t${"x".repeat(n)}\n`);
+    await pipeline(Readable.from(rows), await tx`copy thing from stdin`.writable());
+    return await tx`select count(*)::int as n, sum(length(text))::int as characters from thing`;
+  });
+  const large = Array.from({ length: 40 }, (_, n) => client`select length(${"y".repeat(100_000 + n)}) as n`);
+  expect([...await copyIn]).toEqual([{ n: 3000, characters: 2999 * 1500 }]);
+  expect((await Promise.all(large)).map(([row]) => row!.n)).toEqual(large.map((_, n) => 100_000 + n));
+  await client.end({ timeout: 5 });
 }, 60_000);
 
 /** Passes everything on, and writes down each end of a question and of an answer. */

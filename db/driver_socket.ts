@@ -16,6 +16,7 @@
  * Silent is a connection that was written to and says nothing at all: the other end is gone without a word, and nobody
  * else would ever notice. A server that is merely slow gives up its statements before that (`statement_timeout`).
  */
+import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import net from "node:net";
 import { clearInterval, setInterval } from "node:timers";
@@ -85,7 +86,7 @@ export class DriverSocket extends EventEmitter {
     this.port = to.port;
     this.#mode = mode;
     this.#silenceMs = silenceMs;
-    this.#turns = inTurn ? createQuestionTurns((bytes) => this.#send(bytes)) : undefined;
+    this.#turns = inTurn ? createQuestionTurns((bytes, done) => this.#send(bytes, done)) : undefined;
     this.#socket = raw;
     this.#watch(raw);
     raw.setNoDelay(true);
@@ -100,7 +101,7 @@ export class DriverSocket extends EventEmitter {
       return this.#send(cutGreeting(bytes)); // it has no type, unlike all messages that follow
     }
     if (!this.#turns) return this.#send(bytes, done);
-    this.#turns.ask(bytes);
+    this.#turns.ask(bytes, done);
     return true;
   }
   #send(bytes: Uint8Array, done?: () => void): boolean {
@@ -139,7 +140,7 @@ export class DriverSocket extends EventEmitter {
     const early = this.#early ?? [];
     this.#early = undefined;
     const turns = this.#turns;
-    const walk = createMessageWalk(turns ? () => turns.answered() : undefined);
+    const walk = createMessageWalk(turns?.hear);
     this.#watchSilence();
     this.#socket.on("data", (bytes: Uint8Array) => {
       this.#waitingSince = undefined;
@@ -215,20 +216,21 @@ export function cutGreeting(bytes: Uint8Array): Uint8Array {
 
 const HEADER = 5;
 const ERROR = "E".charCodeAt(0);
-const READY_FOR_QUERY = "Z".charCodeAt(0);
 const EMPTY = new Uint8Array();
 const NOTHING: { fatalAt: number; reason?: Error } = { fatalAt: -1 };
 
 /**
  * Follows the server's messages (a type, four bytes of length, a body) from one piece to the next, for a FATAL one.
- * @param onReady at the end of each answer
+ * @param onMessage hears the type of each
  */
-export function createMessageWalk(onReady?: () => void): (bytes: Uint8Array) => { fatalAt: number; reason?: Error } {
+export function createMessageWalk(
+  onMessage?: (type: number) => void,
+): (bytes: Uint8Array) => { fatalAt: number; reason?: Error } {
   /** Of the message that the last piece ended in: bytes of its body still to come, and its header if that was cut. */
   let left = 0;
   let cut = EMPTY;
   return (piece) => {
-    const bytes = cut.length > 0 ? new Uint8Array([...cut, ...piece]) : piece;
+    const bytes = cut.length > 0 ? Buffer.concat([cut, piece]) : piece;
     const ahead = cut.length;
     let at = Math.min(left, bytes.length);
     left -= at;
@@ -237,7 +239,7 @@ export function createMessageWalk(onReady?: () => void): (bytes: Uint8Array) => 
       const length = ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) - 4;
       const reason = bytes[at] === ERROR ? readFatal(bytes.subarray(bodyAt, bodyAt + length)) : undefined;
       if (reason) return { fatalAt: Math.max(0, at - ahead), reason };
-      if (bytes[at] === READY_FOR_QUERY) onReady?.();
+      onMessage?.(bytes[at]!);
       at = Math.min(bodyAt + length, bytes.length);
       left = bodyAt + length - at;
     }

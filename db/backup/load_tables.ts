@@ -1,6 +1,7 @@
 /** The rows of a backup into an empty schema that was brought to where the backup's was: all of them or none. */
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { postgres } from "../client.ts";
 import type { Tx } from "../database.ts";
 import { BackupError } from "./backup_format.ts";
 import type { BackupHeader, BackupReader, EndLine, TableLine } from "./backup_format.ts";
@@ -41,8 +42,24 @@ export async function loadTables(
 
 async function fill(tx: Tx, table: string, columns: string[], reader: BackupReader): Promise<void> {
   const copy: Writable = await tx.unsafe(`copy ${quoteNames([table])} (${quoteNames(columns)}) from stdin`).writable();
-  await pipeline(reader.rows(), copy);
+  const isOver = new Promise<unknown>((resolve, reject) => {
+    const end = copy._final.bind(copy);
+    // The driver tells nobody of a refusal that comes behind the last row. What is asked next in the transaction hears of it.
+    copy._final = (done) => {
+      end(done);
+      tx`select 1`.then(resolve, reject);
+    };
+  });
+  try {
+    await Promise.all([pipeline(reader.rows(), copy), isOver]);
+  } catch (error: unknown) {
+    if (!(error instanceof postgres.PostgresError) || error.code !== IN_FAILED_TRANSACTION) throw error;
+    throw new BackupError(
+      `PostgreSQL refused the rows of ${table}; its log says which, and why. Perhaps the file was damaged or changed.`,
+    );
+  }
 }
+const IN_FAILED_TRANSACTION = "25P02";
 
 function check(end: EndLine, tables: number, digest: string): void {
   if (end.tables !== tables || end.hmac !== digest) {
