@@ -1,10 +1,12 @@
 /**
- * Bounds what all agents together were sent and have not read. Each link bounds its own, but many that read too little
- * would fill this process's memory before one of them reaches its own limit.
+ * Bounds what waits to leave towards all agents together. Each link bounds its own, but many that read too little would
+ * fill this process's memory before one of them reaches its own limit.
  *
- *   more than the limit waits, and goes on waiting -> the link for which most waits is ended, until the rest fits
+ *   fits --more than the limit waits--> watched for a moment --> of those from which nothing left meanwhile, the link for
+ *     ^                                        |                which most waits is ended, and the next, until it fits
+ *     '----------- fits again -----------------'            --> with twice the limit, of all: the line is too slow for it
  */
-import type { Clock } from "../domain/ports.ts";
+import type { Clock, Timer } from "../domain/ports.ts";
 
 export interface Share {
   /** So many bytes wait for it now. */
@@ -22,45 +24,68 @@ const MIB = 1024 * 1024;
 const TOTAL_LIMIT = 64 * MIB;
 /** Tasks for many slots may come in one burst: whoever reads has this long to make it smaller. */
 export const BURST_MS = 1000;
+/** After a standstill of this process something may have happened that it was not told of yet. */
+export const LAST_LOOK_MS = 100;
+
+interface Waiting {
+  bytes: number;
+  /** Something of it, since it is watched. */
+  hasLeft: boolean;
+  giveUp(why: string): void;
+}
 
 export function createOutflow(clock: Clock, limit = TOTAL_LIMIT): Outflow {
   let total = 0;
-  let overSince: number | undefined;
-  const links = new Set<{ bytes: number; giveUp(why: string): void }>();
+  let watching: Timer | undefined;
+  const links = new Set<Waiting>();
 
-  const endMost = () => {
-    overSince = undefined;
-    const sorted = [...links].sort((a, b) => a.bytes - b.bytes);
-    while (total > limit) {
-      const most = sorted.pop()!;
-      const [all, own] = [total, most.bytes].map((bytes) => (bytes / MIB).toFixed(1));
-      links.delete(most);
-      total -= most.bytes;
-      most.giveUp(
-        `${all} MiB wait that agents do not read, and most of it, ${own} MiB, for this one; ` +
-          "see whether its process hangs or its line is too slow. It may connect again",
-      );
+  function watch(): void {
+    for (const link of links) link.hasLeft = false;
+    watching = clock.after(BURST_MS, () => watching = clock.after(LAST_LOOK_MS, decide));
+  }
+  function decide(): void {
+    watching = undefined;
+    endMost(
+      [...links].filter((link) => link.bytes > 0 && !link.hasLeft),
+      limit,
+      "and nothing of it leaves; see whether its process hangs",
+    );
+    endMost([...links], 2 * limit, "more than for any other; see whether its line, or the master's own, is too slow");
+    if (total > limit) watch();
+  }
+  function endMost(from: Waiting[], most: number, why: string): void {
+    from.sort((a, b) => a.bytes - b.bytes);
+    while (total > most && from.length > 0) {
+      const link = from.pop()!;
+      const [all, own] = [total, link.bytes].map((bytes) => (bytes / MIB).toFixed(1));
+      close(link);
+      link.giveUp(`${all} MiB wait for all agents, ${own} MiB of it for this one, ${why}. It may connect again`);
     }
-  };
+  }
+  function close(link: Waiting): void {
+    if (links.delete(link)) add(-link.bytes);
+  }
+  function add(bytes: number): void {
+    total += bytes;
+    if (total > limit) return;
+    watching?.cancel();
+    watching = undefined;
+  }
 
   return {
     open(giveUp) {
-      const link = { bytes: 0, giveUp };
+      const link = { bytes: 0, hasLeft: false, giveUp };
       links.add(link);
       return {
         note(bytes) {
           if (!links.has(link)) return;
-          total += bytes - link.bytes;
+          if (bytes < link.bytes) link.hasLeft = true;
+          const more = bytes - link.bytes;
           link.bytes = bytes;
-          if (total <= limit) overSince = undefined;
-          else {
-            overSince ??= clock.monotonic();
-            if (clock.monotonic() - overSince >= BURST_MS) endMost();
-          }
+          add(more);
+          if (total > limit && !watching) watch();
         },
-        end() {
-          if (links.delete(link)) total -= link.bytes;
-        },
+        end: () => close(link),
       };
     },
     get waiting() {

@@ -13,11 +13,8 @@
 import type { WebSocket } from "ws";
 import type { Clock, Link, Timer } from "../domain/ports.ts";
 import { PING_SECONDS, SILENT_PINGS } from "../protocol/agent_messages.ts";
-import { BURST_MS } from "./outflow.ts";
+import { BURST_MS, LAST_LOOK_MS } from "./outflow.ts";
 import type { Outflow } from "./outflow.ts";
-
-/** After a standstill of this process an answer may have come that was not read yet. */
-const LAST_LOOK_MS = 100;
 
 /**
  * Of a ping period. Beats of all links fall on these, each link's on its own of them: with thousands of links, a beat
