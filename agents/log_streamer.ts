@@ -10,7 +10,7 @@
  */
 import type { Clock, Logger, Timer } from "../domain/ports.ts";
 import { type FromAgent, LOG_CHUNK_BYTES, LOG_WINDOW_CHUNKS } from "../protocol/agent_messages.ts";
-import { encodeChunk } from "./chunk_encoding.ts";
+import { encodeChunk } from "../protocol/chunk_encoding.ts";
 import type { Spool } from "./spool.ts";
 
 export const FLUSH_MS = 25;

@@ -1,7 +1,7 @@
 import fc from "../tests/helpers/fast_check.ts";
 import { describe, expect, it } from "vitest";
 import { createMemoryDisk } from "./memory_disk.ts";
-import { completeUtf8, encodeChunk } from "./chunk_encoding.ts";
+import { completeUtf8, encodeChunk } from "../protocol/chunk_encoding.ts";
 import { gapMarker } from "../domain/log_marker.ts";
 import { createSpool, openSpool, SEGMENT_BYTES, type Spool, type SpoolBudget } from "./spool.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";

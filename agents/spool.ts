@@ -14,7 +14,7 @@
 import { joinBytes } from "./join_bytes.ts";
 import type { Disk } from "../domain/ports.ts";
 import { LOG_CHUNK_BYTES } from "../protocol/agent_messages.ts";
-import { completeUtf8 } from "./chunk_encoding.ts";
+import { completeUtf8 } from "../protocol/chunk_encoding.ts";
 import { createRecentBytes } from "./recent_bytes.ts";
 import { decodeMarks, encodeMark, type Mark, MARK_BYTES } from "./spool_marks.ts";
 import { encodeParts, heldOf, outputOf, type Part } from "./spool_parts.ts";

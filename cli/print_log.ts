@@ -1,5 +1,5 @@
 /** Output as it comes: byte by byte, or with `--json` as on the wire, a line of JSON per piece. */
-import { Buffer } from "node:buffer";
+import { completeUtf8, encodeChunk } from "../protocol/chunk_encoding.ts";
 import type { CommandContext } from "./command.ts";
 import { toPlainJson } from "./plain_text.ts";
 
@@ -7,17 +7,18 @@ export async function printLog(
   { host, json }: Pick<CommandContext, "host" | "json">,
   pieces: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  for await (const bytes of pieces) {
-    host.write(json ? `${toPlainJson(JSON.stringify(encodeLog(bytes)))}\n` : bytes);
+  const printJson = (bytes: Uint8Array) =>
+    bytes.length > 0 && host.write(`${toPlainJson(JSON.stringify(encodeChunk(bytes)))}\n`);
+  let rest = new Uint8Array();
+  for await (const piece of pieces) {
+    if (!json) host.write(piece);
+    else {
+      // The network cuts anywhere, also within a character.
+      const bytes = new Uint8Array(await new Blob([rest, piece as Uint8Array<ArrayBuffer>]).arrayBuffer());
+      const whole = completeUtf8(bytes);
+      printJson(bytes.subarray(0, whole));
+      rest = bytes.slice(whole);
+    }
   }
-}
-
-/** Text where it is text, else base64. */
-export function encodeLog(bytes: Uint8Array): { encoding: "utf8" | "base64"; data: string } {
-  try {
-    return { encoding: "utf8", data: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
-  } catch (error: unknown) {
-    if (!(error instanceof TypeError)) throw error;
-    return { encoding: "base64", data: Buffer.from(bytes).toString("base64") };
-  }
+  printJson(rest);
 }

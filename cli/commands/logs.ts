@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { encodeChunk } from "../../protocol/chunk_encoding.ts";
 import type { ApiClient } from "../api_client.ts";
 import { command, type CommandContext } from "../command.ts";
 import { readEventStream } from "../event_stream.ts";
@@ -7,7 +8,7 @@ import { CliError, usageError } from "../host.ts";
 import { ApiError, sayNetworkError } from "../http.ts";
 import { toPlainJson } from "../plain_text.ts";
 import { printJson } from "../print.ts";
-import { encodeLog, printLog } from "../print_log.ts";
+import { printLog } from "../print_log.ts";
 import { printOutput } from "./running.ts";
 
 export const logs = command({
@@ -58,7 +59,7 @@ async function printStored({ host, json }: CommandContext, api: ApiClient, id: s
     atEnd = nextOffset - offset < PAGE_BYTES;
     offset = nextOffset;
   }
-  if (json) printJson(host, encodeLog(new Uint8Array(Buffer.concat(pages))));
+  if (json) printJson(host, encodeChunk(new Uint8Array(Buffer.concat(pages))));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { printLog } from "../../cli/print_log.ts";
 import { type FakeApi, startFakeApi } from "./fake_api.ts";
 import { runAgainst } from "./test_host.ts";
 
@@ -53,6 +54,24 @@ describe("the running thing, from a command line", () => {
     const json = await runAgainst(api.url, ["logs", "-f", "--app", "order", "--target", "m1", "--tail", "2", "--json"]);
     expect(json.out).toBe('{"encoding":"utf8","data":"one\\ntwo\\n"}\n');
     expect(Object.fromEntries(api.calls.at(-1)!.query)).toEqual({ target: "m1", tail: "2", follow: "true" });
+  });
+
+  it("logs --app prints as JSON text what is text, wherever the network cuts it", async () => {
+    const bytes = new TextEncoder().encode("服务已启动 🚀\n");
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const pieces = [bytes.slice(0, cut), bytes.slice(cut)];
+      const lines: string[] = [];
+      const host = { write: (line: string) => void lines.push(line) };
+      await printLog(
+        { host, json: true } as never,
+        (async function* () {
+          yield* pieces;
+        })(),
+      );
+      const read = lines.map((line) => JSON.parse(line) as { encoding: string; data: string });
+      expect(read.every((one) => one.encoding === "utf8")).toBe(true);
+      expect(read.map((one) => one.data).join("")).toBe("服务已启动 🚀\n");
+    }
   });
 
   it("logs of nothing says what to name", async () => {
