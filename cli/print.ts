@@ -76,8 +76,10 @@ const COLOURS: Record<string, number> = {
   leased: 36,
   progressing: 36,
 };
+export const coloured = ({ isTerminal, env }: Pick<CommandContext["host"], "isTerminal" | "env">): boolean =>
+  isTerminal && !env.NO_COLOR;
 /** A status in its colour, at a terminal that wants colours. */
-export function paint({ isTerminal, env }: CommandContext["host"], status: string, text = status): string {
-  const colour = isTerminal && !env.NO_COLOR ? COLOURS[status] : undefined;
+export function paint(host: CommandContext["host"], status: string, text = status): string {
+  const colour = coloured(host) ? COLOURS[status] : undefined;
   return colour ? `\x1b[${colour}m${text}\x1b[0m` : text;
 }

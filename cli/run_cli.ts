@@ -33,6 +33,7 @@ import { version } from "./commands/version.ts";
 import { CliError, type CliHost, usageError } from "./host.ts";
 import { toPlainText } from "./plain_text.ts";
 import { sayPairs, wrapText } from "./table.ts";
+import { coloured } from "./print.ts";
 import { findSignIn, keepSignIn } from "./sign_in.ts";
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -84,8 +85,8 @@ const COMMON = {
 export async function runCli(argv: readonly string[], terminal: CliHost): Promise<number> {
   const host: CliHost = {
     ...terminal,
-    write: (data) => terminal.write(typeof data === "string" ? toPlainText(data) : data),
-    writeError: (text) => terminal.writeError(toPlainText(text)),
+    write: (data) => terminal.write(typeof data === "string" ? toPlainText(data, coloured(terminal)) : data),
+    writeError: (text) => terminal.writeError(toPlainText(text, coloured(terminal))),
   };
   try {
     return await run(argv, host);

@@ -121,7 +121,7 @@ const SENTENCES = {
   "task.restored": "Boreas was restored from a backup that was made during attempt {attempt}; starting attempt {next}.",
   "task.agent_lost_it": "{agent} came back without this task (attempt {attempt}); handing it out again.",
   "task.losses_used_up":
-    "Given up: handed to agents {count} times, and none brought it to an end; the last was {agent}. Of its {attempt} attempts, agents said of {begun} that they had begun. Where they had, it may have ended its agent: look at the agent's log and memory. Where they had not, it was lost on its way, or ended its agent at once: look at the connections too. Then retry it.",
+    "Given up: handed out and lost {count} times, the last time with {agent}. Of its {attempt} attempts in all, agents said of {begun} that they had begun. Where they had, it may have ended its agent: look at the agent's log and memory. Where they had not, it was lost on its way, or ended its agent at once: look at the connections too. Then retry it.",
   "task.attempts_used_up": "Failed after {attempt} attempts, last: {detail}",
   "task.cancelling": "Cancel sent to {agent}; waiting for its word.",
   "task.cancelled": "{detail}",

@@ -6,7 +6,7 @@
 --
 -- The snapshot comes first, the list of who works second: whoever is in the one and not in the other has ended meanwhile.
 -- Sessions of other roles hide what they do, but not their transaction. Prepared ones are in no list: nothing of ours
--- makes them.
+-- makes them. It holds for READ COMMITTED, which is what we use, and on the server that writes, not on a standby of it.
 create function boreas_settled_xid() returns xid8 language plpgsql volatile as $$
 declare
   seen constant pg_snapshot := pg_current_snapshot();

@@ -55,8 +55,8 @@ describe.each(Object.entries(ways))("a task that is lost with %s", (_, lose) => 
     await lose(held);
     const failed = await read(held.id);
     expect(failed).toMatchObject({ state: "failed", attempt: MAX_LOSSES, reason: { code: "task.losses_used_up" } });
-    expect(failed.reason.text).toMatch(/^Given up: handed to agents 5 times, .*the last was mine-/);
-    expect(failed.reason.text).toContain("Of its 5 attempts, agents said of 2 that they had begun.");
+    expect(failed.reason.text).toMatch(/^Given up: handed out and lost 5 times, the last time with mine-/);
+    expect(failed.reason.text).toContain("Of its 5 attempts in all, agents said of 2 that they had begun.");
     expect(failed.reason.text).not.toContain("handing it out again");
   });
 

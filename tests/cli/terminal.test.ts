@@ -8,11 +8,13 @@ import { runAgainst } from "./test_host.ts";
 describe("what others wrote", () => {
   it("moves, hides and turns nothing at a terminal; lines, tabs and our own colours stay", () => {
     const kept = "one\ttwo\r\nthree \x1b[32msuccess\x1b[0m, 服务 é 🚀\n";
-    expect(toPlainText(kept)).toBe(kept);
-    for (const sign of ["\x1b", "\x07", "\b", "\r", "\x7f", "\x9b", "\u202e", "\u2066"]) {
-      expect(toPlainText(`a${sign}[2Jb`), escape(sign)).toBe("a\ufffd[2Jb");
+    expect(toPlainText(kept, true)).toBe(kept);
+    for (const sign of ["\x1b", "\x07", "\b", "\r", "\x7f", "\x9b", "\u202e", "\u2066", "\u200f", "\u061c"]) {
+      expect(toPlainText(`a${sign}[2Jb`, true), escape(sign)).toBe("a\ufffd[2Jb");
     }
-    expect(toPlainText("\x1b[8mhidden\x1b[0m")).toBe("\ufffd[8mhidden\x1b[0m");
+    expect(toPlainText("\x1b[8mhidden\x1b[0m", true)).toBe("\ufffd[8mhidden\x1b[0m");
+    expect(toPlainText("\x1b[31mforged", true)).toBe("\x1b[31mforged\x1b[0m");
+    expect(toPlainText("\x1b[31mforged", false)).toBe("\ufffd[31mforged");
   });
 
   it("is shown so by a command, in its answer and in its errors, while JSON and logs have every byte", async () => {

@@ -98,7 +98,7 @@ export const reasonsZh: Partial<Record<ReasonCode | `word:${string}`, string>> =
   "task.restored": "Boreas 已从第 {attempt} 次尝试期间的备份恢复，开始第 {next} 次尝试。",
   "task.agent_lost_it": "{agent} 重新连接但已没有该任务（第 {attempt} 次尝试），将重新分派。",
   "task.losses_used_up":
-    "已放弃：已分派给代理 {count} 次，均未完成，最后一次是 {agent}。在其 {attempt} 次尝试中，代理报告已开始 {begun} 次。已开始的，任务可能使代理退出：请查看代理的日志和内存。未开始的，可能在途中丢失，或使代理立即退出：请同时检查连接。然后重试。",
+    "已放弃：分派后丢失 {count} 次，最后一次是 {agent}。在其全部 {attempt} 次尝试中，代理报告已开始 {begun} 次。已开始的，任务可能使代理退出：请查看代理的日志和内存。未开始的，可能在途中丢失，或使代理立即退出：请同时检查连接。然后重试。",
   "task.attempts_used_up": "尝试 {attempt} 次后失败，最后一次：{detail}",
   "task.cancelling": "已向 {agent} 发出取消，等待其答复。",
   "task.cancelled": "{detail}",
