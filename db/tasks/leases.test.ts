@@ -190,7 +190,7 @@ describe("a lease", () => {
     const [row] = await db.sql<
       { state: string; text: string }[]
     >`select state, reason ->> 'text' as text from task where id = ${first!.id}`;
-    expect(row).toMatchObject({ state: "failed", text: expect.stringContaining("handed to agents 5 times") });
+    expect(row).toMatchObject({ state: "failed", text: expect.stringContaining("handed out and lost 5 times") });
   });
 
   it("of a task that is being cancelled ends it as cancelled", async () => {
