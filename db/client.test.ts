@@ -1,10 +1,9 @@
 import { Buffer } from "node:buffer";
-import { createConnection, createServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { startOwnPostgres } from "../tests/faults/support/own_postgres.ts";
+import { startProxy } from "../tests/faults/support/tcp_proxy.ts";
 import { openClient, toInstant } from "./client.ts";
 
 it("says every instant as the calendar would, whatever its fraction and its form", () => {
@@ -17,12 +16,24 @@ it("says every instant as the calendar would, whatever its fraction and its form
 it("asks a connection of a pooler one thing at a time, and others as many as there are", async () => {
   const postgres = await startOwnPostgres();
   const direct = await postgres.database("in_turn");
-  const wire = await startWire(postgres);
   /** Whether the end of a question (S) or of an answer (Z) passed, in this order, while the first question waited. */
   const orderOf = async (pooler: boolean) => {
-    const client = openClient(postgres.url("in_turn", wire.port), { max: 1, pooler });
+    const passed: string[] = [];
+    const types = { up: createTypeReader(true), down: createTypeReader(false) };
+    const ends = { up: ["S", "Q"], down: ["Z"] };
+    const proxy = await startProxy({
+      to: postgres,
+      onFrame(bytes, direction) {
+        for (const type of types[direction](bytes)) {
+          if (ends[direction].includes(type)) passed.push(direction === "up" ? "S" : "Z");
+        }
+        return bytes;
+      },
+    });
+    onTestFinished(proxy.close);
+    const client = openClient(postgres.url("in_turn", proxy.port), { max: 1, pooler });
     await client`select 1`;
-    const from = wire.passed.length;
+    const from = passed.length;
     const [lock] = await direct.reserve().then(async (own) => [own, await own`select pg_advisory_lock(7)`] as const);
     const answers = Promise.all([
       client`select pg_advisory_xact_lock_shared(7)`,
@@ -49,7 +60,7 @@ it("asks a connection of a pooler one thing at a time, and others as many as the
     ]);
     expect(e[0]!.e).toHaveLength(300_000);
     await client.end({ timeout: 5 });
-    return wire.passed.slice(from).join("");
+    return passed.slice(from).join("");
   };
   expect(await orderOf(true)).toMatch(/^(SZ)+$/);
   expect(await orderOf(false)).toMatch(/SS/);
@@ -71,37 +82,6 @@ it("takes data in through a pooler's connection, asked for at once with other th
   expect((await Promise.all(large)).map(([row]) => row!.n)).toEqual(large.map((_, n) => 100_000 + n));
   await client.end({ timeout: 5 });
 }, 60_000);
-
-/** Passes everything on, and writes down each end of a question and of an answer. */
-async function startWire(to: { host: string; port: number }): Promise<{ port: number; passed: string[] }> {
-  const passed: string[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const upstream = createConnection(to);
-    for (const socket of [client, upstream]) sockets.add(socket.on("error", () => socket.destroy()));
-    const pass = (from: Socket, into: Socket, read: (bytes: Uint8Array) => string[]) => {
-      from.on("data", (bytes: Uint8Array) => {
-        passed.push(...read(bytes));
-        into.write(bytes);
-      });
-      from.on("close", () => into.destroy());
-    };
-    const readQuestions = createTypeReader(true);
-    const readAnswers = createTypeReader(false);
-    pass(
-      client,
-      upstream,
-      (bytes) => readQuestions(bytes).flatMap((type) => type === "S" || type === "Q" ? ["S"] : []),
-    );
-    pass(upstream, client, (bytes) => readAnswers(bytes).filter((type) => type === "Z"));
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, passed };
-}
 
 /** @param greets the first message has no type */
 function createTypeReader(greets: boolean): (bytes: Uint8Array) => string[] {

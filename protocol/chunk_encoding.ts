@@ -1,16 +1,26 @@
-/** How bytes of a log travel in JSON: as text where that gives the same bytes back, else as base64. */
-
+/** How bytes of a log travel in JSON, from agents and to viewers. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-export function encodeChunk(bytes: Uint8Array): { encoding: "utf8" | "base64"; data: string } {
-  // NUL is valid UTF-8, but no text column and few viewers take it.
-  if (!bytes.includes(0)) {
-    try {
-      return { encoding: "utf8", data: strict.decode(bytes) };
-    } catch (error: unknown) {
-      if (!(error instanceof TypeError)) throw error;
-    }
+export interface EncodedBytes {
+  encoding: "utf8" | "base64";
+  data: string;
+}
+
+/** Text where that gives the same bytes back, base64 where a character is cut or was never one. */
+export function encodeLogBytes(bytes: Uint8Array): EncodedBytes {
+  try {
+    return { encoding: "utf8", data: strict.decode(bytes) };
+  } catch (error: unknown) {
+    if (!(error instanceof TypeError)) throw error;
+    return encodeBinary(bytes);
   }
+}
+
+/** The same for what is to be stored: NUL is valid UTF-8, but no text column takes it. */
+export const encodeChunk = (bytes: Uint8Array): EncodedBytes =>
+  bytes.includes(0) ? encodeBinary(bytes) : encodeLogBytes(bytes);
+
+function encodeBinary(bytes: Uint8Array): EncodedBytes {
   let binary = "";
   for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return { encoding: "base64", data: btoa(binary) };

@@ -1,6 +1,5 @@
 /** How bytes and events are written into an event stream (`text/event-stream`). */
 const encoder = new TextEncoder();
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export const EVENT_STREAM_HEADERS = {
   "Content-Type": "text/event-stream; charset=utf-8",
@@ -31,16 +30,4 @@ export function onceFor<Key extends object, Made>(make: (key: Key) => Made): (ke
     kept.set(key, made);
     return made;
   };
-}
-
-/** As on the agents' wire: text where the bytes are UTF-8, base64 where a character is cut or was never one. */
-export function encodeLogBytes(bytes: Uint8Array): { encoding: "utf8" | "base64"; data: string } {
-  try {
-    return { encoding: "utf8", data: strictUtf8.decode(bytes) };
-  } catch (error: unknown) {
-    if (!(error instanceof TypeError)) throw error;
-    let binary = "";
-    for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
-    return { encoding: "base64", data: btoa(binary) };
-  }
 }

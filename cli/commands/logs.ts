@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { encodeChunk } from "../../protocol/chunk_encoding.ts";
+import { encodeLogBytes } from "../../protocol/chunk_encoding.ts";
 import type { ApiClient } from "../api_client.ts";
 import { command, type CommandContext } from "../command.ts";
 import { readEventStream } from "../event_stream.ts";
@@ -59,7 +59,7 @@ async function printStored({ host, json }: CommandContext, api: ApiClient, id: s
     atEnd = nextOffset - offset < PAGE_BYTES;
     offset = nextOffset;
   }
-  if (json) printJson(host, encodeChunk(new Uint8Array(Buffer.concat(pages))));
+  if (json) printJson(host, encodeLogBytes(Buffer.concat(pages)));
 }
 
 /**
