@@ -8,7 +8,7 @@
  * feed holds no queue for anybody, and a slow stream is only one that asks rarely. It reads while somebody listens.
  */
 import type { Database } from "../../db/database.ts";
-import { compareCursors, hasUndecidedEvents, presentCursor, readEvents } from "../../db/events/read_events.ts";
+import { compareCursors, hasUndecidedEvents, readEvents, readSettled } from "../../db/events/read_events.ts";
 import type { EventCursor, EventRow } from "../../db/events/read_events.ts";
 import type { Hints } from "../../db/hints.ts";
 import type { Clock, Logger } from "../../domain/ports.ts";
@@ -47,11 +47,12 @@ export function createEventFeed(deps: { db: Database; hints: Hints; clock: Clock
     while (!waiter.closed) {
       try {
         lastRead = deps.clock.monotonic();
-        const news = await readNews(deps.db, mine);
+        const settled = await readSettled(deps.db.sql);
+        const news = await readNews(deps.db, mine, settled);
         if (news > 0) { for (const onNews of [...listeners]) onNews(); }
         if (news === READ_ROWS) continue;
         recheckMs = news > 0 ? COLLECT_MS : Math.min(recheckMs * 2, SWEEP_MS);
-        if (await hasUndecidedEvents(deps.db)) waiter.wakeSoon(recheckMs);
+        if (await hasUndecidedEvents(deps.db, settled)) waiter.wakeSoon(recheckMs);
       } catch (error: unknown) {
         // The database is away; the cursor stands, so nothing is lost while it is.
         if (!waiter.closed) {
@@ -79,7 +80,9 @@ export function createEventFeed(deps: { db: Database; hints: Hints; clock: Clock
     },
     async after(cursor, limit) {
       const kept = reading?.kept;
-      if (!kept || compareCursors(cursor, kept.from) < 0) return await readEvents(deps.db, cursor, limit);
+      if (!kept || compareCursors(cursor, kept.from) < 0) {
+        return await readEvents(deps.db, cursor, limit, await readSettled(deps.db.sql));
+      }
       const { rows } = kept;
       let low = 0;
       for (let high = rows.length; low < high;) {
@@ -92,13 +95,13 @@ export function createEventFeed(deps: { db: Database; hints: Hints; clock: Clock
   };
 }
 
-async function readNews(db: Database, reading: Reading): Promise<number> {
+async function readNews(db: Database, reading: Reading, settled: string): Promise<number> {
   if (!reading.kept) {
-    const from = await presentCursor(db);
+    const from = { xid: settled, id: 0 };
     reading.kept = { from, head: from, rows: [] };
   }
   const { from, head, rows: known } = reading.kept;
-  const news = await readEvents(db, head, READ_ROWS);
+  const news = await readEvents(db, head, READ_ROWS, settled);
   if (news.length === 0) return 0;
   const rows = [...known, ...news];
   const dropped = Math.max(0, rows.length - KEPT_ROWS);

@@ -1,8 +1,8 @@
 /** The rows of a backup into an empty schema that was brought to where the backup's was: all of them or none. */
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { postgres } from "../client.ts";
 import type { Tx } from "../database.ts";
+import { isAborted } from "../retryable_errors.ts";
 import { BackupError } from "./backup_format.ts";
 import type { BackupHeader, BackupReader, EndLine, TableLine } from "./backup_format.ts";
 import { markRestoring } from "./restoring.ts";
@@ -53,13 +53,12 @@ async function fill(tx: Tx, table: string, columns: string[], reader: BackupRead
   try {
     await Promise.all([pipeline(reader.rows(), copy), isOver]);
   } catch (error: unknown) {
-    if (!(error instanceof postgres.PostgresError) || error.code !== IN_FAILED_TRANSACTION) throw error;
+    if (!isAborted(error)) throw error;
     throw new BackupError(
       `PostgreSQL refused the rows of ${table}; its log says which, and why. Perhaps the file was damaged or changed.`,
     );
   }
 }
-const IN_FAILED_TRANSACTION = "25P02";
 
 function check(end: EndLine, tables: number, digest: string): void {
   if (end.tables !== tables || end.hmac !== digest) {

@@ -41,17 +41,16 @@ export async function presentCursor(db: Database): Promise<EventCursor> {
   return { xid: await readSettled(db.sql), id: 0 };
 }
 
-export async function readEvents(db: Database, after: EventCursor, limit: number): Promise<EventRow[]> {
-  const settled = await readSettled(db.sql);
-  return await db.sql<EventRow[]>`
+/** @param settled of `readSettled`, asked before */
+export function readEvents(db: Database, after: EventCursor, limit: number, settled: string): Promise<EventRow[]> {
+  return db.sql<EventRow[]>`
     select xid::text as xid, id, project_id, topic, subject_id, deployment_id, kind, data, created_at from event
     where (xid, id) > (${after.xid}::xid8, ${after.id}) and xid < ${settled}::xid8
     order by event.xid, event.id limit ${limit}`;
 }
 
-/** Whether committed events wait for an older transaction to end. */
-export async function hasUndecidedEvents(db: Database): Promise<boolean> {
-  const settled = await readSettled(db.sql);
+/** Whether committed events were left out of what was read up to there: they wait for an older transaction to end. */
+export async function hasUndecidedEvents(db: Database, settled: string): Promise<boolean> {
   const [row] = await db.sql<{ waits: boolean }[]>`
     select exists (select from event where xid >= ${settled}::xid8) as waits`;
   return row!.waits;
